@@ -1,0 +1,111 @@
+package io.github.dmabuf4j;
+
+import java.util.Comparator;
+import java.util.List;
+
+/**
+ * Who holds what, attached where, waiting on whom: the state of a heap's buffers as debugfs {@code dma_buf/bufinfo} shows it.
+ *
+ * <p>Immutable: a snapshot, in which each buffer is right but not all at the same instant.
+ *
+ * @param heap the name of the heap
+ * @param buffers its buffers that are live or in quarantine
+ */
+public record BufInfo(String heap, List<Buffer> buffers) {
+  /**
+   * Copies the list.
+   *
+   * @param heap the name of the heap
+   * @param buffers its buffers
+   */
+  public BufInfo {
+    buffers = List.copyOf(buffers);
+  }
+
+  /**
+   * One buffer.
+   *
+   * @param name what it is called
+   * @param exporter who has its memory
+   * @param size bytes
+   * @param references handles, holds, pins, attachments and jobs; 0 in quarantine
+   * @param holds who is touching the bytes
+   * @param pins who keeps them in place without end
+   * @param residency where the content is
+   * @param attachments the importers' names
+   * @param fences what is pending on it
+   */
+  public record Buffer(
+      String name,
+      String exporter,
+      long size,
+      long references,
+      int holds,
+      int pins,
+      BufferObject.Residency residency,
+      List<String> attachments,
+      List<String> fences) {
+    /**
+     * Whether nobody refers to it any more, but something in flight still may touch it (design rule FN1).
+     *
+     * @return true in quarantine
+     */
+    public boolean isQuarantined() {
+      return references == 0 && !fences.isEmpty();
+    }
+
+    @Override
+    public String toString() {
+      StringBuilder text =
+          new StringBuilder("%-32s %12d B  refs %d holds %d pins %d".formatted(name, size, references, holds, pins));
+      if (residency != BufferObject.Residency.RESIDENT) {
+        text.append(' ').append(residency);
+      }
+      if (isQuarantined()) {
+        text.append(" QUARANTINED");
+      }
+      if (!attachments.isEmpty()) {
+        text.append(" attached to ").append(attachments);
+      }
+      if (!fences.isEmpty()) {
+        text.append(" waiting for ").append(fences);
+      }
+      return text.toString();
+    }
+  }
+
+  /**
+   * The bytes of all buffers.
+   *
+   * @return bytes, as asked for
+   */
+  public long totalBytes() {
+    return buffers.stream().mapToLong(Buffer::size).sum();
+  }
+
+  /**
+   * The largest buffers, a line each, for messages.
+   *
+   * @param count how many lines at most
+   * @return text; says so if there are no buffers
+   */
+  public String largest(int count) {
+    if (buffers.isEmpty()) {
+      return "no buffers";
+    }
+    StringBuilder text = new StringBuilder();
+    buffers.stream()
+        .sorted(Comparator.comparingLong(Buffer::size).reversed())
+        .limit(count)
+        .forEach(buffer -> text.append("\n  ").append(buffer));
+    if (buffers.size() > count) {
+      text.append("\n  and %d more".formatted(buffers.size() - count));
+    }
+    return text.substring(1);
+  }
+
+  @Override
+  public String toString() {
+    return "heap %s: %d buffers, %d B\n%s".formatted(heap, buffers.size(), totalBytes(), largest(Integer.MAX_VALUE));
+  }
+}

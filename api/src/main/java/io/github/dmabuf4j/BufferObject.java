@@ -1,0 +1,464 @@
+package io.github.dmabuf4j;
+
+import io.github.dmabuf4j.spi.Exporter;
+import io.github.dmabuf4j.spi.MappedBytes;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What all references to a buffer share ({@code struct dma_buf}): its exporter, its reservation, and the counts of who uses it.
+ * Users see {@link DmaBuf}; this class is for exporters, which make one object per block of memory and {@link #export} it again
+ * for each allocation.
+ *
+ * <p><b>Threads.</b> {@link #export} by whoever owns the idle block; methods that end in {@code Locked} under the reservation;
+ * the rest from any thread.
+ *
+ * <p>Source: drivers/dma-buf/dma-buf.c; rules CB1 to CB12.
+ */
+public final class BufferObject {
+  /*
+   * state: one word, changed by CAS alone
+   *
+   *   bits     meaning
+   *   63..32   generation: raised by each export, so that a handle of an earlier one can't touch this one
+   *   31..0    references: handles, holds, pins, attachments, jobs
+   *
+   * Invariants:
+   *  - references > 0: the memory belongs to the users of this generation. Nobody can raise it from 0 but export().
+   *  - references = 0: the memory is the exporter's, or quarantined until every fence in the reservation has signaled;
+   *    whoever dropped the last reference carries it from the one to the other, see release().
+   *  - holds > 0 or pins > 0 implies references > 0, for each owns a reference.
+   *  - holds is raised under the reservation only and dropped anywhere: who holds the reservation and reads 0 knows that
+   *    nobody starts to touch the bytes until it unlocks.
+   *
+   *   field                          read                written             guard
+   *   state                          volatile            CAS                 -
+   *   holds                          volatile            CAS                 raised under the reservation
+   *   size                           plain, then state   plain               before the state of its generation
+   *   name, layout                   volatile            volatile            -
+   *   bytes, residency, advice,
+   *   pins, attachments              plain               plain               reservation; at release nobody else is left
+   */
+  private static final VarHandle STATE;
+  private static final VarHandle HOLDS;
+  private static final VarHandle OWN_RESERVATION;
+
+  static {
+    try {
+      MethodHandles.Lookup lookup = MethodHandles.lookup();
+      STATE = lookup.findVarHandle(BufferObject.class, "state", long.class);
+      HOLDS = lookup.findVarHandle(BufferObject.class, "holds", int.class);
+      OWN_RESERVATION = lookup.findVarHandle(BufferObject.class, "ownReservation", Reservation.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private static final long REFERENCES = 0xffff_ffffL;
+  private static final int GENERATION_SHIFT = 32;
+
+  /** Where the content is (design rule SH4: stored; everything else about reclaim is derived). */
+  public enum Residency {
+    /** In the buffer's memory. */
+    RESIDENT,
+    /** In a store; it comes back at the next use. */
+    EVICTED,
+    /** Nowhere: it was dropped. */
+    PURGED
+  }
+
+  private final Exporter exporter;
+  private final @Nullable Reservation sharedReservation;
+  private volatile long state;
+  private volatile int holds;
+  private volatile @Nullable Reservation ownReservation;
+  private volatile boolean reservationSeen;
+  private long size;
+  private volatile @Nullable String name;
+  private volatile @Nullable FrameLayout layout;
+
+  private @Nullable MappedBytes bytes;
+  private Residency residency = Residency.RESIDENT;
+  private Advice advice = Advice.WILL_NEED;
+  private int shortPins;
+  private int longPins;
+  private @Nullable List<Attachment> attachments;
+
+  /**
+   * Creates an object whose buffers have a reservation of their own.
+   *
+   * @param exporter where the bytes live
+   */
+  public BufferObject(Exporter exporter) {
+    this.exporter = Objects.requireNonNull(exporter, "exporter");
+    this.sharedReservation = null;
+  }
+
+  /**
+   * Creates an object whose buffers share a reservation with others (rule CB2).
+   *
+   * @param exporter where the bytes live
+   * @param shared the reservation of them all
+   */
+  public BufferObject(Exporter exporter, Reservation shared) {
+    this.exporter = Objects.requireNonNull(exporter, "exporter");
+    this.sharedReservation = Objects.requireNonNull(shared, "shared");
+  }
+
+  // ---- life ----
+
+  /**
+   * Hands the memory to a user: a new generation with one reference. Content, name and layout are the caller's; nothing of an
+   * earlier generation is left.
+   *
+   * @param byteSize the size of the buffer in bytes, constant until its end (rule CB3)
+   * @param bufferName what to call it in reports, or null for a name made from the exporter's
+   * @param frameLayout how a frame lies in it, or null
+   * @return the first handle
+   * @throws IllegalArgumentException if the size isn't positive
+   * @throws IllegalStateException if the memory isn't the exporter's, because it was never released
+   */
+  public DmaBuf export(long byteSize, @Nullable String bufferName, @Nullable FrameLayout frameLayout) {
+    if (byteSize <= 0) {
+      throw new IllegalArgumentException("wanted a size of at least 1 byte, got " + byteSize);
+    }
+    long seen = state;
+    if (references(seen) != 0) {
+      throw new IllegalStateException(this + " is in use: it can be exported again after its release");
+    }
+    size = byteSize;
+    name = bufferName;
+    layout = frameLayout;
+    int generation = generation(seen) + 1;
+    long next = ((long) generation << GENERATION_SHIFT) | 1;
+    if (!STATE.compareAndSet(this, seen, next)) {
+      throw new IllegalStateException(this + " was exported by two threads at once");
+    }
+    return new DmaBuf(this, generation, false);
+  }
+
+  /** Takes one more reference for a holder of the given generation; false if that generation has ended. */
+  boolean retain(int generation) {
+    while (true) {
+      long seen = state;
+      if (generation(seen) != generation || references(seen) == 0) {
+        return false;
+      }
+      if (references(seen) == REFERENCES) {
+        throw new IllegalStateException(this + " has 2^32 - 1 references: some of its users forget to close theirs");
+      }
+      if (STATE.compareAndSet(this, seen, seen + 1)) {
+        return true;
+      }
+    }
+  }
+
+  /** Drops a reference that the caller owns. */
+  void put() {
+    long left = (long) STATE.getAndAdd(this, -1L) - 1;
+    if (references(left) == 0) {
+      release();
+    }
+  }
+
+  /**
+   * Gives the memory back to the exporter as soon as nothing in flight touches it: fences of any usage keep it in quarantine (design
+   * rules FN1, PN2). Runs on the thread that dropped the last reference, or later on one that signals a fence.
+   */
+  private void release() {
+    Reservation reservation = reservationOrNull();
+    if (reservation != null) {
+      for (Fence fence : reservation.fences(FenceUsage.BOOKKEEP)) {
+        if (fence.addCallback(signaled -> release())) {
+          return;
+        }
+      }
+    }
+    MappedBytes mapped = bytes;
+    if (mapped != null) {
+      bytes = null;
+      exporter.vunmap(mapped);
+    }
+    residency = Residency.RESIDENT;
+    advice = Advice.WILL_NEED;
+    forgetReservation();
+    exporter.release();
+  }
+
+  private void forgetReservation() {
+    Reservation own = ownReservation;
+    if (own == null) {
+      return;
+    }
+    if (reservationSeen) { // a user may still have it: the next owner gets another
+      ownReservation = null;
+      reservationSeen = false;
+    } else {
+      own.clear();
+    }
+  }
+
+  // ---- what it is ----
+
+  /**
+   * Where the bytes live.
+   *
+   * @return the exporter given at construction
+   */
+  public Exporter exporter() {
+    return exporter;
+  }
+
+  /**
+   * The reservation of the buffer. An exporter that takes it must give it back before the buffer is released.
+   *
+   * @return the shared one, or the buffer's own
+   */
+  public Reservation reservation() {
+    Reservation reservation = reservationOrNull();
+    if (reservation == null) {
+      Reservation fresh = new Reservation();
+      reservation = (Reservation) OWN_RESERVATION.compareAndExchange(this, null, fresh);
+      if (reservation == null) {
+        reservation = fresh;
+      }
+    }
+    return reservation;
+  }
+
+  /** The reservation for somebody who may keep it beyond the buffer's end: the memory's next owner gets another one. */
+  Reservation reservationForUser() {
+    reservationSeen = true;
+    return reservation();
+  }
+
+  private @Nullable Reservation reservationOrNull() {
+    return sharedReservation != null ? sharedReservation : ownReservation;
+  }
+
+  /**
+   * The size of the buffer.
+   *
+   * @return bytes, of the last export
+   */
+  public long size() {
+    return size;
+  }
+
+  /**
+   * What to call the buffer in reports.
+   *
+   * @return the name given to it, else one made of the exporter's name and a number
+   */
+  public String displayName() {
+    String given = name;
+    return given != null
+        ? given
+        : exporter.name() + "#" + Integer.toHexString(System.identityHashCode(this)) + "." + generation(state);
+  }
+
+  @Nullable String name() {
+    return name;
+  }
+
+  void setName(@Nullable String newName) {
+    name = newName;
+  }
+
+  @Nullable FrameLayout layout() {
+    return layout;
+  }
+
+  void setLayout(@Nullable FrameLayout newLayout) {
+    layout = newLayout;
+  }
+
+  /**
+   * Whether the memory is with users, or in quarantine after them.
+   *
+   * @return true from export until release
+   */
+  public boolean isReferenced() {
+    return references(state) != 0;
+  }
+
+  /**
+   * What is known of this buffer now.
+   *
+   * @return a snapshot, exact only while the reservation is held
+   */
+  public BufInfo.Buffer info() {
+    Reservation reservation = reservationOrNull();
+    List<Fence> fences = reservation == null ? List.of() : reservation.fences(FenceUsage.BOOKKEEP);
+    List<Attachment> attached = attachments;
+    return new BufInfo.Buffer(
+        displayName(),
+        exporter.name(),
+        size,
+        references(state),
+        holds,
+        shortPins + longPins,
+        residency,
+        attached == null ? List.of() : attached.stream().map(a -> a.importer().name()).toList(),
+        fences.stream().map(Fence::toString).toList());
+  }
+
+  // ---- use, under the reservation ----
+
+  /** Brings the content back if it was evicted. */
+  void ensureResidentLocked() {
+    if (residency == Residency.PURGED) {
+      throw new BufferPurgedException(
+          "use",
+          "the content of %s was dropped under memory pressure after DONT_NEED was advised: allocate a new buffer"
+              .formatted(displayName()));
+    }
+  }
+
+  /** Maps the bytes, from the second time on without asking the exporter (design rule VM1). */
+  MappedBytes mapLocked() {
+    ensureResidentLocked();
+    MappedBytes mapped = bytes;
+    if (mapped == null) {
+      mapped = Objects.requireNonNull(exporter.vmap(), "the exporter mapped nothing");
+      bytes = mapped;
+    }
+    return mapped;
+  }
+
+  /** Maps the bytes and keeps them where they are until {@link #dropHold} (design rule VM2). */
+  MappedBytes holdLocked() {
+    MappedBytes mapped = mapLocked();
+    HOLDS.getAndAdd(this, 1);
+    return mapped;
+  }
+
+  void dropHold() {
+    HOLDS.getAndAdd(this, -1);
+  }
+
+  void pinLocked(Pin.Term term) {
+    if (advice == Advice.DONT_NEED) {
+      throw new IllegalStateException(
+          displayName() + " can't be pinned: its content may be dropped. Advise WILL_NEED first (design rule PN3)");
+    }
+    ensureResidentLocked();
+    int before = term == Pin.Term.LONG ? longPins : shortPins;
+    if (before == 0) {
+      exporter.pin(term);
+    }
+    if (term == Pin.Term.LONG) {
+      longPins++;
+    } else {
+      shortPins++;
+    }
+  }
+
+  void unpinLocked(Pin.Term term) {
+    if (term == Pin.Term.LONG) {
+      longPins--;
+    } else {
+      shortPins--;
+    }
+    if (longPins + shortPins == 0) {
+      exporter.unpin();
+    }
+  }
+
+  boolean adviseLocked(Advice newAdvice) {
+    if (residency == Residency.PURGED) {
+      return false; // sticky (rule CG4)
+    }
+    if (newAdvice == Advice.DONT_NEED && longPins + shortPins > 0) {
+      throw new IllegalStateException(
+          displayName() + " is pinned: its content can't be offered to reclaim (design rule PN3)");
+    }
+    advice = newAdvice;
+    return true;
+  }
+
+  void addAttachmentLocked(Attachment attachment) {
+    List<Attachment> attached = attachments;
+    if (attached == null) {
+      attached = new ArrayList<>();
+      attachments = attached;
+    }
+    attached.add(attachment);
+  }
+
+  void removeAttachmentLocked(Attachment attachment) {
+    List<Attachment> attached = attachments;
+    if (attached != null) {
+      attached.remove(attachment);
+    }
+  }
+
+  // ---- for exporters that move or evict, under the reservation ----
+
+  /**
+   * Whether the bytes must stay as and where they are: held, pinned, or touched by something in flight (design rule PN2).
+   *
+   * @return true if they may be neither moved nor evicted nor purged
+   * @throws IllegalStateException if the calling thread doesn't hold the reservation
+   */
+  public boolean isBusyLocked() {
+    reservation().assertHeld("isBusyLocked");
+    return holds != 0 || shortPins + longPins != 0 || !reservation().isSignaled(FenceUsage.BOOKKEEP);
+  }
+
+  /**
+   * Announces that the bytes are about to move: drops the idle mapping and tells dynamic importers (rules CL5, CM9, CM13). To be
+   * called before the move, for a buffer that isn't busy.
+   *
+   * @throws IllegalStateException if the calling thread doesn't hold the reservation, or the buffer is busy
+   */
+  public void moveNotifyLocked() {
+    if (isBusyLocked()) {
+      throw new IllegalStateException(displayName() + " is busy: it can't be moved now (design rule PN2)");
+    }
+    MappedBytes mapped = bytes;
+    if (mapped != null) {
+      bytes = null;
+      exporter.vunmap(mapped);
+    }
+    List<Attachment> attached = attachments;
+    if (attached != null) {
+      List.copyOf(attached).forEach(Attachment::moveNotifyLocked);
+    }
+  }
+
+  /**
+   * Drops the content of a buffer whose owner doesn't need it, if nobody is using it.
+   *
+   * @return true if the exporter gave memory up; false if the content is needed, in use, or already gone
+   * @throws IllegalStateException if the calling thread doesn't hold the reservation
+   */
+  public boolean purgeLocked() {
+    if (isBusyLocked() || residency != Residency.RESIDENT || advice != Advice.DONT_NEED) {
+      return false;
+    }
+    moveNotifyLocked();
+    if (!exporter.evict()) {
+      return false;
+    }
+    residency = Residency.PURGED;
+    return true;
+  }
+
+  private static int generation(long state) {
+    return (int) (state >>> GENERATION_SHIFT);
+  }
+
+  private static long references(long state) {
+    return state & REFERENCES;
+  }
+
+  @Override
+  public String toString() {
+    return displayName();
+  }
+}

@@ -1,0 +1,524 @@
+package io.github.dmabuf4j;
+
+import io.github.dmabuf4j.spi.MappedBytes;
+import io.github.dmabuf4j.spi.SharedFile;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.Objects;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A counted reference to a buffer, as a file descriptor is to a {@code struct dma_buf}. It gives access to the bytes and to the
+ * {@link Reservation} that says who is using them; it has no get and put methods of its own, {@link MemorySegment} has.
+ *
+ * <p><b>Life.</b> {@link #dup} makes one more reference, {@link #close} drops one. The buffer dies with the last reference, where
+ * holds, pins, attachments and jobs count as well; its memory is reused only after every fence in its reservation has
+ * signaled. A closed handle fails with {@link IllegalStateException}, wherever it is used and whatever has become of the
+ * memory; it can't touch another owner's buffer. Handles that are forgotten leak, and are reported by {@link Heap#info}.
+ *
+ * <p><b>Touching bytes.</b>
+ *
+ * <table>
+ * <caption>Ways to the bytes</caption>
+ * <tr><th>way</th><th>waits for others</th><th>others wait for it</th><th>for</th></tr>
+ * <tr><td>{@link #read}, {@link #write}</td><td>yes</td><td>yes</td><td>one buffer, on one thread</td></tr>
+ * <tr><td>{@link Job}</td><td>yes</td><td>yes</td><td>several buffers, several threads, devices</td></tr>
+ * <tr><td>{@link #beginCpuAccess}</td><td>yes</td><td>no</td><td>code that orders itself</td></tr>
+ * <tr><td>{@link #hold}</td><td>no</td><td>no</td><td>views and native addresses</td></tr>
+ * </table>
+ *
+ * <p><b>Threads.</b> Any thread may call any method. {@link #pin} and {@link #advise} need the buffer's reservation to be held; all
+ * others that take it themselves (the table above, {@link #attach}) need it not to be held by the calling thread.
+ *
+ * <p>Source: include/linux/dma-buf.h; rules CB3, CB4, CL1, CL2.
+ */
+public final class DmaBuf implements AutoCloseable {
+  private static final VarHandle CLOSED;
+
+  static {
+    try {
+      CLOSED = MethodHandles.lookup().findVarHandle(DmaBuf.class, "closed", boolean.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  /** Set while a closure runs on this thread: nested ones over two buffers could deadlock (design rule CA2). */
+  private static final ThreadLocal<@Nullable BufferObject> IN_CLOSURE = new ThreadLocal<>();
+
+  private final BufferObject object;
+  private final int generation;
+  private final boolean readOnly;
+  private volatile boolean closed;
+
+  DmaBuf(BufferObject object, int generation, boolean readOnly) {
+    this.object = object;
+    this.generation = generation;
+    this.readOnly = readOnly;
+  }
+
+  // ---- life ----
+
+  /**
+   * Makes one more reference to the same buffer.
+   *
+   * @return a new handle, to be closed on its own; read-only if this one is
+   * @throws IllegalStateException if this handle is closed
+   */
+  public DmaBuf dup() {
+    retain("dup");
+    return new DmaBuf(object, generation, readOnly);
+  }
+
+  /**
+   * Makes a reference that can't write: its segments are read-only, and write accesses are refused.
+   *
+   * @return a new handle, to be closed on its own
+   * @throws IllegalStateException if this handle is closed
+   */
+  public DmaBuf dupReadOnly() {
+    retain("dupReadOnly");
+    return new DmaBuf(object, generation, true);
+  }
+
+  /** Drops this reference. Closing again does nothing. */
+  @Override
+  public void close() {
+    if (!closed && CLOSED.compareAndSet(this, false, true)) {
+      object.put();
+    }
+  }
+
+  /**
+   * Whether this handle is closed.
+   *
+   * @return true once {@link #close} was called
+   */
+  public boolean isClosed() {
+    return closed;
+  }
+
+  /** Takes a reference for an operation on this handle. */
+  BufferObject retain(String operation) {
+    if (closed || !object.retain(generation)) {
+      throw closed(operation);
+    }
+    return object;
+  }
+
+  private IllegalStateException closed(String operation) {
+    return new IllegalStateException(
+        "%s on a closed handle of a buffer of %s; keep a dup() for as long as the buffer is needed"
+            .formatted(operation, object.exporter().name()));
+  }
+
+  // ---- what it is ----
+
+  /**
+   * The size of the buffer, constant for its life.
+   *
+   * @return bytes, as asked for when it was allocated
+   * @throws IllegalStateException if this handle is closed
+   */
+  public long size() {
+    long size = object.size();
+    VarHandle.acquireFence(); // the size before the check: an open handle's generation hasn't ended
+    checkOpen("size");
+    return size;
+  }
+
+  /**
+   * What the buffer is called in reports.
+   *
+   * @return the name given to it, else one made up from its heap's
+   * @throws IllegalStateException if this handle is closed
+   */
+  public String name() {
+    String name = object.displayName();
+    checkOpen("name");
+    return name;
+  }
+
+  /**
+   * Gives the buffer a name, for all references (rule CB10).
+   *
+   * @param name what to call it in reports; exporters that pass it to the kernel pass its first 31 bytes
+   * @throws IllegalStateException if this handle is closed
+   */
+  public void setName(String name) {
+    Objects.requireNonNull(name, "name");
+    retain("setName");
+    try {
+      object.setName(name);
+    } finally {
+      object.put();
+    }
+  }
+
+  /**
+   * How a frame lies in the buffer.
+   *
+   * @return the layout given to it, or empty
+   * @throws IllegalStateException if this handle is closed
+   */
+  public Optional<FrameLayout> layout() {
+    FrameLayout layout = object.layout();
+    checkOpen("layout");
+    return Optional.ofNullable(layout);
+  }
+
+  /**
+   * Says how a frame lies in the buffer, for all references.
+   *
+   * @param layout the layout
+   * @throws IllegalArgumentException if the layout needs more bytes than the buffer has
+   * @throws IllegalStateException if this handle is closed
+   */
+  public void setLayout(FrameLayout layout) {
+    retain("setLayout");
+    try {
+      if (layout.totalBytes() > object.size()) {
+        throw new IllegalArgumentException(
+            "wanted a layout of at most %d bytes, got %s, which needs %d"
+                .formatted(object.size(), layout, layout.totalBytes()));
+      }
+      object.setLayout(layout);
+    } finally {
+      object.put();
+    }
+  }
+
+  /**
+   * The lock of the buffer and the fences of who uses it.
+   *
+   * @return the reservation; several buffers may share one
+   * @throws IllegalStateException if this handle is closed
+   */
+  public Reservation reservation() {
+    retain("reservation");
+    try {
+      return object.reservationForUser();
+    } finally {
+      object.put();
+    }
+  }
+
+  /**
+   * Whether this handle can't write.
+   *
+   * @return true if it, or what it was dup'ed from, was made by {@link #dupReadOnly}
+   */
+  public boolean isReadOnly() {
+    return readOnly;
+  }
+
+  /**
+   * Who uses the buffer.
+   *
+   * @return a snapshot
+   * @throws IllegalStateException if this handle is closed
+   */
+  public BufInfo.Buffer info() {
+    retain("info");
+    try {
+      return object.info();
+    } finally {
+      object.put();
+    }
+  }
+
+  /**
+   * Whether two handles refer to the same buffer.
+   *
+   * @param other another handle
+   * @return true if they share bytes, reservation and life
+   */
+  public boolean isSameBuffer(DmaBuf other) {
+    return object == other.object && generation == other.generation;
+  }
+
+  private void checkOpen(String operation) {
+    if (closed) {
+      throw closed(operation);
+    }
+  }
+
+  // ---- bytes ----
+
+  /** What runs on the bytes of a buffer and returns something. */
+  @FunctionalInterface
+  public interface Reader<R extends @Nullable Object, X extends Exception> {
+    /**
+     * Reads.
+     *
+     * @param segment the bytes, read-only, dead after the return
+     * @return anything but the segment or a part of it
+     * @throws X whatever goes wrong
+     */
+    R read(MemorySegment segment) throws X;
+  }
+
+  /** What runs on the bytes of a buffer and may change them. */
+  @FunctionalInterface
+  public interface Writer<X extends Exception> {
+    /**
+     * Writes.
+     *
+     * @param segment the bytes, dead after the return
+     * @throws X whatever goes wrong
+     */
+    void write(MemorySegment segment) throws X;
+  }
+
+  /**
+   * Reads the buffer: waits for its writers, keeps new ones out for as long as the reader runs, and gives it coherent bytes
+   * (design rule CA2).
+   *
+   * @param <R> what the reader returns
+   * @param <X> what it may throw
+   * @param reader runs on this thread, without any lock held; must not use another buffer in closure form
+   * @return what the reader returned
+   * @throws X what the reader threw
+   * @throws InterruptedException if the thread is interrupted while waiting
+   * @throws FenceTimeoutException if a writer didn't end in time
+   * @throws BufferPurgedException if the content is gone
+   * @throws BufferRevokedException if the memory was taken away while the reader ran
+   * @throws IllegalStateException if this handle is closed, the thread holds the reservation, or the call is nested in another closure
+   */
+  public <R extends @Nullable Object, X extends Exception> R read(Reader<R, X> reader)
+      throws X, InterruptedException {
+    checkNotNested("read");
+    try (CpuAccess access = begin("read", Access.READ, true, CpuAccess.Waiting.INTERRUPTIBLY)) {
+      IN_CLOSURE.set(object);
+      return reader.read(access.segment());
+    } catch (InternalError e) {
+      throw revoked("read", e);
+    } finally {
+      IN_CLOSURE.remove();
+    }
+  }
+
+  /**
+   * Changes the buffer: waits for its readers and writers, keeps new ones out for as long as the writer runs, and makes what
+   * it wrote visible (design rule CA2).
+   *
+   * @param <X> what the writer may throw
+   * @param writer runs on this thread, without any lock held; must not use another buffer in closure form
+   * @throws X what the writer threw
+   * @throws InterruptedException if the thread is interrupted while waiting
+   * @throws FenceTimeoutException if a reader or writer didn't end in time
+   * @throws BufferPurgedException if the content is gone
+   * @throws BufferRevokedException if the memory was taken away while the writer ran
+   * @throws IllegalStateException if this handle is closed or read-only, the thread holds the reservation, or the call is nested in
+   *     another closure
+   */
+  public <X extends Exception> void write(Writer<X> writer) throws X, InterruptedException {
+    checkNotNested("write");
+    try (CpuAccess access = begin("write", Access.READ_WRITE, true, CpuAccess.Waiting.INTERRUPTIBLY)) {
+      IN_CLOSURE.set(object);
+      writer.write(access.segment());
+    } catch (InternalError e) {
+      throw revoked("write", e);
+    } finally {
+      IN_CLOSURE.remove();
+    }
+  }
+
+  /** Each of two nested closures would hold what the other's thread waits for. */
+  private static void checkNotNested(String operation) {
+    BufferObject outer = IN_CLOSURE.get();
+    if (outer != null) {
+      throw new IllegalStateException(
+          "%s inside a closure on %s could deadlock, for each holds what the other may wait for: use a Job for several buffers"
+              .formatted(operation, outer));
+    }
+  }
+
+  private BufferRevokedException revoked(String operation, InternalError fault) {
+    return new BufferRevokedException(
+        operation, "the memory of %s was taken away during an access".formatted(object), fault);
+  }
+
+  /**
+   * Begins a bracket around accesses of the calling thread. Waits for what conflicts, at most {@link Fences#defaultTimeout()}.
+   *
+   * @param access what the thread is about to do
+   * @return the bracket, to be closed on the same thread
+   * @throws InterruptedException if the thread is interrupted while waiting
+   * @throws FenceTimeoutException if what conflicts didn't end in time
+   * @throws BufferPurgedException if the content is gone
+   * @throws IllegalStateException if this handle is closed, or read-only and the access writes, or the thread holds the reservation
+   */
+  public CpuAccess beginCpuAccess(Access access) throws InterruptedException {
+    return begin("beginCpuAccess", access, false, CpuAccess.Waiting.INTERRUPTIBLY);
+  }
+
+  /**
+   * Begins a bracket as {@link #beginCpuAccess} does, not interruptibly.
+   *
+   * @param access what the thread is about to do
+   * @return the bracket, to be closed on the same thread
+   * @throws FenceTimeoutException if what conflicts didn't end in time
+   * @throws BufferPurgedException if the content is gone
+   * @throws IllegalStateException if this handle is closed, or read-only and the access writes, or the thread holds the reservation
+   */
+  public CpuAccess beginCpuAccessUninterruptibly(Access access) {
+    try {
+      return begin("beginCpuAccess", access, false, CpuAccess.Waiting.UNINTERRUPTIBLY);
+    } catch (InterruptedException e) {
+      throw new AssertionError("an uninterruptible wait was interrupted", e);
+    }
+  }
+
+  private CpuAccess begin(String operation, Access access, boolean publish, CpuAccess.Waiting waiting)
+      throws InterruptedException {
+    checkWritable(operation, access);
+    return CpuAccess.begin(retain(operation), access, ArenaKind.CONFINED, publish, waiting);
+  }
+
+  void checkWritable(String operation, Access access) {
+    if (readOnly && access.writes()) {
+      throw new IllegalStateException(operation + " wants to write through a read-only handle of " + object);
+    }
+  }
+
+  /**
+   * Keeps the bytes in place, for the calling thread.
+   *
+   * @return a confined hold, to be closed on the same thread
+   * @throws BufferPurgedException if the content is gone
+   * @throws IllegalStateException if this handle is closed, or the thread holds the reservation
+   */
+  public Hold hold() {
+    return hold(ArenaKind.CONFINED);
+  }
+
+  /**
+   * Keeps the bytes in place, without waiting for fences.
+   *
+   * @param kind whose life the segment shares
+   * @return a hold, to be closed
+   * @throws BufferPurgedException if the content is gone
+   * @throws IllegalStateException if this handle is closed, or the thread holds the reservation
+   */
+  public Hold hold(ArenaKind kind) {
+    Objects.requireNonNull(kind, "kind");
+    retain("hold");
+    boolean held = false;
+    try {
+      Reservation reservation = object.reservation();
+      MappedBytes bytes;
+      reservation.lock();
+      try {
+        bytes = object.holdLocked();
+        held = true;
+      } finally {
+        reservation.unlock();
+      }
+      return new Hold(object, bytes, kind, readOnly);
+    } catch (RuntimeException | Error e) {
+      if (held) {
+        object.dropHold();
+      }
+      object.put();
+      throw e;
+    }
+  }
+
+  // ---- for importers and owners ----
+
+  /**
+   * Registers an importer. Takes no lock of its own but the buffer's reservation.
+   *
+   * @param importer who will use the buffer
+   * @return its side of the buffer, to be closed
+   * @throws DmaBufException if the exporter can't serve this importer
+   * @throws IllegalStateException if this handle is closed, or the thread holds the reservation
+   */
+  public Attachment attach(Importer importer) {
+    retain("attach");
+    try {
+      Attachment attachment = new Attachment(object, Objects.requireNonNull(importer, "importer"));
+      Reservation reservation = object.reservationForUser();
+      object.exporter().attach(attachment);
+      reservation.lock();
+      try {
+        object.addAttachmentLocked(attachment);
+      } finally {
+        reservation.unlock();
+      }
+      return attachment;
+    } catch (RuntimeException | Error e) {
+      object.put();
+      throw e;
+    }
+  }
+
+  /**
+   * Keeps the buffer where it is, counted (design rules PN1, PN3).
+   *
+   * @param term how long
+   * @return the pin, to be closed under the reservation
+   * @throws IllegalStateException if this handle is closed, the reservation isn't held by the calling thread, or the content may be dropped
+   * @throws BufferPurgedException if the content is gone
+   */
+  public Pin pin(Pin.Term term) {
+    retain("pin");
+    try {
+      object.reservation().assertHeld("pin");
+      object.pinLocked(Objects.requireNonNull(term, "term"));
+      return new Pin(object, term);
+    } catch (RuntimeException | Error e) {
+      object.put();
+      throw e;
+    }
+  }
+
+  /**
+   * Says whether the content is needed (rules CG3, CG4).
+   *
+   * @param advice what reclaim may do with it
+   * @return true if the content is still there; once false it stays so
+   * @throws IllegalStateException if this handle is closed, the reservation isn't held by the calling thread, or a pinned buffer is
+   *     offered
+   */
+  public boolean advise(Advice advice) {
+    retain("advise");
+    try {
+      object.reservation().assertHeld("advise");
+      return object.adviseLocked(Objects.requireNonNull(advice, "advice"));
+    } finally {
+      object.put();
+    }
+  }
+
+  /**
+   * A file descriptor of the buffer, for a device or another process; see {@link SharedFile#exportFd}.
+   *
+   * @return a descriptor owned by the caller, to be closed or detached
+   * @throws UnsupportedOperationException if the buffer has no file behind it: allocate it from a heap that has
+   * @throws FenceTimeoutException if a host fence on the buffer didn't signal in time
+   * @throws InterruptedException if the thread is interrupted while waiting
+   * @throws IllegalStateException if this handle is closed
+   */
+  public OwnedFd exportFd() throws InterruptedException {
+    retain("exportFd");
+    try {
+      if (object.exporter() instanceof SharedFile file) {
+        return file.exportFd();
+      }
+      throw new UnsupportedOperationException(
+          "%s is memory of this process and has no file descriptor: allocate from a dma-heap, udmabuf or memfd heap to share it"
+              .formatted(object));
+    } finally {
+      object.put();
+    }
+  }
+
+  @Override
+  public String toString() {
+    return closed ? "closed handle of a buffer of " + object.exporter().name() : object.displayName();
+  }
+}

@@ -1,0 +1,665 @@
+package io.github.dmabuf4j;
+
+import java.lang.System.Logger.Level;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A one-shot event that says "this work on these bytes is done": what others wait on. Whoever makes and signals it holds the
+ * other end, a {@link FenceContext}, a {@link Timeline} or a {@link Job}; a fence itself can't be signaled by its waiters.
+ *
+ * <p><b>Life.</b> A fence goes from pending to signaled once, in finite time whatever its clients do (design rule FN1).
+ * It may have failed: then it is signaled too, and {@link #error()} says why. A wait succeeds either way, as in the kernel.
+ *
+ * <p><b>Order.</b> Fences of one context are numbered, and signal in that order (rule CF1).
+ *
+ * <p><b>Callbacks</b> run exactly once, in the order they were added, on the thread that signals, with no lock held (design
+ * rule FN2). They must be short: they neither block, nor take a reservation, nor allocate from a heap with a policy that may
+ * reclaim (design rule FN4). What one throws is logged, and the others still run.
+ *
+ * <p><b>Waiting</b> is allowed while holding reservations and inside reclaim (design rule FN3). A wait parks virtual threads
+ * without pinning their carrier. Every wait has a deadline (design rule FN5).
+ *
+ * <p><b>Threads.</b>
+ *
+ * <table>
+ * <caption>Who may call what</caption>
+ * <tr><th>method</th><th>thread</th><th>locks</th></tr>
+ * <tr><td>{@link #isSignaled}, {@link #status}, {@link #error}, {@link #timestamp}, names</td><td>any</td><td>any</td></tr>
+ * <tr><td>{@link #addCallback}, {@link #removeCallback}, {@link #enableSignaling}, {@link #setDeadline}</td><td>any</td>
+ *   <td>any</td></tr>
+ * <tr><td>{@code await…}</td><td>any but one that must run before the fence can signal</td><td>reservations may be held</td>
+ * </tr>
+ * </table>
+ *
+ * <p><b>Memory consistency effects.</b> What happens before a signal happens before the return of a wait, before a callback,
+ * and before {@link #isSignaled} returns true. Bytes in native memory written by Java code are covered too: the signal is a
+ * release, the observation an acquire.
+ *
+ * <p>Source: struct dma_fence, drivers/dma-buf/dma-fence.c; rules CF1 to CF15.
+ */
+public sealed class Fence permits FenceArray, FenceChain {
+  /*
+   * One reference of state says everything:
+   *
+   *   state                meaning
+   *   null                 pending, nobody told
+   *   CallbackNode         pending, a stack of those to tell, newest first
+   *   Outcome              signaled; terminal
+   *
+   * Invariant: state never leaves Outcome. Nodes are pushed by CAS, the signaler swaps the whole stack for the Outcome by
+   * CAS, so a node is on the stack that the signaler took, or its add failed: never both, never neither. A node's callback
+   * goes from set to null once, by CAS: by the signaler, who runs it, or by a remover, who drops it: never both.
+   *
+   * `next` of a pushed node changes only to skip nodes without a callback, by anybody at any time. That race is benign:
+   * whatever a reader sees, no node that has a callback is missing below the one it came from. The order in which they run is
+   * kept in a field of the signaler's own.
+   */
+  private static final VarHandle STATE;
+  private static final VarHandle SIGNALING_ENABLED;
+
+  static {
+    try {
+      MethodHandles.Lookup lookup = MethodHandles.lookup();
+      STATE = lookup.findVarHandle(Fence.class, "state", Object.class);
+      SIGNALING_ENABLED = lookup.findVarHandle(Fence.class, "signalingEnabled", boolean.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  /** How far a fence has come. */
+  public enum Status {
+    /** The work is not done yet. */
+    PENDING,
+    /** The work is done. */
+    SIGNALED,
+    /** The work was given up; {@link Fence#error()} says why. */
+    FAILED
+  }
+
+  /** Who signals a fence (design rule FN6). */
+  public enum Kind {
+    /** This process. To another process it travels as an eventfd or a syncobj point. */
+    HOST,
+    /** The kernel: it came from a sync_file, and may be put into a dma-buf's own reservation. */
+    KERNEL
+  }
+
+  /** What runs when a fence signals. See the class documentation for what it may do. */
+  @FunctionalInterface
+  public interface Callback {
+    /**
+     * Called once, on the thread that signals.
+     *
+     * @param fence the fence that signaled
+     */
+    void signaled(Fence fence);
+  }
+
+  private static final Fence STUB = new Fence(FenceOrigin.STUB, 0, Outcome.SIGNALED);
+
+  final FenceOrigin origin;
+
+  /** Written before the fence is published, see {@link FenceOrigin#append}; then constant. */
+  private long seqno;
+
+  private volatile @Nullable Object state;
+
+  private volatile boolean signalingEnabled;
+
+  /**
+   * The fence before this one in its context, while it may still be pending; null afterwards. Written before publication,
+   * cleared by the signaler: a stale read only finds a fence that has signaled.
+   */
+  private @Nullable Fence previous;
+
+  /**
+   * Creates a pending fence.
+   *
+   * @param origin who makes it
+   * @param seqno its number there
+   */
+  Fence(FenceOrigin origin, long seqno) {
+    this(origin, seqno, null);
+  }
+
+  private Fence(FenceOrigin origin, long seqno, @Nullable Outcome outcome) {
+    this.origin = origin;
+    this.seqno = seqno;
+    STATE.set(this, outcome);
+  }
+
+  /**
+   * The fence that was always signaled ({@code dma_fence_get_stub}).
+   *
+   * @return a signaled fence, the same at each call
+   */
+  public static Fence stub() {
+    return STUB;
+  }
+
+  // ---- what it is ----
+
+  /**
+   * The number of the context this fence belongs to. Fences of one context are ordered by {@link #seqno()}.
+   *
+   * @return a number unique in this process; negative for a fence that is the only one of its context
+   */
+  public final long context() {
+    return origin.contextOf(seqno);
+  }
+
+  /**
+   * This fence's number in its context.
+   *
+   * @return a number that grows with each fence of the context
+   */
+  public final long seqno() {
+    return origin.seqnoOf(seqno);
+  }
+
+  /**
+   * Who makes fences of this kind, for example a device or {@code "host"} ({@code get_driver_name}).
+   *
+   * @return a name
+   */
+  public final String driverName() {
+    return origin.driverName;
+  }
+
+  /**
+   * What this fence's context stands for, for example a stage or a queue ({@code get_timeline_name}).
+   *
+   * @return a name
+   */
+  public final String timelineName() {
+    return origin.timelineName;
+  }
+
+  /**
+   * Who signals this fence.
+   *
+   * @return its kind
+   */
+  public final Kind kind() {
+    return origin.kind;
+  }
+
+  // ---- how far it is ----
+
+  /**
+   * Whether the work is done or given up. Once true it stays true; it is never true early (rule CF7).
+   *
+   * @return true if signaled
+   */
+  public final boolean isSignaled() {
+    return state instanceof Outcome;
+  }
+
+  /**
+   * How far this fence has come.
+   *
+   * @return its status now
+   */
+  public final Status status() {
+    if (!(state instanceof Outcome outcome)) {
+      return Status.PENDING;
+    }
+    return outcome.error == null ? Status.SIGNALED : Status.FAILED;
+  }
+
+  /**
+   * Why the work was given up.
+   *
+   * @return the error, or empty while pending and after success
+   */
+  public final Optional<Throwable> error() {
+    return state instanceof Outcome outcome ? Optional.ofNullable(outcome.error) : Optional.empty();
+  }
+
+  /**
+   * When this fence signaled, if its context keeps timestamps (design rule FN7).
+   *
+   * @return a {@link System#nanoTime()} value, or empty while pending and where the context didn't ask
+   */
+  public final OptionalLong timestamp() {
+    return state instanceof Outcome outcome && outcome.timestamped
+        ? OptionalLong.of(outcome.nanoTime)
+        : OptionalLong.empty();
+  }
+
+  // ---- being told ----
+
+  /**
+   * Adds a callback to a pending fence and enables signaling.
+   *
+   * @param callback what to run; to be able to remove it, keep the reference
+   * @return true if it will run; false if the fence has signaled already, in which case it never runs (ENOENT)
+   */
+  public final boolean addCallback(Callback callback) {
+    Objects.requireNonNull(callback, "callback");
+    return push(new CallbackNode(callback));
+  }
+
+  /**
+   * Removes a callback, the newest one where the same was added several times.
+   *
+   * @param callback the very object that was added
+   * @return true if it was there and will not run; false if it has run, is running, or was never added
+   */
+  public final boolean removeCallback(Callback callback) {
+    Objects.requireNonNull(callback, "callback");
+    for (CallbackNode node = asNode(state); node != null; node = node.next) {
+      if (node.callback == callback && node.claim() != null) {
+        sweep();
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Asks the producer to make sure that this fence signals by itself, where it does so only on request. Called by the first
+   * callback and the first wait; harmless to call again (rule CF6).
+   */
+  public final void enableSignaling() {
+    if (!signalingEnabled && !isSignaled() && SIGNALING_ENABLED.compareAndSet(this, false, true)) {
+      startSignaling();
+    }
+  }
+
+  /** Called at most once, when somebody first wants to know. Containers add themselves to their parts here. */
+  void startSignaling() {
+    FenceContext.Operations operations = origin.operations;
+    if (operations == null) {
+      return;
+    }
+    boolean done = false;
+    try {
+      done = operations.enableSignaling(this);
+    } catch (RuntimeException | Error e) { // whoever only wanted to know must not lose its callback for it
+      System.getLogger(Fence.class.getName()).log(Level.ERROR, "enabling " + this + " to signal threw", e);
+    }
+    if (done) {
+      // So is the work before it in the context, whether or not anybody asked (rule CF1).
+      FenceOrigin.pendingUpTo(this).forEach(fence -> fence.signal(null));
+    }
+  }
+
+  /** How long a waiter puts up with silence; containers take it from what is pending in them. */
+  long silenceNanos() {
+    return origin.silenceNanos;
+  }
+
+  /**
+   * Says by when somebody would like this fence to be signaled: a hint for the producer, which may ignore it. The earliest
+   * one wins (rule CF14).
+   *
+   * @param nanoTime a {@link System#nanoTime()} value
+   */
+  public void setDeadline(long nanoTime) {
+    FenceContext.Operations operations = origin.operations;
+    if (operations != null && !isSignaled()) {
+      operations.setDeadline(this, nanoTime);
+    }
+  }
+
+  // ---- waiting ----
+
+  /**
+   * Waits until this fence signals, at most {@link Fences#defaultTimeout()}.
+   *
+   * @throws FenceTimeoutException if it didn't signal in that time, or stayed silent for longer than its context allows
+   * @throws InterruptedException if the thread is interrupted before or while waiting
+   */
+  public final void await() throws InterruptedException {
+    if (!await(Fences.defaultTimeout())) {
+      throw timeout(Fences.defaultTimeout());
+    }
+  }
+
+  /**
+   * Waits until this fence signals, as {@link #await()} does, but not interruptibly: an interrupt is kept for later.
+   *
+   * @throws FenceTimeoutException if it didn't signal in that time, or stayed silent for longer than its context allows
+   */
+  public final void awaitUninterruptibly() {
+    if (!awaitUninterruptibly(Fences.defaultTimeout())) {
+      throw timeout(Fences.defaultTimeout());
+    }
+  }
+
+  /**
+   * Waits until this fence signals or the time is up.
+   *
+   * @param timeout how long to wait; zero or less only looks
+   * @return true if signaled, false if the time was up first
+   * @throws FenceTimeoutException if it stayed silent for longer than its context allows
+   * @throws InterruptedException if the thread is interrupted before or while waiting
+   */
+  public final boolean await(Duration timeout) throws InterruptedException {
+    if (Thread.interrupted()) {
+      throw new InterruptedException();
+    }
+    if (isSignaled()) {
+      return true;
+    }
+    Waiter waiter = new Waiter(Thread.currentThread());
+    boolean signaled = awaitNanos(waiter, saturatedNanos(timeout), true);
+    if (waiter.interrupted) {
+      if (!signaled) {
+        throw new InterruptedException();
+      }
+      Thread.currentThread().interrupt(); // it came together with the signal: kept for later
+    }
+    return signaled;
+  }
+
+  /**
+   * Waits until this fence signals or the time is up, not interruptibly: an interrupt is kept for later.
+   *
+   * @param timeout how long to wait; zero or less only looks
+   * @return true if signaled, false if the time was up first
+   * @throws FenceTimeoutException if it stayed silent for longer than its context allows
+   */
+  public final boolean awaitUninterruptibly(Duration timeout) {
+    if (isSignaled()) {
+      return true;
+    }
+    Waiter waiter = new Waiter(Thread.currentThread());
+    try {
+      return awaitNanos(waiter, saturatedNanos(timeout), false);
+    } finally {
+      if (waiter.interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private boolean awaitNanos(Waiter waiter, long timeoutNanos, boolean interruptible) {
+    enableSignaling();
+    if (timeoutNanos <= 0) {
+      return isSignaled();
+    }
+    CallbackNode node = new CallbackNode(waiter);
+    if (!push(node)) {
+      return true;
+    }
+    long silence = silenceNanos();
+    long start = System.nanoTime();
+    long limit = Math.min(timeoutNanos, silence);
+    while (!isSignaled()) {
+      long left = limit - (System.nanoTime() - start);
+      if (left <= 0) {
+        withdraw(node);
+        if (limit == silence && silence < timeoutNanos && !isSignaled()) {
+          throw silent(Duration.ofNanos(silence));
+        }
+        return isSignaled();
+      }
+      LockSupport.parkNanos(this, left);
+      if (Thread.interrupted()) {
+        waiter.interrupted = true;
+        if (interruptible) {
+          withdraw(node);
+          return isSignaled();
+        }
+      }
+    }
+    return true;
+  }
+
+  static long saturatedNanos(Duration timeout) {
+    try {
+      return timeout.toNanos();
+    } catch (ArithmeticException e) {
+      return timeout.isNegative() ? 0 : Long.MAX_VALUE;
+    }
+  }
+
+  final FenceTimeoutException timeout(Duration waited) {
+    return new FenceTimeoutException(
+        "await",
+        this,
+        waited,
+        "%s did not signal within %s; waiting was %s. Find out what its producer waits for, or wait with a longer deadline"
+            .formatted(described(), waited, Thread.currentThread()));
+  }
+
+  private FenceTimeoutException silent(Duration silence) {
+    return new FenceTimeoutException(
+        "await",
+        this,
+        silence,
+        "the foreign fence %s stayed silent for %s; waiting was %s. Its buffers stay quarantined until it signals or its context is closed"
+            .formatted(described(), silence, Thread.currentThread()));
+  }
+
+  /** For reports: this fence, and with a container the plain fences that are pending in it. */
+  final String described() {
+    if (!(this instanceof FenceArray || this instanceof FenceChain)) {
+      return toString();
+    }
+    List<Fence> pending =
+        Fences.unwrap(List.of(this)).stream().filter(leaf -> !leaf.isSignaled()).toList();
+    return "%s, waiting for %d fences: %s%s"
+        .formatted(
+            this,
+            pending.size(),
+            pending.subList(0, Math.min(pending.size(), 10)),
+            pending.size() > 10 ? " and others" : "");
+  }
+
+  // ---- bridges ----
+
+  /**
+   * This fence as a stage that completes when it signals: normally, or with the fence's error (design rule FN7). Dependent
+   * stages without an executor run as callbacks do, on the signaling thread.
+   *
+   * @return a new stage
+   */
+  public final CompletionStage<Void> toCompletionStage() {
+    CompletableFuture<Void> future = new CompletableFuture<>();
+    Callback complete = fence -> fence.completeStage(future);
+    if (!addCallback(complete)) {
+      completeStage(future);
+    }
+    return future.minimalCompletionStage();
+  }
+
+  private void completeStage(CompletableFuture<Void> future) {
+    Throwable error = error().orElse(null);
+    if (error == null) {
+      future.complete(null);
+    } else {
+      future.completeExceptionally(error);
+    }
+  }
+
+  // ---- the producer's side ----
+
+  /**
+   * Signals this fence, once.
+   *
+   * @param error why the work was given up, or null for success
+   * @return false if it had signaled already
+   */
+  final boolean signal(@Nullable Throwable error) {
+    Outcome outcome = Outcome.of(error, origin.timestamps);
+    Object seen = state;
+    while (!(seen instanceof Outcome)) {
+      if (STATE.compareAndSet(this, seen, outcome)) {
+        previous = null; // all before have signaled: do not keep them reachable
+        if (seen != null) {
+          runCallbacks((CallbackNode) seen);
+        }
+        return true;
+      }
+      seen = state;
+    }
+    return false;
+  }
+
+  private void runCallbacks(CallbackNode newest) {
+    CallbackNode oldest = null;
+    for (CallbackNode node = newest; node != null; node = node.next) {
+      node.later = oldest;
+      oldest = node;
+    }
+    for (CallbackNode node = oldest; node != null; node = node.later) {
+      Callback callback = node.claim();
+      if (callback != null) {
+        try {
+          callback.signaled(this);
+        } catch (Throwable e) { // checked ones too: they can be thrown past the compiler
+          System.getLogger(Fence.class.getName()).log(Level.ERROR, "a callback of " + this + " threw", e);
+        }
+      }
+    }
+  }
+
+  private boolean push(CallbackNode node) {
+    enableSignaling();
+    while (true) {
+      Object seen = state;
+      if (seen instanceof Outcome) {
+        return false;
+      }
+      node.next = firstUnclaimed((CallbackNode) seen);
+      if (STATE.compareAndSet(this, seen, node)) {
+        return true;
+      }
+    }
+  }
+
+  private void withdraw(CallbackNode node) {
+    if (node.claim() != null) {
+      sweep();
+    }
+  }
+
+  /** Unlinks nodes without a callback, so that polling with short deadlines doesn't grow the stack. */
+  private void sweep() {
+    CallbackNode top = asNode(state);
+    CallbackNode node = firstUnclaimed(top);
+    if (node != top) {
+      STATE.compareAndSet(this, top, node); // else somebody pushed, which drops them too, or signaled
+    }
+    while (node != null) {
+      CallbackNode next = firstUnclaimed(node.next);
+      if (next != node.next) {
+        node.next = next;
+      }
+      node = next;
+    }
+  }
+
+  private static @Nullable CallbackNode firstUnclaimed(@Nullable CallbackNode top) {
+    CallbackNode node = top;
+    while (node != null && node.callback == null) {
+      node = node.next;
+    }
+    return node;
+  }
+
+  private static @Nullable CallbackNode asNode(@Nullable Object state) {
+    return state instanceof CallbackNode node ? node : null;
+  }
+
+  /** Links this unpublished fence behind the last one of its context. */
+  final void linkAfter(@Nullable Fence last, long number) {
+    previous = last == null || last.isSignaled() ? null : last;
+    seqno = number;
+  }
+
+  /** The fence before this one if that may still be pending. */
+  final @Nullable Fence previous() {
+    return previous;
+  }
+
+  /** The number this fence was made with, whatever {@link #seqno()} makes of it. */
+  final long rawSeqno() {
+    return seqno;
+  }
+
+  @Override
+  public String toString() {
+    return "fence %s/%s %d:%d (%s)"
+        .formatted(driverName(), timelineName(), context(), seqno(), status().name().toLowerCase(java.util.Locale.ROOT));
+  }
+
+  /** How it ended. */
+  private static final class Outcome {
+    static final Outcome SIGNALED = new Outcome(null, false, 0);
+
+    final @Nullable Throwable error;
+    final boolean timestamped;
+    final long nanoTime;
+
+    private Outcome(@Nullable Throwable error, boolean timestamped, long nanoTime) {
+      this.error = error;
+      this.timestamped = timestamped;
+      this.nanoTime = nanoTime;
+    }
+
+    static Outcome of(@Nullable Throwable error, boolean timestamped) {
+      return error == null && !timestamped
+          ? SIGNALED
+          : new Outcome(error, timestamped, timestamped ? System.nanoTime() : 0);
+    }
+  }
+
+  private static final class CallbackNode {
+    private static final VarHandle CALLBACK;
+
+    static {
+      try {
+        CALLBACK = MethodHandles.lookup().findVarHandle(CallbackNode.class, "callback", Callback.class);
+      } catch (ReflectiveOperationException e) {
+        throw new ExceptionInInitializerError(e);
+      }
+    }
+
+    private volatile @Nullable Callback callback;
+
+    /** The one added before this one, past those without a callback. */
+    @Nullable CallbackNode next;
+
+    /** The one to run after this one. The signaler's. */
+    @Nullable CallbackNode later;
+
+    CallbackNode(Callback callback) {
+      this.callback = callback;
+    }
+
+    /** Whoever gets the callback decides what becomes of it: the signaler runs it, a remover drops it. */
+    @Nullable Callback claim() {
+      Callback present = callback;
+      return present != null && CALLBACK.compareAndSet(this, present, null) ? present : null;
+    }
+  }
+
+  private static final class Waiter implements Callback {
+    private final Thread thread;
+    boolean interrupted; // by the waiting thread alone
+
+    Waiter(Thread thread) {
+      this.thread = thread;
+    }
+
+    @Override
+    public void signaled(Fence fence) {
+      LockSupport.unpark(thread);
+    }
+  }
+}

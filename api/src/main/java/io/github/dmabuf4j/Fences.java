@@ -1,0 +1,162 @@
+package io.github.dmabuf4j;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is done with several fences at once, and bridges from other kinds of event.
+ *
+ * <p><b>Threads.</b> All methods may be called from any thread, with or without reservations held.
+ */
+public final class Fences {
+  /** The system property with the default deadline of waits, in milliseconds. */
+  public static final String TIMEOUT_PROPERTY = "dmabuf4j.timeout.millis";
+
+  private static final Duration DEFAULT_TIMEOUT =
+      Duration.ofMillis(Math.max(1, Long.getLong(TIMEOUT_PROPERTY, 30_000)));
+
+  private Fences() {}
+
+  /**
+   * How long a wait lasts that names no deadline (design rule FN5): 30 s, or what the property {@value #TIMEOUT_PROPERTY}
+   * said at start-up.
+   *
+   * @return a positive duration
+   */
+  public static Duration defaultTimeout() {
+    return DEFAULT_TIMEOUT;
+  }
+
+  /**
+   * The plain fences below some fences: containers are taken apart, plain fences stay.
+   *
+   * @param fences fences of any kind
+   * @return a new list, in the order met
+   */
+  public static List<Fence> unwrap(Collection<? extends Fence> fences) {
+    List<Fence> leaves = new ArrayList<>();
+    for (Fence fence : fences) {
+      switch (fence) {
+        case FenceArray array -> leaves.addAll(array.parts());
+        case FenceChain chain -> unwrap(chain, leaves);
+        default -> leaves.add(fence);
+      }
+    }
+    return leaves;
+  }
+
+  private static void unwrap(FenceChain tail, List<Fence> leaves) {
+    Fence node = tail;
+    while (node instanceof FenceChain chain) {
+      leaves.addAll(unwrap(List.of(chain.fence())));
+      node = chain.previousPending();
+    }
+    if (node != null) {
+      leaves.add(node);
+    }
+  }
+
+  /**
+   * One fence for several: containers are taken apart, signaled ones dropped, of each context only the latest kept, the rest
+   * sorted by context (rule CC6). Of an array that signals with its first part all parts are waited for, unless it has signaled.
+   *
+   * @param fences fences of any kind
+   * @return the one that is left, an array of those that are, or {@link Fence#stub()} if nothing is pending
+   */
+  public static Fence merge(Collection<? extends Fence> fences) {
+    Map<Long, Fence> latest = new HashMap<>();
+    List<Fence> unsignaled = fences.stream().<Fence>map(fence -> fence).filter(fence -> !fence.isSignaled()).toList();
+    for (Fence leaf : unwrap(unsignaled)) {
+      if (!leaf.isSignaled()) {
+        latest.merge(leaf.context(), leaf, (a, b) -> a.seqno() >= b.seqno() ? a : b);
+      }
+    }
+    List<Fence> pending = new ArrayList<>(latest.values());
+    pending.sort(Comparator.comparingLong(Fence::context));
+    return switch (pending.size()) {
+      case 0 -> Fence.stub();
+      case 1 -> pending.getFirst();
+      default -> FenceArray.all(pending);
+    };
+  }
+
+  /**
+   * Waits until one of several fences signals.
+   *
+   * @param fences one fence or more
+   * @param timeout how long to wait; zero or less only looks
+   * @return the first one found signaled
+   * @throws FenceTimeoutException if none signaled in that time
+   * @throws InterruptedException if the thread is interrupted before or while waiting
+   * @throws IllegalArgumentException if there is no fence
+   */
+  public static Fence awaitAny(List<? extends Fence> fences, Duration timeout) throws InterruptedException {
+    if (fences.isEmpty()) {
+      throw new IllegalArgumentException("wanted at least one fence to wait for, got none");
+    }
+    AtomicReference<@Nullable Fence> first = new AtomicReference<>();
+    CountDownLatch arrived = new CountDownLatch(1);
+    Fence.Callback arrive =
+        fence -> {
+          first.compareAndSet(null, fence);
+          arrived.countDown();
+        };
+    try {
+      for (Fence fence : fences) {
+        if (!fence.addCallback(arrive)) {
+          return fence;
+        }
+      }
+      long silence = fences.stream().mapToLong(Fence::silenceNanos).max().orElseThrow();
+      long limit = Math.min(Fence.saturatedNanos(timeout), silence);
+      if (!arrived.await(limit, TimeUnit.NANOSECONDS)) {
+        Duration waited = Duration.ofNanos(Math.max(0, limit));
+        throw new FenceTimeoutException(
+            "awaitAny",
+            fences.getFirst(),
+            waited,
+            "none of %d fences signaled within %s: %s; waiting was %s"
+                .formatted(fences.size(), waited, fences.stream().map(Fence::described).toList(), Thread.currentThread()));
+      }
+      return Objects.requireNonNull(first.get());
+    } finally {
+      fences.forEach(fence -> fence.removeCallback(arrive));
+    }
+  }
+
+  /**
+   * A fence that signals when a stage completes, with the stage's error if it fails (design rule FN7). A stage may never
+   * complete, so the fence counts as foreign: a wait for it gives up after {@link FenceContext#DEFAULT_SILENCE}.
+   *
+   * @param stage the stage to wait for
+   * @param name what it stands for, in reports
+   * @return a new host fence
+   */
+  public static Fence from(CompletionStage<?> stage, String name) {
+    FenceContext context = FenceContext.builder(name).foreign(FenceContext.DEFAULT_SILENCE).build();
+    Fence fence = context.newFence();
+    stage.whenComplete(
+        (result, error) -> {
+          if (error == null) {
+            context.signal(fence);
+          } else {
+            // A dependent stage reports the error of its source in a wrapper.
+            context.fail(fence, error instanceof CompletionException && error.getCause() != null ? error.getCause() : error);
+          }
+          context.close();
+        });
+    return fence;
+  }
+}

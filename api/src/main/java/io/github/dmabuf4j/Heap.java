@@ -1,0 +1,131 @@
+package io.github.dmabuf4j;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Where buffers come from: a named pool with a limit on the bytes it commits ({@code struct dma_heap}). Opened by {@link Heaps#open}.
+ *
+ * <p><b>The limit</b> counts committed bytes: live buffers, idle blocks and quarantined ones (design rule AL9). It is never exceeded.
+ *
+ * <p><b>Fresh buffers</b> are zeroed unless the request says otherwise (design rule AL7). A zero-length buffer doesn't exist (rule CH2).
+ *
+ * <p><b>Threads.</b> All methods may be called from any thread. Allocation with a policy above {@link AllocPolicy#NOWAIT} must not
+ * be called in a {@link Signalling} section (design rule FN4).
+ *
+ * <p>Source: drivers/dma-buf/dma-heap.c; rules CH1 to CH5, design rules AL1 to AL11.
+ */
+public interface Heap extends AutoCloseable {
+  /**
+   * What this heap is called, without options, for example {@code offheap:system}.
+   *
+   * @return the name
+   */
+  String name();
+
+  /**
+   * The most bytes this heap commits.
+   *
+   * @return bytes
+   */
+  long limitBytes();
+
+  /**
+   * Allocates a zeroed buffer with the policy NORMAL and the default alignment.
+   *
+   * @param size bytes, at least 1
+   * @return the first handle of a new buffer
+   * @throws OutOfBuffersException if the limit is reached and nothing idle is left
+   * @throws IllegalArgumentException if the size isn't positive
+   * @throws IllegalStateException if this heap is closed
+   */
+  DmaBuf allocate(long size);
+
+  /**
+   * Allocates a buffer.
+   *
+   * @param request what is wanted
+   * @return the first handle of a new buffer
+   * @throws OutOfBuffersException if the limit is reached and the policy doesn't wait for others, or the request can't ever be met
+   * @throws InterruptedException if the thread is interrupted while the policy waits
+   * @throws IllegalStateException if this heap is closed, also while waiting
+   */
+  DmaBuf allocate(AllocationRequest request) throws InterruptedException;
+
+  /**
+   * Allocates a buffer as {@link #allocate(AllocationRequest)} does, not interruptibly: an interrupt is kept for later.
+   *
+   * @param request what is wanted
+   * @return the first handle of a new buffer
+   * @throws OutOfBuffersException if the limit is reached and the policy doesn't wait for others, or the request can't ever be met
+   * @throws IllegalStateException if this heap is closed, also while waiting
+   */
+  DmaBuf allocateUninterruptibly(AllocationRequest request);
+
+  /**
+   * Allocates a buffer without blocking the caller: the stage completes when the limit allows (design rule JB2). Cancelling it gives up.
+   *
+   * @param request what is wanted; its policy is taken as {@link AllocPolicy#NO_FAIL}
+   * @return a future of the first handle of a new buffer; whoever gets it must close it
+   */
+  CompletableFuture<DmaBuf> allocateAsync(AllocationRequest request);
+
+  /**
+   * Allocates several buffers of one kind, as many as can be had (design rule AL3).
+   *
+   * @param request what each is to be
+   * @param count how many are wanted, at least 1
+   * @return up to {@code count} buffers; fewer where the limit was reached
+   * @throws InterruptedException if the thread is interrupted while the policy waits; nothing is kept
+   * @throws IllegalStateException if this heap is closed
+   */
+  List<DmaBuf> allocateBulk(AllocationRequest request, int count) throws InterruptedException;
+
+  /**
+   * Gives idle memory back to the operating system.
+   *
+   * @return how many bytes were given back
+   */
+  long trim();
+
+  /**
+   * The figures of this heap.
+   *
+   * @return a snapshot
+   */
+  HeapStatistics statistics();
+
+  /**
+   * The buffers of this heap that are live or in quarantine.
+   *
+   * @return a snapshot
+   */
+  BufInfo info();
+
+  /**
+   * Whether this heap was closed.
+   *
+   * @return true once a close succeeded or draining began
+   */
+  boolean isClosed();
+
+  /**
+   * Gives all memory back, if no buffer is live or in quarantine (design rule AL11). Afterwards allocation fails with {@link
+   * IllegalStateException}, and the figures can still be read. Closing again does nothing.
+   *
+   * @throws IllegalStateException if buffers are live: names them; the heap stays open
+   */
+  @Override
+  void close();
+
+  /**
+   * Refuses new allocations at once, waits for live buffers to be closed, then gives all memory back (design rule AL11).
+   *
+   * @param timeout how long to wait for the users
+   * @return true if the heap is empty and closed; false if buffers were still live: allocation stays refused, the last one's
+   *     close gives the memory back, and the call may be repeated
+   * @throws InterruptedException if the thread is interrupted while waiting
+   */
+  boolean drain(Duration timeout) throws InterruptedException;
+}

@@ -1,0 +1,22 @@
+package io.github.dmabuf4j;
+
+import java.io.Serial;
+
+/**
+ * Thrown by {@link Heaps#open(String)} when no provider can serve a heap here: which heap, why not, and the exact line that
+ * would fix it (design §2).
+ *
+ * <p>Immutable.
+ */
+public final class HeapUnavailableException extends DmaBufException {
+  @Serial private static final long serialVersionUID = 1L;
+
+  /**
+   * Creates an exception.
+   *
+   * @param message which heap was wanted, why it can't be had, and what would fix it
+   */
+  public HeapUnavailableException(String message) {
+    super("open heap", Errno.ENODEV, message, null);
+  }
+}

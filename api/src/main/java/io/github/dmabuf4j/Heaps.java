@@ -1,0 +1,82 @@
+package io.github.dmabuf4j;
+
+import io.github.dmabuf4j.spi.HeapProvider;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.ServiceLoader;
+import java.util.stream.Collectors;
+
+/**
+ * Finds heaps. Providers are found with {@link ServiceLoader}: a heap exists if its module is on the path.
+ *
+ * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="open"}
+ *
+ * <p><b>Threads.</b> All methods may be called from any thread.
+ */
+public final class Heaps {
+  private Heaps() {}
+
+  /**
+   * Opens a heap.
+   *
+   * @param uri {@code kind:name?option=value&option=value}, for example {@code offheap:system?limit=256MiB}
+   * @return a new heap, to be closed
+   * @throws HeapUnavailableException if no provider knows it or it can't be had here: why, and what would fix it
+   * @throws IllegalArgumentException if the text has another form, an option is unknown or its value is bad
+   */
+  public static Heap open(String uri) {
+    HeapUri wanted = HeapUri.parse(uri);
+    for (HeapProvider provider : providers()) {
+      for (HeapDescription description : provider.describe()) {
+        if (description.name().equals(wanted.name())) {
+          return open(provider, description, wanted);
+        }
+      }
+    }
+    String known = available().stream().map(HeapDescription::name).collect(Collectors.joining(", "));
+    throw new HeapUnavailableException(
+        "no heap is called %s; there %s. Put the artifact that provides it on the path, for example dmabuf4j-offheap"
+            .formatted(wanted.name(), known.isEmpty() ? "are none" : "are " + known));
+  }
+
+  private static Heap open(HeapProvider provider, HeapDescription description, HeapUri wanted) {
+    if (!description.isAvailable()) {
+      throw new HeapUnavailableException(
+          "%s can't be had here: %s%s"
+              .formatted(
+                  description.name(),
+                  description.unavailable(),
+                  description.fix().isEmpty() ? "" : ". To fix it: " + description.fix()));
+    }
+    return provider.open(wanted);
+  }
+
+  /**
+   * The heaps that the providers on the path know of, those that can't be had here included.
+   *
+   * @return their descriptions
+   */
+  public static List<HeapDescription> describe() {
+    List<HeapDescription> descriptions = new ArrayList<>();
+    providers().forEach(provider -> descriptions.addAll(provider.describe()));
+    return descriptions;
+  }
+
+  /**
+   * The heaps that can be opened here.
+   *
+   * @return their descriptions
+   */
+  public static List<HeapDescription> available() {
+    return describe().stream().filter(HeapDescription::isAvailable).toList();
+  }
+
+  private static List<HeapProvider> providers() {
+    List<HeapProvider> providers = new ArrayList<>();
+    ServiceLoader.load(HeapProvider.class).forEach(providers::add);
+    if (providers.isEmpty()) { // the context class loader may know less than ours
+      ServiceLoader.load(HeapProvider.class, Heaps.class.getClassLoader()).forEach(providers::add);
+    }
+    return providers;
+  }
+}

@@ -1,0 +1,376 @@
+package io.github.dmabuf4j;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The way to use several buffers at once, on one thread or many, on the CPU or a device (design rule JB1). A job goes through four
+ * steps, and the first two are one call:
+ *
+ * <ol>
+ *   <li><i>prepare</i>: all reservations are locked, evicted content comes back, holds are taken, slots for fences are reserved, and
+ *       what has to be waited for is collected;
+ *   <li><i>publish</i>: the job's {@linkplain #fence() fence} is added to every buffer, as a reader's or a writer's, and the
+ *       reservations are unlocked. From here on others wait for this job, and it will end: it takes no reservation and
+ *       allocates nothing that may reclaim (design rule FN4);
+ *   <li><i>run</i>: once the {@linkplain #dependencies() dependencies} have signaled, the bytes are touched, with the holds already taken;
+ *   <li><i>signal</i>, or fail; the holds are dropped.
+ * </ol>
+ *
+ * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="job"}
+ *
+ * <p><b>Producer and consumer.</b> The job is the producer of its fence; everybody else waits on it. A job that is closed without a
+ * signal, or becomes unreachable, fails its fence with {@link FenceAbandonedException} and drops its holds.
+ *
+ * <p><b>Order.</b> A job has a fence context of its own, and may end before jobs published earlier that it doesn't depend on. Jobs
+ * of a queue that ends them in order share a context, see {@link Builder#inOrderOf}.
+ *
+ * <p><b>Segments.</b> {@link #open} gives the calling thread access, in a confined arena: each tile of a picture opens its own, which costs some
+ * 14 ns; nothing is shared that would have to be closed by a handshake of all threads.
+ *
+ * <p><b>Threads.</b> A published job may be used from any thread. The steps of one job are ordered by whoever hands it on.
+ *
+ * <p>Source: the submit path of a drm driver, Documentation/gpu/drm-vm-bind-locking.rst; design rules JB1 to JB3, FN4.
+ */
+public final class Job implements AutoCloseable {
+  private final String name;
+  private final JobUses uses;
+  private final FenceContext context;
+  private final boolean ownContext;
+  private final Fence fence;
+  private final List<Fence> dependencies;
+
+  private Job(Builder builder, JobUses uses, FenceContext context, Fence fence, List<Fence> dependencies) {
+    this.name = builder.name;
+    this.uses = uses;
+    this.context = context;
+    this.ownContext = builder.context == null;
+    this.fence = fence;
+    this.dependencies = List.copyOf(dependencies);
+  }
+
+  /**
+   * Starts a job.
+   *
+   * @param name what it does, in reports
+   * @return a builder without buffers
+   */
+  public static Builder named(String name) {
+    return new Builder(name);
+  }
+
+  /** What a job uses. Not for several threads at once. */
+  public static final class Builder {
+    private final String name;
+    private final List<DmaBuf> buffers = new ArrayList<>();
+    private final List<Access> accesses = new ArrayList<>();
+    private final List<Fence> explicit = new ArrayList<>();
+    private @Nullable FenceContext context;
+
+    private Builder(String name) {
+      this.name = Objects.requireNonNull(name, "name");
+    }
+
+    /**
+     * The job reads a buffer. A buffer that is both read and written is given to {@link #writes} alone.
+     *
+     * @param buffer what to read; the handle may be closed once the job is published
+     * @return this builder
+     */
+    public Builder reads(DmaBuf buffer) {
+      return uses(buffer, Access.READ);
+    }
+
+    /**
+     * The job writes a buffer, and may read it.
+     *
+     * @param buffer what to write; the handle may be closed once the job is published
+     * @return this builder
+     */
+    public Builder writes(DmaBuf buffer) {
+      return uses(buffer, Access.READ_WRITE);
+    }
+
+    private Builder uses(DmaBuf buffer, Access access) {
+      buffers.add(Objects.requireNonNull(buffer, "buffer"));
+      accesses.add(access);
+      return this;
+    }
+
+    /**
+     * The job waits for a fence beside those of its buffers.
+     *
+     * @param fence what to wait for
+     * @return this builder
+     */
+    public Builder after(Fence fence) {
+      explicit.add(Objects.requireNonNull(fence, "fence"));
+      return this;
+    }
+
+    /**
+     * The job's fence is of a context of the caller's, whose jobs end in the order in which they are published.
+     *
+     * @param context the context
+     * @return this builder
+     */
+    public Builder inOrderOf(FenceContext context) {
+      this.context = Objects.requireNonNull(context, "context");
+      return this;
+    }
+
+    /**
+     * Prepares and publishes the job: may wait for reservations, doesn't wait for fences.
+     *
+     * @return the published job
+     * @throws InterruptedException if the thread is interrupted while waiting for a reservation; nothing is published
+     * @throws BufferPurgedException if the content of a buffer is gone
+     * @throws IllegalStateException if a handle is closed, or read-only and written, or the thread holds one of the reservations
+     */
+    public Job publish() throws InterruptedException {
+      JobUses uses = JobUses.retain(buffers, accesses);
+      FenceContext producer = null;
+      try (var _ = AcquireContext.lockAll(uses.reservations())) {
+        List<Fence> dependencies = new ArrayList<>(explicit);
+        uses.prepareLocked(dependencies);
+        producer = context == null ? FenceContext.create(name) : context;
+        Fence fence = producer.newFence();
+        if (!fence.addCallback(uses)) {
+          throw new IllegalStateException(producer + " was closed while " + name + " was being published");
+        }
+        // Point of no return: nothing below can fail.
+        uses.publishLocked(fence);
+        return new Job(this, uses, producer, fence, dependencies);
+      } catch (InterruptedException | RuntimeException | Error e) {
+        uses.giveUp();
+        throw e;
+      }
+    }
+
+    /**
+     * Prepares and publishes the job without blocking the caller, for event loops (design rule JB2).
+     *
+     * @return a stage that completes with the published job, or with what {@link #publish} would have thrown
+     */
+    public CompletionStage<Job> publishAsync() {
+      CompletableFuture<Job> published = new CompletableFuture<>();
+      Thread.ofVirtual()
+          .name("publish " + name)
+          .start(
+              () -> {
+                try {
+                  published.complete(publish());
+                } catch (InterruptedException | RuntimeException | Error e) {
+                  published.completeExceptionally(e);
+                }
+              });
+      return published.minimalCompletionStage();
+    }
+  }
+
+  // ---- what others wait for ----
+
+  /**
+   * What others wait for.
+   *
+   * @return the fence of this job, in every buffer it uses
+   */
+  public Fence fence() {
+    return fence;
+  }
+
+  /**
+   * What this job has to wait for before it touches bytes.
+   *
+   * @return the fences that were pending when it was published, unmodifiable
+   */
+  public List<Fence> dependencies() {
+    return dependencies;
+  }
+
+  /**
+   * Waits for the dependencies, at most {@link Fences#defaultTimeout()} for all.
+   *
+   * @throws FenceTimeoutException if one didn't signal in time
+   * @throws InterruptedException if the thread is interrupted while waiting
+   */
+  public void await() throws InterruptedException {
+    Deadline deadline = Deadline.after(Fences.defaultTimeout());
+    for (Fence dependency : dependencies) {
+      deadline.await(dependency);
+    }
+  }
+
+  // ---- run ----
+
+  /** What a job does. */
+  @FunctionalInterface
+  public interface Body<X extends Exception> {
+    /**
+     * Touches the bytes.
+     *
+     * @param access gives the segments, on the calling thread
+     * @throws X whatever goes wrong; the job's fence fails with it
+     */
+    void run(JobAccess access) throws X;
+  }
+
+  /**
+   * Gives the calling thread access to the bytes. Each thread of a job opens its own. The dependencies must have signaled.
+   *
+   * @return the access, to be closed on the same thread before the job is signaled
+   * @throws IllegalStateException if a dependency is pending, or the job has ended
+   */
+  public JobAccess open() {
+    for (Fence dependency : dependencies) {
+      if (!dependency.isSignaled()) {
+        throw new IllegalStateException("%s has to wait for %s first: call await() or runAsync()".formatted(this, dependency));
+      }
+    }
+    uses.enter(this);
+    return new JobAccess(uses);
+  }
+
+  /**
+   * Waits for the dependencies, runs a body on this thread, and signals, or fails with what the body threw.
+   *
+   * @param <X> what the body may throw
+   * @param body touches the bytes
+   * @throws X what the body threw
+   * @throws FenceTimeoutException if a dependency didn't signal in time; the job fails
+   * @throws InterruptedException if the thread is interrupted while waiting; the job fails
+   * @throws BufferRevokedException if memory was taken away while the body ran
+   */
+  public <X extends Exception> void run(Body<X> body) throws X, InterruptedException {
+    try {
+      await();
+      runBody(body);
+    } catch (Throwable e) {
+      failAfter(e);
+      throw e;
+    }
+    signal();
+  }
+
+  /** Opens an access and runs a body with it, on this thread, as the signalling section that it is. */
+  <X extends Exception> void runBody(Body<X> body) throws X {
+    try (var _ = Signalling.begin();
+        JobAccess access = open()) {
+      body.run(access);
+    } catch (InternalError fault) {
+      throw new BufferRevokedException(
+          "run", "the memory of a buffer of %s was taken away".formatted(this), fault);
+    }
+  }
+
+  /** Fails the job with what its body threw, which is the news even where failing is refused. */
+  void failAfter(Throwable error) {
+    try {
+      fail(error);
+    } catch (IllegalStateException refused) {
+      error.addSuppressed(refused);
+    }
+  }
+
+  /** What one of several threads of a job does. */
+  @FunctionalInterface
+  public interface PartBody<X extends Exception> {
+    /**
+     * Touches a part of the bytes, for example a tile of a picture.
+     *
+     * @param access gives the segments, on the calling thread
+     * @param part which part, from 0
+     * @throws X whatever goes wrong; the job's fence fails with it
+     */
+    void run(JobAccess access, int part) throws X;
+  }
+
+  /**
+   * Runs a body on an executor once the dependencies have signaled, and signals, or fails. No thread waits meanwhile.
+   *
+   * @param executor where to run
+   * @param body touches the bytes
+   * @return a stage that completes when the job has ended, with what the body threw if it did
+   */
+  public CompletionStage<Void> runAsync(Executor executor, Body<? extends Exception> body) {
+    return runAsync(executor, 1, (access, part) -> body.run(access));
+  }
+
+  /**
+   * Runs the parts of a body on an executor once the dependencies have signaled, each with an access of its own; the last part to
+   * end signals the job, or fails it with what the first failing part threw. After a failure parts that haven't begun are
+   * left out.
+   *
+   * @param executor where to run
+   * @param parts how many, at least 1
+   * @param body touches the bytes of a part
+   * @return a stage that completes when the job has ended, with what the first failing part threw if one did
+   * @throws IllegalArgumentException if the number of parts isn't positive
+   */
+  public CompletionStage<Void> runAsync(Executor executor, int parts, PartBody<? extends Exception> body) {
+    if (parts <= 0) {
+      throw new IllegalArgumentException("wanted at least 1 part, got " + parts);
+    }
+    JobParts running = new JobParts(this, parts, body);
+    Fence.Callback ready = dependency -> running.submit(executor);
+    if (!Fences.merge(dependencies).addCallback(ready)) {
+      running.submit(executor);
+    }
+    return running.ended();
+  }
+
+  // ---- end ----
+
+  /**
+   * Says that the work is done: what was written becomes visible, the fence signals, the holds are dropped.
+   *
+   * @return true if the job was pending, false if it had ended already
+   * @throws IllegalStateException if an access is still open, or an earlier job of the same context is pending
+   */
+  public boolean signal() {
+    return end(null);
+  }
+
+  /**
+   * Says that the work was given up: the fence fails, the holds are dropped.
+   *
+   * @param error why
+   * @return true if the job was pending, false if it had ended already
+   * @throws IllegalStateException if an access is still open, or an earlier job of the same context is pending
+   */
+  public boolean fail(Throwable error) {
+    return end(Objects.requireNonNull(error, "error"));
+  }
+
+  private boolean end(@Nullable Throwable error) {
+    uses.checkNoneOpen(this);
+    boolean pending = error == null ? context.signal(fence) : context.fail(fence, error);
+    if (ownContext) {
+      context.close();
+    }
+    return pending;
+  }
+
+  /**
+   * Fails the fence with {@link FenceAbandonedException} if the job has not ended yet. Closing again does nothing.
+   *
+   * @throws IllegalStateException if an access is still open
+   */
+  @Override
+  public void close() {
+    if (!fence.isSignaled()) {
+      fail(new FenceAbandonedException("close", this + " was closed before it signaled"));
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "job %s (%s)".formatted(name, fence.status());
+  }
+}

@@ -1,0 +1,59 @@
+package io.github.dmabuf4j;
+
+import java.io.Serial;
+
+/**
+ * Thrown when a heap can't serve an allocation under the caller's policy (design rule AL6). The message says how much was
+ * wanted, what the limit is and who holds the memory.
+ *
+ * <p>Immutable.
+ */
+public final class OutOfBuffersException extends DmaBufException {
+  @Serial private static final long serialVersionUID = 1L;
+
+  private final long requestedBytes;
+  private final long committedBytes;
+  private final long limitBytes;
+
+  /**
+   * Creates an exception.
+   *
+   * @param requestedBytes what was asked for, in bytes
+   * @param committedBytes what the heap had committed then, in bytes
+   * @param limitBytes the heap's limit, in bytes
+   * @param message what was wanted, what is there, who holds it, and what to do
+   */
+  public OutOfBuffersException(long requestedBytes, long committedBytes, long limitBytes, String message) {
+    super("allocate", Errno.ENOMEM, message, null);
+    this.requestedBytes = requestedBytes;
+    this.committedBytes = committedBytes;
+    this.limitBytes = limitBytes;
+  }
+
+  /**
+   * What was asked for.
+   *
+   * @return bytes
+   */
+  public long requestedBytes() {
+    return requestedBytes;
+  }
+
+  /**
+   * What the heap had committed: live, idle and quarantined bytes (design rule AL9).
+   *
+   * @return bytes
+   */
+  public long committedBytes() {
+    return committedBytes;
+  }
+
+  /**
+   * The heap's limit.
+   *
+   * @return bytes
+   */
+  public long limitBytes() {
+    return limitBytes;
+  }
+}

@@ -1,0 +1,55 @@
+package io.github.dmabuf4j;
+
+/**
+ * Keeps a buffer where it is for a use that can't follow moves and has no end in sight, such as scan-out (design rule PN4). Use in
+ * flight is said with fences, and the CPU's with {@link Hold}s: a hold is short and only makes reclaim pass by, a pin is
+ * counted against a limit, refuses advice, and may first move the buffer to where it can stay.
+ *
+ * <p>Made by {@link DmaBuf#pin}. A pin owns a reference: the buffer lives at least as long.
+ *
+ * <p><b>Threads.</b> Taken and closed under the buffer's reservation (design rule PN1), by any thread that holds it.
+ *
+ * <p>Source: dma_buf_pin; rules CM1 to CM4, CG1.
+ */
+public final class Pin implements AutoCloseable {
+  /** How long a pin is meant to last. */
+  public enum Term {
+    /** For an operation, for example a transfer by a device that can't follow moves. */
+    SHORT,
+    /** Without end, for example scan-out or a registration with a device (design rule PN6). */
+    LONG
+  }
+
+  private final BufferObject object;
+  private final Term term;
+  private boolean closed;
+
+  Pin(BufferObject object, Term term) {
+    this.object = object;
+    this.term = term;
+  }
+
+  /**
+   * How long this pin is meant to last.
+   *
+   * @return what was asked for
+   */
+  public Term term() {
+    return term;
+  }
+
+  /**
+   * Lets the buffer move again once no other pin is left. Closing again does nothing.
+   *
+   * @throws IllegalStateException if the calling thread doesn't hold the buffer's reservation
+   */
+  @Override
+  public void close() {
+    object.reservation().assertHeld("unpin");
+    if (!closed) {
+      closed = true;
+      object.unpinLocked(term);
+      object.put();
+    }
+  }
+}

@@ -1,0 +1,133 @@
+package io.github.dmabuf4j.spi;
+
+import io.github.dmabuf4j.Access;
+import io.github.dmabuf4j.Attachment;
+import io.github.dmabuf4j.BufferObject;
+import io.github.dmabuf4j.Pin;
+import io.github.dmabuf4j.ScatterList;
+
+/**
+ * Where the bytes of one buffer live: what a heap or a device provides and {@link BufferObject} calls. One exporter object
+ * serves one {@link BufferObject}; it may serve it again after {@link #release}, which is how blocks are pooled.
+ *
+ * <p><b>Locks.</b> For each callback, whether the buffer's reservation is held by the calling thread (rules CL3, CL4). A callback that
+ * runs with the reservation held must not take it again; one that runs without may.
+ *
+ * <table>
+ * <caption>Which lock is held</caption>
+ * <tr><th>callback</th><th>reservation</th><th>may wait for fences</th><th>on failure</th></tr>
+ * <tr><td>{@link #attach}, {@link #detach}</td><td>not held</td><td>yes</td><td>throw; nothing is attached</td></tr>
+ * <tr><td>{@link #pin}, {@link #unpin}</td><td>held</td><td>yes</td><td>throw; nothing is pinned</td></tr>
+ * <tr><td>{@link #map}, {@link #unmap}</td><td>held</td><td>yes</td><td>throw; nothing is mapped</td></tr>
+ * <tr><td>{@link #vmap}, {@link #vunmap}</td><td>held; vunmap at release: not held</td><td>vmap only</td><td>throw; nothing
+ *   is mapped</td></tr>
+ * <tr><td>{@link #beginCpuAccess}, {@link #endCpuAccess}</td><td>not held</td><td>begin only</td><td>throw; end isn't called</td></tr>
+ * <tr><td>{@link #evict}, {@link #restore}</td><td>held</td><td>no</td><td>return false; restore throws</td></tr>
+ * <tr><td>{@link #release}</td><td>not held, possibly on a thread that signals a fence</td><td>no</td><td>must not fail</td></tr>
+ * </table>
+ *
+ * <p>Source: struct dma_buf_ops in include/linux/dma-buf.h; Documentation/driver-api/dma-buf.rst, "locking convention".
+ */
+public interface Exporter {
+  /**
+   * What this exporter calls itself, for reports: usually the heap's name.
+   *
+   * @return a name
+   */
+  String name();
+
+  /**
+   * The bytes of the buffer, for the CPU. Called on the first use, not again until {@link #vunmap} (rule CV1).
+   *
+   * @return the mapped bytes, at least as many as the buffer's size
+   * @throws io.github.dmabuf4j.DmaBufException if they can't be mapped
+   */
+  MappedBytes vmap();
+
+  /**
+   * Undoes {@link #vmap}. Nobody uses the bytes any more.
+   *
+   * @param bytes what vmap returned
+   */
+  default void vunmap(MappedBytes bytes) {}
+
+  /**
+   * Makes the bytes coherent for the CPU (rules CV5, CV6). Fences that conflict have been waited for.
+   *
+   * @param access what the CPU is about to do
+   */
+  default void beginCpuAccess(Access access) {}
+
+  /**
+   * Makes what the CPU wrote visible to others.
+   *
+   * @param access what was given to {@link #beginCpuAccess}
+   */
+  default void endCpuAccess(Access access) {}
+
+  /**
+   * Keeps the bytes where they are until {@link #unpin} (rules CM1 to CM4). Called for the first pin of a term.
+   *
+   * @param term how long the pin will last; a long-term pin may move the buffer out of a contiguous region first
+   */
+  default void pin(Pin.Term term) {}
+
+  /** The last pin is gone: the bytes may move again. */
+  default void unpin() {}
+
+  /**
+   * An importer wants to use the buffer; an exporter that can't serve it says so here (rule CB6).
+   *
+   * @param attachment the importer's side
+   * @throws io.github.dmabuf4j.DmaBufException if the storage can't serve this importer
+   */
+  default void attach(Attachment attachment) {}
+
+  /**
+   * An importer no longer uses the buffer.
+   *
+   * @param attachment what was attached
+   */
+  default void detach(Attachment attachment) {}
+
+  /**
+   * The pieces of the buffer for an importer, in order (rules CM7, CM8).
+   *
+   * @param attachment who wants it
+   * @param access what the importer will do
+   * @return the pieces; a fresh list at each call
+   */
+  ScatterList map(Attachment attachment, Access access);
+
+  /**
+   * Undoes {@link #map}.
+   *
+   * @param attachment who had it
+   * @param pieces what map returned
+   * @param access what was given to map
+   */
+  default void unmap(Attachment attachment, ScatterList pieces, Access access) {}
+
+  /**
+   * Gives up the memory. The core has saved the content if it is needed, and not if it isn't (design rule SH2): the exporter
+   * need not know which. Called only for a buffer that isn't busy (design rule PN2), with importers notified and no mapping left.
+   *
+   * @return true if memory was given up; false if this exporter can't, or not now
+   */
+  default boolean evict() {
+    return false;
+  }
+
+  /**
+   * Provides memory again for a buffer that was evicted, before its next use; the core then fills it.
+   *
+   * @throws io.github.dmabuf4j.DmaBufException if there is no room; the buffer stays evicted
+   */
+  default void restore() {}
+
+  /**
+   * The last reference is gone and every fence has signaled: the memory is the exporter's again. Must be quick, must not fail, must
+   * neither take a reservation nor wait for a fence: it may run on a thread that is signaling one.
+   */
+  void release();
+}
