@@ -1,0 +1,98 @@
+package io.github.dmabuf4j.offheap;
+
+import io.github.dmabuf4j.Access;
+import io.github.dmabuf4j.Attachment;
+import io.github.dmabuf4j.BufferObject;
+import io.github.dmabuf4j.ScatterList;
+import io.github.dmabuf4j.spi.Exporter;
+import io.github.dmabuf4j.spi.MappedBytes;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A run of pages outside its slab, and the {@link BufferObject} that is exported again for each
+ * allocation.
+ *
+ * <p><b>Life.</b> taken from a slab → owned by an allocating thread → exported, until the last
+ * reference and fence are gone → {@link #release} → idle in a magazine → owned by whoever takes it
+ * out: an allocating thread, or one that gives it back to its slab.
+ *
+ * <table>
+ * <caption>Access modes</caption>
+ * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
+ * <tr><td>idle</td><td>plain</td><td>plain</td><td>its owner, on the way into and out of a magazine. Reports read it without: a
+ *   benign race, for a late value only lists or misses a buffer that comes or goes meanwhile</td></tr>
+ * <tr><td>written</td><td>plain</td><td>plain</td><td>its owner; handed on with the block</td></tr>
+ * <tr><td>below</td><td>plain</td><td>plain</td><td>its owner, until the CAS that publishes it on the overflow stack</td></tr>
+ * <tr><td>before, after</td><td>plain</td><td>plain</td><td>the lock of the {@link Slabs}</td></tr>
+ * </table>
+ */
+final class Block implements Exporter, MappedBytes {
+  final Slab slab;
+  final long address;
+  final long bytes;
+  final BufferObject object;
+  final byte sizeClass;
+
+  /** Whether somebody may have written to it since it was known to be zero. */
+  boolean written;
+
+  /** Whether it is in a magazine. */
+  boolean idle;
+
+  @Nullable Block below;
+  @Nullable Block before;
+  @Nullable Block after;
+
+  Block(Slab slab, long address, long bytes, int sizeClass, boolean zero) {
+    this.slab = slab;
+    this.address = address;
+    this.bytes = bytes;
+    this.sizeClass = (byte) sizeClass;
+    this.written = !zero;
+    this.object = new BufferObject(this);
+  }
+
+  /** Whether its size is one that magazines keep. */
+  boolean isPooled() {
+    return sizeClass != SizeClasses.UNPOOLED;
+  }
+
+  /** Makes the first bytes zero, by its owner. */
+  void zero(long byteSize) {
+    MemorySegment.ofAddress(address).reinterpret(byteSize).fill((byte) 0);
+  }
+
+  @Override
+  public String name() {
+    return slab.pool.name;
+  }
+
+  @Override
+  public MappedBytes vmap() {
+    return this;
+  }
+
+  @Override
+  public MemorySegment segment(long byteSize) {
+    return MemorySegment.ofAddress(address).reinterpret(byteSize, slab.region.arena(), null);
+  }
+
+  @Override
+  public MemorySegment segment(long byteSize, Arena arena) {
+    return MemorySegment.ofAddress(address).reinterpret(byteSize, arena, null);
+  }
+
+  @Override
+  public ScatterList map(Attachment attachment, Access access) {
+    MemorySegment all = segment(object.size());
+    return new ScatterList(List.of(access.writes() ? all : all.asReadOnly()));
+  }
+
+  @Override
+  public void release() {
+    slab.pool.release(this);
+  }
+}

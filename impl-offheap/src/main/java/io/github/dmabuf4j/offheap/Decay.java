@@ -1,0 +1,80 @@
+package io.github.dmabuf4j.offheap;
+
+import java.lang.System.Logger.Level;
+import java.lang.ref.WeakReference;
+import java.time.Duration;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The timer that gives idle blocks back, whether or not anybody allocates (design rule AL9): at
+ * each tick what has lain in a magazine since the one before, so that a block is idle for one to
+ * two ticks, half the decay time each. One daemon thread for all pools, which it doesn't keep
+ * alive.
+ */
+final class Decay implements Runnable {
+  private static final System.Logger LOG = System.getLogger(Decay.class.getName());
+  private static final ScheduledThreadPoolExecutor TIMER = timer();
+
+  private final WeakReference<Pool> pool;
+
+  /**
+   * Set by the thread that schedules; a tick that comes before it sees it goes on with the next.
+   */
+  private volatile @Nullable Future<?> ticks;
+
+  private Decay(Pool pool) {
+    this.pool = new WeakReference<>(pool);
+  }
+
+  private static ScheduledThreadPoolExecutor timer() {
+    ScheduledThreadPoolExecutor timer =
+        new ScheduledThreadPoolExecutor(
+            1,
+            Thread.ofPlatform()
+                .name("dmabuf4j-decay")
+                .daemon()
+                .inheritInheritableThreadLocals(false)
+                .factory());
+    timer.setRemoveOnCancelPolicy(true);
+    return timer;
+  }
+
+  /** Ticks for a pool until it has ended or is lost. */
+  static void begin(Pool pool, Duration decay) {
+    Decay task = new Decay(pool);
+    long period = Math.max(1, decay.dividedBy(2).toNanos());
+    task.ticks = TIMER.scheduleWithFixedDelay(task, period, period, TimeUnit.NANOSECONDS);
+  }
+
+  /** Gives back soon what a thread that must be quick has put aside. */
+  static void soon(Pool pool) {
+    TIMER.execute(new Decay(pool));
+  }
+
+  @Override
+  public void run() {
+    Pool target = pool.get();
+    Future<?> own = ticks;
+    if (target == null || target.lifecycle.isClosed()) {
+      if (own != null) {
+        own.cancel(false);
+      }
+      return;
+    }
+    try {
+      if (own == null) {
+        target.retire();
+      } else {
+        target.tick();
+      }
+    } catch (RuntimeException | Error e) {
+      LOG.log(
+          Level.ERROR,
+          "giving idle memory of " + target.name + " back failed; tried again later",
+          e);
+    }
+  }
+}

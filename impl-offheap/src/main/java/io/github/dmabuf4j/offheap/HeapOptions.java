@@ -1,0 +1,88 @@
+package io.github.dmabuf4j.offheap;
+
+import com.sun.management.OperatingSystemMXBean;
+import io.github.dmabuf4j.ByteSize;
+import io.github.dmabuf4j.HeapUri;
+import java.lang.management.ManagementFactory;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The options of a heap, as a {@link HeapUri} says them.
+ *
+ * <table>
+ * <caption>Options</caption>
+ * <tr><th>option</th><th>form</th><th>default</th></tr>
+ * <tr><td>limit</td><td>a {@link ByteSize} of at least one page</td><td>a quarter of the memory that this process may have: of the machine's,
+ *   or of its cgroup's limit if that is less</td></tr>
+ * <tr><td>decay</td><td>for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms</td><td>10 s</td></tr>
+ * </table>
+ *
+ * @param limit the most bytes to commit, a multiple of {@link SizeClasses#PAGE}
+ * @param decay how long a block may lie idle
+ */
+record HeapOptions(long limit, Duration decay) {
+  private static final Duration DEFAULT_DECAY = Duration.ofSeconds(10);
+  private static final Duration SHORTEST_DECAY = Duration.ofMillis(2);
+  private static final Pattern DURATION = Pattern.compile("(\\d{1,9})\\s*(ms|s|m|h)");
+  private static final Map<String, Duration> UNITS =
+      Map.of(
+          "ms",
+          Duration.ofMillis(1),
+          "s",
+          Duration.ofSeconds(1),
+          "m",
+          Duration.ofMinutes(1),
+          "h",
+          Duration.ofHours(1));
+
+  static HeapOptions of(HeapUri uri) {
+    uri.requireOptions(Set.of("limit", "decay"));
+    return new HeapOptions(limit(uri), decay(uri.options().get("decay")));
+  }
+
+  private static long limit(HeapUri uri) {
+    String text = uri.options().get("limit");
+    long limit = text == null ? defaultLimit() : parseLimit(text);
+    if (limit < SizeClasses.PAGE) {
+      throw new IllegalArgumentException(
+          "wanted a limit of at least one page, %d B, got %s".formatted(SizeClasses.PAGE, text));
+    }
+    return limit & -SizeClasses.PAGE;
+  }
+
+  private static long parseLimit(String text) {
+    try {
+      return ByteSize.parse(text);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("limit: " + e.getMessage(), e);
+    }
+  }
+
+  /** A quarter of what the JVM sees as its machine, which heeds cgroups. */
+  private static long defaultLimit() {
+    OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+    return Math.max(SizeClasses.PAGE, system.getTotalMemorySize() / 4);
+  }
+
+  private static Duration decay(@Nullable String text) {
+    if (text == null) {
+      return DEFAULT_DECAY;
+    }
+    Matcher matcher = DURATION.matcher(text.strip());
+    if (matcher.matches()) {
+      Duration unit = UNITS.getOrDefault(matcher.group(2), Duration.ZERO);
+      Duration decay = unit.multipliedBy(Long.parseLong(matcher.group(1)));
+      if (decay.compareTo(SHORTEST_DECAY) >= 0) {
+        return decay;
+      }
+    }
+    throw new IllegalArgumentException(
+        "decay: wanted a time of at least 2ms such as 500ms, 10s or 2m, got \"%s\""
+            .formatted(text));
+  }
+}

@@ -1,0 +1,156 @@
+package io.github.dmabuf4j.offheap;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The idle blocks of one class, in stripes. A thread has a home stripe by its id, so that threads
+ * rarely meet; nothing is kept per thread, so that virtual threads cost nothing (design rule AL10).
+ */
+final class Magazine {
+  private final Stripe[] stripes;
+  private final int mask;
+
+  /**
+   * Creates an empty magazine.
+   *
+   * @param stripeCount a power of two
+   */
+  Magazine(int stripeCount) {
+    stripes = new Stripe[stripeCount];
+    mask = stripeCount - 1;
+    for (int i = 0; i < stripeCount; i++) {
+      stripes[i] = new Stripe();
+    }
+  }
+
+  private static int home() {
+    return (int) Thread.currentThread().threadId();
+  }
+
+  /**
+   * Takes a block out: from the home stripe, else from one that isn't busy; null if none was found.
+   */
+  @Nullable Block pop(long addressMask) {
+    int home = home();
+    for (int i = 0; i <= mask; i++) {
+      Stripe stripe = stripes[(home + i) & mask];
+      if (!stripe.looksEmpty() && stripe.tryLock()) {
+        Block block = stripe.pop(addressMask);
+        stripe.unlock();
+        if (block != null) {
+          return block;
+        }
+      }
+    }
+    return null;
+  }
+
+  /** Takes a block out wherever one is, waiting for busy stripes; null if there is none. */
+  @Nullable Block popPatiently(long addressMask) {
+    int home = home();
+    for (int i = 0; i <= mask; i++) {
+      Stripe stripe = stripes[(home + i) & mask];
+      stripe.lock();
+      Block block = stripe.pop(addressMask);
+      stripe.unlock();
+      if (block != null) {
+        return block;
+      }
+    }
+    return null;
+  }
+
+  /** Puts a block into the home stripe, else into one that isn't busy; false if all are. */
+  boolean push(Block block) {
+    int home = home();
+    for (int i = 0; i <= mask; i++) {
+      Stripe stripe = stripes[(home + i) & mask];
+      if (stripe.tryLock()) {
+        boolean done = stripe.push(block);
+        stripe.unlock();
+        if (done) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  /** Puts back a block that was taken out and not used; false if there is no room. */
+  boolean undo(Block block) {
+    Stripe stripe = stripes[home() & mask];
+    stripe.lock();
+    boolean done = stripe.undo(block);
+    stripe.unlock();
+    return done;
+  }
+
+  /**
+   * Moves the oldest blocks to a list.
+   *
+   * @param count at most so many
+   * @param patiently whether to wait for busy stripes, else they are passed by
+   */
+  void takeOldest(int count, boolean patiently, List<Block> to) {
+    int wanted = to.size() + count;
+    for (int i = 0; i <= mask && to.size() < wanted; i++) {
+      Stripe stripe = stripes[i];
+      if (patiently) {
+        stripe.lock();
+      } else if (!stripe.tryLock()) {
+        continue;
+      }
+      try {
+        stripe.takeOldest(wanted - to.size(), to);
+      } finally {
+        stripe.unlock();
+      }
+    }
+  }
+
+  /** Moves to a list what nobody needed since the last call. */
+  void takeSurplus(List<Block> to) {
+    for (Stripe stripe : stripes) {
+      stripe.lock();
+      try {
+        stripe.takeOldest(stripe.surplus(), to);
+      } finally {
+        stripe.unlock();
+      }
+    }
+  }
+
+  /** How many blocks are idle. */
+  long count() {
+    long count = 0;
+    for (Stripe stripe : stripes) {
+      stripe.lock();
+      count += stripe.size();
+      stripe.unlock();
+    }
+    return count;
+  }
+
+  /** How many more blocks were taken out for users than came back from them. */
+  long taken() {
+    long taken = 0;
+    for (Stripe stripe : stripes) {
+      stripe.lock();
+      taken += stripe.taken() - stripe.put();
+      stripe.unlock();
+    }
+    return taken;
+  }
+
+  /** How many blocks were taken out for users so far. */
+  long hits() {
+    long hits = 0;
+    for (Stripe stripe : stripes) {
+      stripe.lock();
+      hits += stripe.taken();
+      stripe.unlock();
+    }
+    return hits;
+  }
+}

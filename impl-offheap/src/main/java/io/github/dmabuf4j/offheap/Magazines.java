@@ -1,0 +1,239 @@
+package io.github.dmabuf4j.offheap;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All idle blocks of a pool: a {@link Magazine} per class, made when the first block of the class
+ * comes back; a stack for blocks that found every stripe busy, so that putting a block back always
+ * ends at once; and a stack of blocks too large for a class, on their way back to the operating
+ * system.
+ *
+ * <p><b>Invariant.</b> A block is in at most one place. It is put where any later patient call by
+ * any thread finds it: those that look visit every stripe with its flag set and the overflow stack,
+ * hence either find the block, or came before it was put; see {@link Waiters} for what that is good
+ * for.
+ *
+ * <table>
+ * <caption>Access modes</caption>
+ * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
+ * <tr><td>magazines[i]</td><td>acquire; patient calls volatile</td><td>CAS from null, once</td><td>-</td></tr>
+ * <tr><td>overflow, retired</td><td>volatile</td><td>CAS to push, swapped for null to take all: nothing can come back in between</td><td>-</td></tr>
+ * </table>
+ */
+final class Magazines {
+  private static final VarHandle MAGAZINE = MethodHandles.arrayElementVarHandle(Magazine[].class);
+  private static final VarHandle OVERFLOW;
+  private static final VarHandle RETIRED;
+
+  static {
+    try {
+      MethodHandles.Lookup lookup = MethodHandles.lookup();
+      OVERFLOW = lookup.findVarHandle(Magazines.class, "overflow", Block.class);
+      RETIRED = lookup.findVarHandle(Magazines.class, "retired", Block.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private final int stripeCount;
+  private final @Nullable Magazine[] magazines = new @Nullable Magazine[SizeClasses.COUNT];
+  private final Runnable moved;
+  private volatile @Nullable Block overflow;
+  private volatile @Nullable Block retired;
+
+  /**
+   * Creates empty magazines.
+   *
+   * @param stripeCount how many stripes each has, a power of two
+   * @param moved to be run when blocks that nobody could find for a moment are back in a place
+   */
+  Magazines(int stripeCount, Runnable moved) {
+    this.stripeCount = stripeCount;
+    this.moved = moved;
+  }
+
+  // ---- hot paths ----
+
+  /** Takes a block out, without waiting for anybody; null if none was found. */
+  @Nullable Block pop(int sizeClass, long addressMask) {
+    Magazine magazine = (Magazine) MAGAZINE.getAcquire(magazines, sizeClass);
+    return magazine == null ? null : magazine.pop(addressMask);
+  }
+
+  /** Puts an idle block of a class back. Never fails, waits for nobody. */
+  void push(Block block) {
+    Magazine magazine = (Magazine) MAGAZINE.getAcquire(magazines, block.sizeClass);
+    if (magazine == null || !magazine.push(block)) {
+      pushSlowly(block, magazine);
+    }
+  }
+
+  private void pushSlowly(Block block, @Nullable Magazine present) {
+    try {
+      if (present == null && magazine(block.sizeClass).push(block)) {
+        return;
+      }
+    } catch (OutOfMemoryError e) {
+      // The overflow stack needs none.
+    }
+    pushOn(OVERFLOW, block);
+  }
+
+  /**
+   * Puts a block that belongs to no class where those who give blocks back find it. Never fails,
+   * waits for nobody.
+   */
+  void retire(Block block) {
+    pushOn(RETIRED, block);
+  }
+
+  private void pushOn(VarHandle stack, Block block) {
+    block.idle = true;
+    Block top;
+    do {
+      top = (Block) stack.getVolatile(this);
+      block.below = top;
+    } while (!stack.compareAndSet(this, top, block));
+  }
+
+  private Magazine magazine(int sizeClass) {
+    Magazine present = (Magazine) MAGAZINE.getVolatile(magazines, sizeClass);
+    if (present == null) {
+      Magazine fresh = new Magazine(stripeCount);
+      present = (Magazine) MAGAZINE.compareAndExchange(magazines, sizeClass, null, fresh);
+      if (present == null) {
+        present = fresh;
+      }
+    }
+    return present;
+  }
+
+  // ---- slow paths ----
+
+  /** Puts back a block that was taken out and not used, as if it had not been. */
+  void undo(Block block) {
+    if (!magazine(block.sizeClass).undo(block)) {
+      pushOn(OVERFLOW, block);
+    }
+  }
+
+  /** Takes a block out wherever one is; null if there is none. */
+  @Nullable Block popPatiently(int sizeClass, long addressMask) {
+    emptyOverflow();
+    Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, sizeClass);
+    return magazine == null ? null : magazine.popPatiently(addressMask);
+  }
+
+  /**
+   * Takes idle blocks out, the largest first, for as many bytes as are wanted, or all.
+   *
+   * @param bytes how much
+   * @param patiently whether to wait for busy stripes, else they are passed by
+   */
+  List<Block> take(long bytes, boolean patiently) {
+    List<Block> taken = takeRetired();
+    emptyOverflow();
+    long left = bytes;
+    for (Block block : taken) {
+      left -= block.bytes;
+    }
+    for (int i = SizeClasses.COUNT - 1; i >= 0 && left > 0; i--) {
+      Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, i);
+      if (magazine != null) {
+        long blockBytes = SizeClasses.bytes(i);
+        int before = taken.size();
+        magazine.takeOldest(
+            (int) Math.min(Integer.MAX_VALUE - before, 1 + (left - 1) / blockBytes),
+            patiently,
+            taken);
+        left -= (taken.size() - before) * blockBytes;
+      }
+    }
+    return taken;
+  }
+
+  /** Takes out what nobody needed since the last call. */
+  List<Block> takeSurplus() {
+    List<Block> taken = takeRetired();
+    emptyOverflow();
+    for (int i = 0; i < SizeClasses.COUNT; i++) {
+      Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, i);
+      if (magazine != null) {
+        magazine.takeSurplus(taken);
+      }
+    }
+    return taken;
+  }
+
+  /** Takes out what belongs to no class. */
+  List<Block> takeRetired() {
+    List<Block> taken = new ArrayList<>();
+    if (retired != null) {
+      for (Block block = (Block) RETIRED.getAndSet(this, null); block != null; ) {
+        Block below = block.below;
+        block.below = null;
+        taken.add(block);
+        block = below;
+      }
+    }
+    return taken;
+  }
+
+  /** Finds those that overflowed a place in a stripe. */
+  private void emptyOverflow() {
+    if (overflow == null) {
+      return;
+    }
+    for (Block block = (Block) OVERFLOW.getAndSet(this, null); block != null; ) {
+      Block below = block.below;
+      block.below = null;
+      push(block);
+      block = below;
+    }
+    moved.run();
+  }
+
+  // ---- figures ----
+
+  /** The bytes that could be given back now. */
+  long idleBytes() {
+    emptyOverflow();
+    long bytes = 0;
+    for (int i = 0; i < SizeClasses.COUNT; i++) {
+      Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, i);
+      if (magazine != null) {
+        bytes += magazine.count() * SizeClasses.bytes(i);
+      }
+    }
+    for (Block block = retired; block != null; block = block.below) {
+      bytes += block.bytes; // a racy walk: who takes the stack wakes the waiters when it is done
+    }
+    return bytes;
+  }
+
+  /**
+   * How many more blocks of a class were taken out for users than came back from them; less than 0
+   * where they came from slabs.
+   */
+  long taken(int sizeClass) {
+    Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, sizeClass);
+    return magazine == null ? 0 : magazine.taken();
+  }
+
+  /** How many blocks were taken out for users so far. */
+  long hits() {
+    emptyOverflow();
+    long hits = 0;
+    for (int i = 0; i < SizeClasses.COUNT; i++) {
+      Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, i);
+      if (magazine != null) {
+        hits += magazine.hits();
+      }
+    }
+    return hits;
+  }
+}

@@ -1,0 +1,73 @@
+package io.github.dmabuf4j.offheap;
+
+import io.github.dmabuf4j.Heap;
+import io.github.dmabuf4j.HeapDescription;
+import io.github.dmabuf4j.HeapUnavailableException;
+import io.github.dmabuf4j.HeapUri;
+import io.github.dmabuf4j.spi.HeapProvider;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/** Provides {@code offheap:system}: pooled blocks of this process's own memory. */
+public final class OffHeapProvider implements HeapProvider {
+  private static final String NAME = "offheap:system";
+  private static final String SUMMARY = "pooled off-heap memory of this process";
+
+  /** For {@link java.util.ServiceLoader}. */
+  public OffHeapProvider() {}
+
+  @Override
+  public List<HeapDescription> describe() {
+    return List.of(
+        hasNativeAccess()
+            ? HeapDescription.available(NAME, SUMMARY)
+            : HeapDescription.unavailable(
+                NAME,
+                SUMMARY,
+                "this JVM denies native access to " + moduleName(),
+                "java " + flag() + " …"));
+  }
+
+  @Override
+  public Heap open(HeapUri uri) {
+    if (!uri.name().equals(NAME)) {
+      throw new HeapUnavailableException("wanted %s, got %s".formatted(NAME, uri.name()));
+    }
+    HeapOptions options = HeapOptions.of(uri);
+    if (!hasNativeAccess()) {
+      throw new HeapUnavailableException(
+          "%s needs native access, which this JVM denies: run it with %s".formatted(NAME, flag()));
+    }
+    return PooledHeap.open(NAME, options, memory());
+  }
+
+  /**
+   * Whether restricted methods may be called here. Where the JVM only warns, it warns now, once.
+   */
+  private static boolean hasNativeAccess() {
+    if (OffHeapProvider.class.getModule().isNativeAccessEnabled()) {
+      return true;
+    }
+    try {
+      return MemorySegment.NULL.reinterpret(0).byteSize() == 0;
+    } catch (IllegalCallerException e) {
+      return false;
+    }
+  }
+
+  private static String moduleName() {
+    Module module = OffHeapProvider.class.getModule();
+    return module.isNamed() ? module.getName() : "the class path";
+  }
+
+  private static String flag() {
+    Module module = OffHeapProvider.class.getModule();
+    return "--enable-native-access=" + (module.isNamed() ? module.getName() : "ALL-UNNAMED");
+  }
+
+  private static SlabMemory memory() {
+    return System.getProperty("os.name", "").equals("Linux")
+        ? new LinuxMemory()
+        : new ArenaMemory();
+  }
+}

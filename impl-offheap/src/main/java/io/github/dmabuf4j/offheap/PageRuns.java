@@ -1,0 +1,132 @@
+package io.github.dmabuf4j.offheap;
+
+import java.util.BitSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which pages of a shared slab are in use, and which of the others are known to be zero. First fit,
+ * lowest address first, so that slabs empty from the top.
+ *
+ * <p><b>Invariant.</b> A page that isn't in {@code dirty} reads as zero. {@code free} is the number
+ * of pages not in {@code used}. No page below {@code lowest} is free; no run of {@code tooLong}
+ * free pages or more exists.
+ *
+ * <p><b>Guard.</b> All of it by the lock of the {@link Slabs}; offsets and counts are in {@link
+ * SizeClasses#PAGE}s.
+ */
+final class PageRuns {
+  /** A range of pages. */
+  record Range(int start, int end) {
+    long byteOffset() {
+      return (long) start << SizeClasses.PAGE_SHIFT;
+    }
+
+    long byteCount() {
+      return (long) (end - start) << SizeClasses.PAGE_SHIFT;
+    }
+  }
+
+  private final int pages;
+  private final int pagesPerUnit;
+  private final BitSet used;
+  private final BitSet dirty;
+  private int free;
+  private int lowest;
+  private int tooLong;
+
+  /**
+   * Creates a slab full of zero pages.
+   *
+   * @param pages how many
+   * @param pagesPerUnit how many make up a page of the machine, a power of two
+   */
+  PageRuns(int pages, int pagesPerUnit) {
+    this.pages = pages;
+    this.pagesPerUnit = pagesPerUnit;
+    this.used = new BitSet(pages);
+    this.dirty = new BitSet(pages);
+    this.free = pages;
+    this.tooLong = pages + 1;
+  }
+
+  boolean isEmpty() {
+    return free == pages;
+  }
+
+  /**
+   * Takes a run out.
+   *
+   * @param count how many pages
+   * @param step its start is a multiple of this, a power of two
+   * @return its start, or -1 if there is none
+   */
+  int take(int count, int step) {
+    if (count > free || count >= tooLong) {
+      return -1;
+    }
+    lowest = used.nextClearBit(lowest);
+    int start = roundUp(lowest, step);
+    while (start + count <= pages) {
+      int blocked = used.nextSetBit(start);
+      if (blocked < 0 || blocked >= start + count) {
+        used.set(start, start + count);
+        free -= count;
+        return start;
+      }
+      start = roundUp(used.nextClearBit(blocked), step);
+    }
+    if (step == 1) {
+      tooLong = count;
+    }
+    return -1;
+  }
+
+  /** Whether a run is known to be zero. */
+  boolean isZero(int start, int count) {
+    int next = dirty.nextSetBit(start);
+    return next < 0 || next >= start + count;
+  }
+
+  /**
+   * Puts a run back.
+   *
+   * @param start its start
+   * @param count how many pages
+   * @param written whether somebody may have written to it
+   * @return the pages to give back to the operating system now: whole units, nothing in use, not
+   *     empty; or null if there are none
+   */
+  @Nullable Range give(int start, int count, boolean written) {
+    int end = start + count;
+    used.clear(start, end);
+    free += count;
+    lowest = Math.min(lowest, start);
+    tooLong = pages + 1;
+    if (written) {
+      dirty.set(start, end);
+    }
+    int from = start & -pagesPerUnit;
+    if (isUsedWithin(from, start)) {
+      from += pagesPerUnit;
+    }
+    int to = Math.min(pages, roundUp(end, pagesPerUnit));
+    if (isUsedWithin(end, to)) {
+      to -= pagesPerUnit;
+    }
+    return from < to && !isZero(from, to - from) ? new Range(from, to) : null;
+  }
+
+  private boolean isUsedWithin(int start, int end) {
+    int next = used.nextSetBit(start);
+    return next >= 0 && next < end;
+  }
+
+  /** Says that pages went back to the operating system. */
+  void zeroed(Range range) {
+    dirty.clear(range.start, range.end);
+  }
+
+  private static int roundUp(int value, int unit) {
+    return (value + unit - 1) & -unit;
+  }
+}

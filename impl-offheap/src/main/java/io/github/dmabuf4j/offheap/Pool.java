@@ -1,0 +1,237 @@
+package io.github.dmabuf4j.offheap;
+
+import io.github.dmabuf4j.AllocPolicy;
+import io.github.dmabuf4j.AllocationRequest;
+import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.HeapStatistics;
+import io.github.dmabuf4j.Lockdep;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a {@link PooledHeap} and its buffers share: idle blocks in {@link Magazines}, the {@link
+ * Slabs} they come from, who waits for them ({@link Waiters}) and how it ends ({@link Lifecycle}).
+ * Blocks know the pool and not the heap, so that a heap that is lost can be noticed while its
+ * buffers live.
+ *
+ * <p><b>The two hot paths</b> touch one stripe of one magazine and read one shared word that hardly
+ * ever changes: allocating takes a block out and then looks whether anybody is watching, releasing
+ * puts one back and then looks the same way. Everything else — the limit, other classes, waiting,
+ * the end — is in the slow paths, {@link Supply}.
+ */
+final class Pool {
+  final String name;
+  final long limit;
+  final Magazines magazines;
+  final Slabs slabs;
+  final Waiters waiters = new Waiters();
+  final Lifecycle lifecycle = new Lifecycle(this);
+
+  private final SlabMemory memory;
+  private final Supply supply = new Supply(this);
+  private final int largestClass;
+  private final String operation;
+  private final AtomicLong unpooledLive = new AtomicLong();
+  private final AtomicLong unpooledLiveBytes = new AtomicLong();
+
+  Pool(String name, long limit, SlabMemory memory, int stripes) {
+    this.name = name;
+    this.limit = limit;
+    this.memory = memory;
+    this.magazines = new Magazines(stripes, this::afterReturn);
+    this.slabs = new Slabs(this, memory, limit);
+    this.largestClass = largestClassWithin(limit);
+    this.operation = "allocating from " + name;
+  }
+
+  private static int largestClassWithin(long limit) {
+    int largest = SizeClasses.COUNT - 1;
+    while (largest >= 0 && SizeClasses.bytes(largest) > limit) {
+      largest--;
+    }
+    return largest;
+  }
+
+  // ---- hot paths ----
+
+  /**
+   * Allocates.
+   *
+   * @param request what is wanted
+   * @param policy what to do when memory is short
+   * @param interruptibly whether waiting ends at an interrupt
+   */
+  DmaBuf allocate(AllocationRequest request, AllocPolicy policy, boolean interruptibly)
+      throws InterruptedException {
+    if (policy != AllocPolicy.NOWAIT) {
+      Lockdep.mayReclaim(operation);
+    }
+    long size = request.size();
+    long alignment = request.alignment();
+    int sizeClass = classOf(size);
+    Block block = popIdle(sizeClass, alignment);
+    if (block == null || waiters.areWatching()) {
+      block = supply.obtain(block, wanted(size, sizeClass, alignment, policy), interruptibly);
+    }
+    return export(block, request);
+  }
+
+  /**
+   * Allocates what is there at once and not meant for somebody who waits; null if that is nothing.
+   */
+  @Nullable DmaBuf tryAllocate(AllocationRequest request) {
+    long alignment = request.alignment();
+    int sizeClass = classOf(request.size());
+    Wanted wanted = wanted(request.size(), sizeClass, alignment, AllocPolicy.NOWAIT);
+    Block block = supply.tryObtain(popIdle(sizeClass, alignment), wanted);
+    return block == null ? null : export(block, request);
+  }
+
+  private int classOf(long size) {
+    int sizeClass = SizeClasses.classOf(SizeClasses.pages(size));
+    return sizeClass > largestClass ? SizeClasses.UNPOOLED : sizeClass;
+  }
+
+  private @Nullable Block popIdle(int sizeClass, long alignment) {
+    long addressMask = Wanted.addressMask(alignment);
+    if (addressMask != 0) {
+      checkAlignment(alignment);
+    }
+    return sizeClass == SizeClasses.UNPOOLED ? null : magazines.pop(sizeClass, addressMask);
+  }
+
+  private Wanted wanted(long size, int sizeClass, long alignment, AllocPolicy policy) {
+    long bytes =
+        sizeClass == SizeClasses.UNPOOLED
+            ? SizeClasses.pages(size)
+                << SizeClasses.PAGE_SHIFT // below 0 for the last page of all: beyond any limit
+            : SizeClasses.bytes(sizeClass);
+    return new Wanted(size, bytes, sizeClass, alignment, policy);
+  }
+
+  private void checkAlignment(long alignment) {
+    if (alignment > memory.maxAlignment()) {
+      throw new IllegalArgumentException(
+          "wanted an alignment of at most %d, got %d: %s can't do more"
+              .formatted(memory.maxAlignment(), alignment, name));
+    }
+  }
+
+  private DmaBuf export(Block block, AllocationRequest request) {
+    try {
+      if (block.written && request.content() == AllocationRequest.Content.ZEROED) {
+        block.zero(request.size());
+      }
+      block.written = true;
+      DmaBuf buffer =
+          block.object.export(
+              request.size(), request.name().orElse(null), request.layout().orElse(null));
+      if (!block.isPooled()) {
+        unpooledLive.incrementAndGet();
+        unpooledLiveBytes.addAndGet(block.bytes);
+      }
+      return buffer;
+    } catch (RuntimeException | Error e) {
+      if (!block.object.isReferenced()) {
+        putBack(block);
+      }
+      throw e;
+    }
+  }
+
+  /**
+   * Takes back a block that nobody refers to any more. Never fails, waits for nobody who could wait
+   * for a fence.
+   */
+  void release(Block block) {
+    if (block.isPooled()) {
+      magazines.push(block);
+    } else {
+      unpooledLive.decrementAndGet();
+      unpooledLiveBytes.addAndGet(-block.bytes);
+      magazines.retire(block);
+      Decay.soon(this);
+    }
+    if (waiters.areWatching()) {
+      afterReturn();
+    }
+  }
+
+  private void putBack(Block block) {
+    if (block.isPooled()) {
+      magazines.push(block);
+    } else {
+      magazines.retire(block);
+      Decay.soon(this);
+    }
+    afterReturn();
+  }
+
+  /** Something can be had that could not before. */
+  void afterReturn() {
+    if (waiters.areWatching()) {
+      lifecycle.afterReturn();
+      waiters.wakeFirst();
+    }
+  }
+
+  // ---- giving back ----
+
+  /** Gives everything idle back to the operating system. */
+  long trim() {
+    return giveBack(Long.MAX_VALUE, true);
+  }
+
+  /** Gives idle blocks back, the largest first, for as many bytes as are wanted. */
+  long giveBack(long bytes, boolean patiently) {
+    return giveBack(magazines.take(bytes, patiently));
+  }
+
+  /** Gives back what belongs to no class. Called by the timer. */
+  void retire() {
+    giveBack(magazines.takeRetired());
+  }
+
+  /** Gives back what nobody needed for a while. Called by the timer. */
+  void tick() {
+    giveBack(magazines.takeSurplus());
+  }
+
+  private long giveBack(List<Block> blocks) {
+    long bytes = slabs.giveBack(slabs.takeStuck()) + slabs.giveBack(blocks);
+    if (bytes > 0) {
+      if (waiters.areWatching()) {
+        waiters.wakeFirst();
+      }
+      lifecycle.afterGivingBack();
+    }
+    return bytes;
+  }
+
+  // ---- figures ----
+
+  HeapStatistics statistics() {
+    long hits = magazines.hits();
+    long[] commits = slabs.commits();
+    long live = unpooledLive.get();
+    long liveBytes = unpooledLiveBytes.get();
+    long allocations = hits + slabs.unpooledCommits();
+    for (int i = 0; i < commits.length; i++) {
+      allocations += commits[i];
+      long liveOfClass = Math.max(0, commits[i] + magazines.taken(i));
+      live += liveOfClass;
+      liveBytes += liveOfClass * SizeClasses.bytes(i);
+    }
+    long committed = slabs.committed();
+    return new HeapStatistics(
+        limit,
+        committed,
+        slabs.peak(),
+        Math.min(liveBytes, committed),
+        live,
+        Math.max(0, committed - liveBytes),
+        allocations,
+        hits);
+  }
+}

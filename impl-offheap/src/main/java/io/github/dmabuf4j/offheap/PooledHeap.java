@@ -1,0 +1,240 @@
+package io.github.dmabuf4j.offheap;
+
+import io.github.dmabuf4j.AllocPolicy;
+import io.github.dmabuf4j.AllocationRequest;
+import io.github.dmabuf4j.BufInfo;
+import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.Heap;
+import io.github.dmabuf4j.HeapStatistics;
+import io.github.dmabuf4j.OutOfBuffersException;
+import java.lang.System.Logger.Level;
+import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * What users have of a {@link Pool}. A thin front, so that a heap that was forgotten can be noticed
+ * while its buffers live: its pool is then drained, as if by {@link #drain}, and a warning says so.
+ *
+ * <p><b>Threads.</b> As {@link Heap}; there is no state here. Each method keeps the heap reachable
+ * until it is done with the pool.
+ */
+final class PooledHeap implements Heap {
+  private static final System.Logger LOG = System.getLogger(PooledHeap.class.getName());
+  private static final Cleaner CLEANER =
+      Cleaner.create(
+          Thread.ofPlatform()
+              .name("dmabuf4j-lost-heaps")
+              .daemon()
+              .inheritInheritableThreadLocals(false)
+              .factory());
+
+  final Pool pool;
+
+  private PooledHeap(Pool pool) {
+    this.pool = pool;
+  }
+
+  /** Opens a heap. */
+  static PooledHeap open(String name, HeapOptions options, SlabMemory memory) {
+    int stripes = stripesFor(Runtime.getRuntime().availableProcessors());
+    Pool pool = new Pool(name, options.limit(), memory, stripes);
+    Decay.begin(pool, options.decay());
+    PooledHeap heap = new PooledHeap(pool);
+    CLEANER.register(heap, () -> lost(pool));
+    return heap;
+  }
+
+  private static int stripesFor(int processors) {
+    return Math.max(2, Integer.highestOneBit(2 * processors - 1));
+  }
+
+  private static void lost(Pool pool) {
+    if (!pool.lifecycle.hasEnded()) {
+      LOG.log(
+          Level.WARNING,
+          "{0} was lost without close(), with {1} live buffers; its memory goes back when they are"
+              + " closed",
+          pool.name,
+          pool.statistics().liveBuffers());
+      pool.lifecycle.beginDraining();
+    }
+  }
+
+  @Override
+  public String name() {
+    return pool.name;
+  }
+
+  @Override
+  public long limitBytes() {
+    return pool.limit;
+  }
+
+  // ---- allocation ----
+
+  @Override
+  public DmaBuf allocate(long size) {
+    return allocateUninterruptibly(AllocationRequest.of(size).build());
+  }
+
+  @Override
+  public DmaBuf allocate(AllocationRequest request) throws InterruptedException {
+    try {
+      return pool.allocate(request, request.policy(), true);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  @Override
+  public DmaBuf allocateUninterruptibly(AllocationRequest request) {
+    try {
+      return pool.allocate(request, request.policy(), false);
+    } catch (InterruptedException e) {
+      throw new AssertionError("an uninterruptible wait was interrupted", e);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  @Override
+  public CompletableFuture<DmaBuf> allocateAsync(AllocationRequest request) {
+    Objects.requireNonNull(request, "request");
+    try {
+      DmaBuf now = pool.tryAllocate(request);
+      return now != null ? CompletableFuture.completedFuture(now) : allocateLater(request);
+    } catch (RuntimeException e) {
+      return CompletableFuture.failedFuture(e);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /**
+   * A virtual thread waits in the caller's stead; it is interrupted when somebody else completes
+   * the future.
+   */
+  private CompletableFuture<DmaBuf> allocateLater(AllocationRequest request) {
+    CompletableFuture<DmaBuf> future = new CompletableFuture<>();
+    Thread waiter =
+        Thread.ofVirtual()
+            .name("allocate from " + pool.name)
+            .unstarted(() -> complete(future, request));
+    var _ =
+        future.whenComplete(
+            (buffer, error) -> {
+              if (Thread.currentThread() != waiter) {
+                waiter.interrupt();
+              }
+            });
+    waiter.start();
+    return future;
+  }
+
+  private void complete(CompletableFuture<DmaBuf> future, AllocationRequest request) {
+    try {
+      DmaBuf buffer = pool.allocate(request, AllocPolicy.NO_FAIL, true);
+      if (!future.complete(buffer)) { // cancelled meanwhile: nobody will get it
+        buffer.close();
+      }
+    } catch (InterruptedException | RuntimeException | Error e) {
+      future.completeExceptionally(e);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  @Override
+  public List<DmaBuf> allocateBulk(AllocationRequest request, int count)
+      throws InterruptedException {
+    if (count < 1) {
+      throw new IllegalArgumentException("wanted at least 1 buffer, got " + count);
+    }
+    List<DmaBuf> buffers = new ArrayList<>();
+    try {
+      while (buffers.size() < count) {
+        buffers.add(allocate(request));
+      }
+    } catch (OutOfBuffersException e) {
+      return buffers;
+    } catch (InterruptedException | RuntimeException | Error e) {
+      buffers.forEach(DmaBuf::close);
+      throw e;
+    }
+    return buffers;
+  }
+
+  // ---- giving back ----
+
+  @Override
+  public long trim() {
+    try {
+      return pool.trim();
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  // ---- figures ----
+
+  @Override
+  public HeapStatistics statistics() {
+    return pool.statistics();
+  }
+
+  @Override
+  public BufInfo info() {
+    return Objects.requireNonNull(pool.slabs.info(true));
+  }
+
+  // ---- the end ----
+
+  @Override
+  public boolean isClosed() {
+    return pool.lifecycle.hasEnded();
+  }
+
+  @Override
+  public void close() {
+    try {
+      pool.lifecycle.close();
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  @Override
+  public boolean drain(Duration timeout) throws InterruptedException {
+    long nanos = timeout.isNegative() ? 0 : saturatedNanos(timeout);
+    try {
+      return pool.lifecycle.drain(nanos);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  private static long saturatedNanos(Duration timeout) {
+    try {
+      return timeout.toNanos();
+    } catch (ArithmeticException e) {
+      return Long.MAX_VALUE;
+    }
+  }
+
+  @Override
+  public String toString() {
+    HeapStatistics now = statistics();
+    return "%s, limit %d B, committed %d B, %d live buffers%s"
+        .formatted(
+            pool.name,
+            pool.limit,
+            now.committedBytes(),
+            now.liveBuffers(),
+            isClosed() ? ", closed" : "");
+  }
+}

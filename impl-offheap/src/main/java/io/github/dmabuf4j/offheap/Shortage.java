@@ -1,0 +1,149 @@
+package io.github.dmabuf4j.offheap;
+
+import io.github.dmabuf4j.BufInfo;
+import io.github.dmabuf4j.ByteSize;
+import io.github.dmabuf4j.HeapStatistics;
+import io.github.dmabuf4j.OutOfBuffersException;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is said when memory is short: how much was wanted, what there is, who holds it, what to do
+ * (design rule AL6).
+ */
+final class Shortage {
+  private static final int LINES = 10;
+
+  private Shortage() {}
+
+  /** Everything is in use. */
+  static OutOfBuffersException inUse(Wanted wanted, HeapStatistics now, @Nullable BufInfo holders) {
+    return new OutOfBuffersException(
+        wanted.size(),
+        now.committedBytes(),
+        now.limitBytes(),
+        "%s%nClose buffers sooner, raise the limit (?limit=…), or wait for others with the policy TRY_HARD or NO_FAIL"
+            .formatted(describe(wanted, now, holders)));
+  }
+
+  /** Not even an empty heap could serve this. */
+  static OutOfBuffersException neverFits(Wanted wanted, HeapStatistics now, String heap) {
+    return new OutOfBuffersException(
+        wanted.size(),
+        now.committedBytes(),
+        now.limitBytes(),
+        "wanted %s of %s, which can't ever fit its limit of %s: raise the limit (?limit=…)"
+            .formatted(bytes(wanted.size()), heap, bytes(now.limitBytes())));
+  }
+
+  /** The operating system refused. */
+  static OutOfBuffersException refused(
+      Wanted wanted, HeapStatistics now, String heap, Exception cause) {
+    OutOfBuffersException failure =
+        new OutOfBuffersException(
+            wanted.size(),
+            now.committedBytes(),
+            now.limitBytes(),
+            "wanted %s of %s, %s is committed of %s, but the operating system refused: %s"
+                .formatted(
+                    bytes(wanted.size()),
+                    heap,
+                    bytes(now.committedBytes()),
+                    bytes(now.limitBytes()),
+                    cause.getMessage()));
+    failure.initCause(cause);
+    return failure;
+  }
+
+  /** Who is waited for. */
+  static String describe(Wanted wanted, HeapStatistics now, @Nullable BufInfo holders) {
+    return "wanted %s%s, limit %s, committed %s, of these %s idle; %s"
+        .formatted(
+            bytes(wanted.size()),
+            wanted.bytes() == wanted.size() ? "" : " (a block of " + bytes(wanted.bytes()) + ")",
+            bytes(now.limitBytes()),
+            bytes(now.committedBytes()),
+            bytes(now.idleBytes()),
+            holders == null
+                ? "who holds the rest wasn't looked at, for that could wait"
+                : holdersOf(holders));
+  }
+
+  /** The largest holders, aggregated by name. */
+  static String holdersOf(BufInfo info) {
+    if (info.buffers().isEmpty()) {
+      return "nobody holds any";
+    }
+    Map<String, Holder> byName = new LinkedHashMap<>();
+    for (BufInfo.Buffer buffer : info.buffers()) {
+      byName.computeIfAbsent(groupOf(buffer), name -> new Holder()).add(buffer);
+    }
+    List<Map.Entry<String, Holder>> largest =
+        byName.entrySet().stream()
+            .sorted(Comparator.comparingLong(entry -> -entry.getValue().bytes))
+            .limit(LINES)
+            .toList();
+    StringBuilder text = new StringBuilder("held by");
+    largest.forEach(entry -> text.append("\n  ").append(entry.getValue().line(entry.getKey())));
+    if (byName.size() > LINES) {
+      text.append("\n  and %d more names".formatted(byName.size() - LINES));
+    }
+    return text.toString();
+  }
+
+  /** Its name, or one for all that were given none, which begin as their heap's. */
+  private static String groupOf(BufInfo.Buffer buffer) {
+    return buffer.name().startsWith(buffer.exporter() + "#") ? "(no name)" : buffer.name();
+  }
+
+  private static String bytes(long count) {
+    return count < 1024 ? count + " B" : "%d B (%s)".formatted(count, ByteSize.format(count));
+  }
+
+  /** What buffers of one name have together. */
+  private static final class Holder {
+    private int count;
+    private long bytes;
+    private long references;
+    private long holds;
+    private long pins;
+    private int quarantined;
+    private @Nullable String fence;
+    private @Nullable String attachment;
+
+    void add(BufInfo.Buffer buffer) {
+      count++;
+      bytes += buffer.size();
+      references += buffer.references();
+      holds += buffer.holds();
+      pins += buffer.pins();
+      quarantined += buffer.isQuarantined() ? 1 : 0;
+      if (fence == null && !buffer.fences().isEmpty()) {
+        fence = buffer.fences().getFirst();
+      }
+      if (attachment == null && !buffer.attachments().isEmpty()) {
+        attachment = buffer.attachments().getFirst();
+      }
+    }
+
+    String line(String name) {
+      StringBuilder line =
+          new StringBuilder(
+              "%d × %s: %s, references %d, holds %d, pins %d"
+                  .formatted(count, name, Shortage.bytes(bytes), references, holds, pins));
+      if (quarantined > 0) {
+        line.append(", %d in quarantine".formatted(quarantined));
+      }
+      if (attachment != null) {
+        line.append(", attached to ").append(attachment);
+      }
+      if (fence != null) {
+        line.append(", waiting for ").append(fence);
+      }
+      return line.toString();
+    }
+  }
+}

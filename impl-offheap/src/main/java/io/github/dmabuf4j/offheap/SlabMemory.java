@@ -1,0 +1,59 @@
+package io.github.dmabuf4j.offheap;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Where slabs come from: the operating system, or the JDK where this module knows no better. Its
+ * methods are called without the locks of a pool unless they say so, on slow paths only.
+ */
+interface SlabMemory {
+  /**
+   * A piece of address space. Its bytes are zero at first.
+   *
+   * @param segment all of it, dead once the arena is closed
+   * @param arena closing it gives memory and address space back; fails, and changes nothing, while
+   *     native code that was given a segment of it is running
+   */
+  record Region(MemorySegment segment, Arena arena) {
+    long address() {
+      return segment.address();
+    }
+  }
+
+  /** What it is, in a few words, for reports. */
+  String summary();
+
+  /**
+   * The unit in which memory goes back to the operating system, a power of two, at least {@link
+   * SizeClasses#PAGE}.
+   */
+  long pageSize();
+
+  /** The largest alignment that {@link #map} serves, a power of two. */
+  long maxAlignment();
+
+  /** Whether memory goes back page by page, so that blocks can share a region. */
+  boolean canDecommit();
+
+  /**
+   * Takes address space, and memory at the first touch of each page if {@link #canDecommit()}.
+   *
+   * @param bytes how much, a multiple of {@link SizeClasses#PAGE}
+   * @param alignment of the first byte, a power of two, at most {@link #maxAlignment()}
+   * @param shared whether blocks will share it: then no page may bring in others with it
+   * @throws SlabMemoryException if there is none
+   */
+  Region map(long bytes, long alignment, boolean shared) throws SlabMemoryException;
+
+  /**
+   * Gives pages back to the operating system. They are zero afterwards. Called with the lock of the
+   * slabs held.
+   *
+   * @param region what they are a part of
+   * @param offset of the first byte, a multiple of {@link #pageSize()}
+   * @param bytes how many, a multiple of {@link #pageSize()}
+   * @return false if the operating system refused: the pages are as they were
+   */
+  boolean decommit(Region region, long offset, long bytes);
+}

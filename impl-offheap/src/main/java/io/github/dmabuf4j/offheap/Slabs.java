@@ -1,0 +1,347 @@
+package io.github.dmabuf4j.offheap;
+
+import io.github.dmabuf4j.BufInfo;
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The slabs of a pool, what of them is committed, and the list of all blocks outside them. Small
+ * blocks share slabs of {@link #SHARED_BYTES}; a block above {@link #LARGEST_SHARED} has one of its
+ * own.
+ *
+ * <p><b>Invariant.</b> {@code committed} is the sum of the bytes of the blocks in the list, plus
+ * those of blocks whose memory is being given back at the moment; it is at most the limit. It is
+ * raised before a block leaves its slab, and lowered after its memory went back (design rule AL9).
+ * Once {@code sealed}, no block leaves a slab. No two blocks overlap.
+ *
+ * <p><b>Locks.</b> One lock guards everything, taken on slow paths only; nothing else is locked
+ * while it is held, and nobody waits for a fence or a reservation with it. Slabs are unmapped
+ * without it.
+ *
+ * <table>
+ * <caption>Access modes</caption>
+ * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
+ * <tr><td>committed, peak</td><td>volatile; with the lock exact</td><td>volatile</td><td>lock</td></tr>
+ * <tr><td>all others</td><td>plain</td><td>plain</td><td>lock</td></tr>
+ * </table>
+ */
+final class Slabs {
+  /** The size of a slab that blocks share. */
+  static final long SHARED_BYTES = 32L << 20;
+
+  /** The largest block that shares a slab, in bytes. */
+  static final long LARGEST_SHARED = 1L << 20;
+
+  /** How shared slabs are aligned: the largest alignment of a block in one, in bytes. */
+  static final long SHARED_ALIGNMENT = 2L << 20;
+
+  private static final System.Logger LOG = System.getLogger(Slabs.class.getName());
+
+  private final Pool pool;
+  private final SlabMemory memory;
+  private final long limit;
+  private final ReentrantLock lock = new ReentrantLock();
+
+  private final List<Slab> shared = new ArrayList<>();
+  private final List<Block> stuck = new ArrayList<>();
+  private final long[] commits = new long[SizeClasses.COUNT];
+  private long unpooledCommits;
+  private @Nullable Block first;
+  private boolean sealed;
+  private volatile long committed;
+  private volatile long peak;
+
+  Slabs(Pool pool, SlabMemory memory, long limit) {
+    this.pool = pool;
+    this.memory = memory;
+    this.limit = limit;
+  }
+
+  // ---- blocks leave their slab ----
+
+  /**
+   * Takes a block out of a slab, if that doesn't exceed the limit.
+   *
+   * @param wanted what it has to be like
+   * @param patiently whether to wait for the lock
+   * @return a block, or null if the limit is in the way, the slabs are sealed, or the lock is taken
+   * @throws SlabMemoryException if the operating system refuses
+   */
+  @Nullable Block commit(Wanted wanted, boolean patiently) throws SlabMemoryException {
+    if (patiently) {
+      lock.lock();
+    } else if (!lock.tryLock()) {
+      return null;
+    }
+    try {
+      if (sealed || wanted.bytes() > limit - committed) {
+        return null;
+      }
+      Block block = isShareable(wanted) ? takeShared(wanted) : takeOwn(wanted);
+      charge(wanted.bytes());
+      register(block);
+      return block;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Moves the account, with the lock. */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // volatile for readers without the lock only
+  private void charge(long bytes) {
+    committed += bytes;
+    peak = Math.max(peak, committed);
+  }
+
+  private boolean isShareable(Wanted wanted) {
+    return memory.canDecommit()
+        && wanted.bytes() <= LARGEST_SHARED
+        && wanted.alignment() <= SHARED_ALIGNMENT;
+  }
+
+  private Block takeOwn(Wanted wanted) throws SlabMemoryException {
+    SlabMemory.Region region =
+        memory.map(wanted.bytes(), Math.max(wanted.alignment(), SizeClasses.PAGE), false);
+    return new Block(
+        new Slab(pool, region, null), region.address(), wanted.bytes(), wanted.sizeClass(), true);
+  }
+
+  private Block takeShared(Wanted wanted) throws SlabMemoryException {
+    for (Slab slab : shared) {
+      Block block = takeFrom(slab, wanted);
+      if (block != null) {
+        return block;
+      }
+    }
+    SlabMemory.Region region = memory.map(SHARED_BYTES, SHARED_ALIGNMENT, true);
+    int pagesPerUnit = (int) (memory.pageSize() >>> SizeClasses.PAGE_SHIFT);
+    Slab fresh =
+        new Slab(
+            pool,
+            region,
+            new PageRuns((int) (SHARED_BYTES >>> SizeClasses.PAGE_SHIFT), pagesPerUnit));
+    shared.add(fresh);
+    Block block = takeFrom(fresh, wanted);
+    if (block == null) {
+      throw new AssertionError("an empty slab has no room for " + wanted);
+    }
+    return block;
+  }
+
+  private static @Nullable Block takeFrom(Slab slab, Wanted wanted) {
+    PageRuns runs = slab.sharedRuns();
+    int count = (int) (wanted.bytes() >>> SizeClasses.PAGE_SHIFT);
+    int step = (int) Math.max(1, wanted.alignment() >>> SizeClasses.PAGE_SHIFT);
+    int start = runs.take(count, step);
+    if (start < 0) {
+      return null;
+    }
+    long address = slab.region.address() + ((long) start << SizeClasses.PAGE_SHIFT);
+    return new Block(slab, address, wanted.bytes(), wanted.sizeClass(), runs.isZero(start, count));
+  }
+
+  private void register(Block block) {
+    Block head = first;
+    block.after = head;
+    if (head != null) {
+      head.before = block;
+    }
+    first = block;
+    if (block.isPooled()) {
+      commits[block.sizeClass]++;
+    } else {
+      unpooledCommits++;
+    }
+  }
+
+  private void unregister(Block block) {
+    Block before = block.before;
+    Block after = block.after;
+    if (before == null) {
+      first = after;
+    } else {
+      before.after = after;
+    }
+    if (after != null) {
+      after.before = before;
+    }
+    block.before = null;
+    block.after = null;
+  }
+
+  // ---- blocks go back ----
+
+  /**
+   * Gives blocks back: their memory to the operating system, their bytes to the limit.
+   *
+   * @param blocks nobody else has them
+   * @return how many bytes went back
+   */
+  long giveBack(Collection<Block> blocks) {
+    long bytes = 0;
+    for (Block block : blocks) {
+      if (block.slab.runs == null) {
+        bytes += giveBackOwn(block);
+      } else {
+        bytes += giveBackShared(block);
+      }
+    }
+    return bytes;
+  }
+
+  private long giveBackOwn(Block block) {
+    boolean unmapped = unmap(block.slab);
+    lock.lock();
+    try {
+      if (!unmapped) {
+        stuck.add(block);
+        return 0;
+      }
+      unregister(block);
+      charge(-block.bytes);
+      return block.bytes;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private long giveBackShared(Block block) {
+    Slab slab = block.slab;
+    PageRuns runs = slab.sharedRuns();
+    boolean empty;
+    lock.lock();
+    try {
+      int start = (int) ((block.address - slab.region.address()) >>> SizeClasses.PAGE_SHIFT);
+      PageRuns.Range idle =
+          runs.give(start, (int) (block.bytes >>> SizeClasses.PAGE_SHIFT), block.written);
+      if (idle != null && memory.decommit(slab.region, idle.byteOffset(), idle.byteCount())) {
+        runs.zeroed(idle);
+      }
+      unregister(block);
+      charge(-block.bytes);
+      empty = runs.isEmpty();
+      if (empty) {
+        shared.remove(slab);
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (empty && !unmap(slab)) {
+      keep(slab);
+    }
+    return block.bytes;
+  }
+
+  private void keep(Slab slab) {
+    lock.lock();
+    try {
+      shared.add(slab);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Takes out blocks that could not be given back, for another try. */
+  List<Block> takeStuck() {
+    lock.lock();
+    try {
+      List<Block> taken = List.copyOf(stuck);
+      stuck.clear();
+      return taken;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * False if native code is running that was given a segment of it, although the hold on that is
+   * closed.
+   */
+  private static boolean unmap(Slab slab) {
+    try {
+      slab.region.arena().close();
+      return true;
+    } catch (IllegalStateException e) {
+      LOG.log(
+          Level.WARNING,
+          "%s stays mapped for now: native code uses a POOL segment whose hold is closed"
+              .formatted(slab.region),
+          e);
+      return false;
+    }
+  }
+
+  // ---- the end ----
+
+  /** Lets no block out any more, or again. */
+  void seal(boolean shut) {
+    lock.lock();
+    try {
+      sealed = shut;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  // ---- figures ----
+
+  long committed() {
+    return committed;
+  }
+
+  long peak() {
+    return peak;
+  }
+
+  /** How many blocks of a class left a slab so far. */
+  long[] commits() {
+    lock.lock();
+    try {
+      return commits.clone();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** How many blocks of no class left a slab so far. */
+  long unpooledCommits() {
+    lock.lock();
+    try {
+      return unpooledCommits;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * The buffers that are live or in quarantine.
+   *
+   * @param patiently whether to wait for the lock
+   * @return a snapshot, or null if the lock is taken
+   */
+  @Nullable BufInfo info(boolean patiently) {
+    if (patiently) {
+      lock.lock();
+    } else if (!lock.tryLock()) {
+      return null;
+    }
+    try {
+      List<BufInfo.Buffer> buffers = new ArrayList<>();
+      for (Block block = first; block != null; block = block.after) {
+        if (!block.idle) {
+          BufInfo.Buffer buffer = block.object.info();
+          if (buffer.references() > 0 || buffer.isQuarantined()) {
+            buffers.add(buffer);
+          }
+        }
+      }
+      return new BufInfo(pool.name, buffers);
+    } finally {
+      lock.unlock();
+    }
+  }
+}

@@ -1,0 +1,182 @@
+package io.github.dmabuf4j.offheap;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A stack of idle blocks of one class: last in, first out, so that the warmest block is used next
+ * and the oldest ones are found to be too many.
+ *
+ * <p><b>Invariant.</b> Who has set {@code flag} from 0 to 1 owns the rest. The flag is held for a
+ * few dozen instructions that neither block nor allocate, but for the growth of the array; no other
+ * lock is taken while it is held. On the hot path nobody waits for it: {@link #tryLock} fails and
+ * the caller goes to the next stripe.
+ *
+ * <table>
+ * <caption>Access modes</caption>
+ * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
+ * <tr><td>flag</td><td>opaque, before the CAS</td><td>CAS to 1 (acquire), release to 0</td><td>-</td></tr>
+ * <tr><td>size</td><td>plain; opaque without the flag, where a late value only costs a try</td><td>opaque</td><td>flag</td></tr>
+ * <tr><td>blocks, low, taken, put</td><td>plain</td><td>plain</td><td>flag</td></tr>
+ * </table>
+ */
+final class Stripe {
+  private static final Block[] NONE = {};
+  private static final int FIRST_CAPACITY = 16;
+  private static final VarHandle FLAG;
+  private static final VarHandle SIZE;
+
+  static {
+    try {
+      MethodHandles.Lookup lookup = MethodHandles.lookup();
+      FLAG = lookup.findVarHandle(Stripe.class, "flag", int.class);
+      SIZE = lookup.findVarHandle(Stripe.class, "size", int.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  @SuppressWarnings("unused") // by FLAG
+  private int flag;
+
+  private int size;
+  private int low;
+  private long taken;
+  private long put;
+  private Block[] blocks = NONE;
+
+  /** Keeps the next stripe's fields off this one's cache lines. */
+  @SuppressWarnings("unused")
+  private long pad0, pad1, pad2, pad3, pad4, pad5, pad6, pad7, pad8, pad9, pad10, pad11;
+
+  // ---- the flag ----
+
+  boolean tryLock() {
+    return (int) FLAG.getOpaque(this) == 0 && (int) FLAG.compareAndExchangeAcquire(this, 0, 1) == 0;
+  }
+
+  /** For slow paths: waits for whoever is between two dozen instructions. */
+  @SuppressWarnings(
+      "ThreadPriorityCheck") // correct without the yield, which lets the flag's owner run
+  void lock() {
+    for (int tries = 0; !tryLock(); tries++) {
+      if (tries < 64) {
+        Thread.onSpinWait();
+      } else {
+        Thread.yield(); // its thread lost its processor
+      }
+    }
+  }
+
+  void unlock() {
+    FLAG.setRelease(this, 0); // the stack before the flag; partner: the acquire in tryLock
+  }
+
+  // ---- without it ----
+
+  boolean looksEmpty() {
+    return (int) SIZE.getOpaque(this) == 0;
+  }
+
+  // ---- with it ----
+
+  int size() {
+    return size;
+  }
+
+  /** How many blocks were taken out for a user. */
+  long taken() {
+    return taken;
+  }
+
+  /** How many blocks came back from a user. */
+  long put() {
+    return put;
+  }
+
+  /**
+   * Puts a block that comes back on top; false if there is no room and the JVM has no memory for
+   * more.
+   */
+  boolean push(Block block) {
+    if (!place(block)) {
+      return false;
+    }
+    put++;
+    return true;
+  }
+
+  private boolean place(Block block) {
+    if (size == blocks.length && !grow()) {
+      return false;
+    }
+    block.idle = true;
+    blocks[size] = block;
+    SIZE.setOpaque(this, size + 1);
+    return true;
+  }
+
+  private boolean grow() {
+    try {
+      blocks = Arrays.copyOf(blocks, Math.max(FIRST_CAPACITY, 2 * size));
+      return true;
+    } catch (OutOfMemoryError e) {
+      return false;
+    }
+  }
+
+  /** Takes the newest block whose address has none of some bits, or null. */
+  @Nullable Block pop(long addressMask) {
+    int at = size - 1;
+    while (at >= 0 && (blocks[at].address & addressMask) != 0) {
+      at--;
+    }
+    if (at < 0) {
+      return null;
+    }
+    Block block = blocks[at];
+    int left = size - 1;
+    System.arraycopy(blocks, at + 1, blocks, at, left - at);
+    clear(left);
+    low = Math.min(low, left);
+    taken++;
+    block.idle = false;
+    return block;
+  }
+
+  /** Puts back a block that was taken out and not used. */
+  boolean undo(Block block) {
+    if (!place(block)) {
+      return false;
+    }
+    taken--;
+    return true;
+  }
+
+  /** Moves the oldest blocks to a list, at most so many, to be given back. */
+  void takeOldest(int count, List<Block> to) {
+    int moved = Math.min(count, size);
+    to.addAll(Arrays.asList(blocks).subList(0, moved));
+    int left = size - moved;
+    System.arraycopy(blocks, moved, blocks, 0, left);
+    Arrays.fill(blocks, left, size, null);
+    SIZE.setOpaque(this, left);
+    low = Math.min(low, left);
+  }
+
+  /** How many blocks nobody needed since the last call. */
+  int surplus() {
+    int surplus = low;
+    low = size - surplus;
+    return surplus;
+  }
+
+  @SuppressWarnings("NullAway") // beyond size there is nothing
+  private void clear(int at) {
+    blocks[at] = null;
+    SIZE.setOpaque(this, at);
+  }
+}

@@ -1,0 +1,244 @@
+package io.github.dmabuf4j.offheap;
+
+import io.github.dmabuf4j.AllocPolicy;
+import io.github.dmabuf4j.Fences;
+import io.github.dmabuf4j.OutOfBuffersException;
+import java.lang.System.Logger.Level;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How a block is found that isn't there at once: what each {@link AllocPolicy} does (design rule
+ * AL2). Has no state of its own; waits with no lock held.
+ *
+ * <p>Policies that don't wait take what they find, before those who wait: they would fail with
+ * memory in sight otherwise. Those who may wait queue up, see {@link Waiters}.
+ */
+final class Supply {
+  /** How long TRY_HARD waits for others, in nanoseconds. */
+  static final long TRY_HARD_NANOS = 50_000_000;
+
+  private static final System.Logger LOG = System.getLogger(Supply.class.getName());
+
+  private final Pool pool;
+
+  Supply(Pool pool) {
+    this.pool = pool;
+  }
+
+  /**
+   * Finds a block.
+   *
+   * @param popped what was taken out of a magazine while somebody was watching, or null
+   * @param wanted what is to be found
+   * @param interruptibly whether waiting ends at an interrupt
+   */
+  Block obtain(@Nullable Block popped, Wanted wanted, boolean interruptibly)
+      throws InterruptedException {
+    boolean behindOthers = wanted.policy() == AllocPolicy.NO_FAIL && !pool.waiters.isEmpty();
+    Block kept = keep(popped, behindOthers);
+    if (kept != null) {
+      return kept;
+    }
+    pool.lifecycle.requireOpen(wanted.policy() != AllocPolicy.NOWAIT);
+    if (wanted.bytes() > pool.limit || wanted.bytes() < 0) {
+      throw Shortage.neverFits(wanted, pool.statistics(), pool.name);
+    }
+    try {
+      Block found =
+          switch (wanted.policy()) {
+            case NOWAIT -> pool.slabs.commit(wanted, false);
+            case FAIL_FAST -> lightly(wanted);
+            case NORMAL -> thoroughly(wanted);
+            case TRY_HARD -> await(wanted, TRY_HARD_NANOS, interruptibly);
+            case NO_FAIL -> await(wanted, Long.MAX_VALUE, interruptibly);
+          };
+      if (found != null) {
+        return found;
+      }
+    } catch (SlabMemoryException e) {
+      throw Shortage.refused(wanted, pool.statistics(), pool.name, e);
+    }
+    pool.lifecycle.requireOpen(wanted.policy() != AllocPolicy.NOWAIT);
+    throw shortage(wanted);
+  }
+
+  /** Finds a block at once, behind those who wait; null if there is none. */
+  @Nullable Block tryObtain(@Nullable Block popped, Wanted wanted) {
+    boolean behindOthers = !pool.waiters.isEmpty();
+    Block kept = keep(popped, behindOthers);
+    if (kept != null) {
+      return kept;
+    }
+    pool.lifecycle.requireOpen(false);
+    if (wanted.bytes() > pool.limit || wanted.bytes() < 0) {
+      throw Shortage.neverFits(wanted, pool.statistics(), pool.name);
+    }
+    try {
+      return behindOthers ? null : pool.slabs.commit(wanted, false);
+    } catch (SlabMemoryException e) {
+      throw Shortage.refused(wanted, pool.statistics(), pool.name, e);
+    }
+  }
+
+  /**
+   * The block that was taken out, unless the pool isn't open, or others were there first: then it
+   * goes back.
+   */
+  private @Nullable Block keep(@Nullable Block popped, boolean behindOthers) {
+    if (popped == null || (pool.lifecycle.isOpen() && !behindOthers)) {
+      return popped;
+    }
+    pool.magazines.undo(popped);
+    pool.afterReturn();
+    return null;
+  }
+
+  private OutOfBuffersException shortage(Wanted wanted) {
+    boolean patiently = wanted.policy() != AllocPolicy.NOWAIT;
+    return Shortage.inUse(wanted, pool.statistics(), pool.slabs.info(patiently));
+  }
+
+  // ---- one try ----
+
+  /** FAIL_FAST: passes by what is busy, gives back as much as is needed. */
+  private @Nullable Block lightly(Wanted wanted) throws SlabMemoryException {
+    Block block = pool.slabs.commit(wanted, true);
+    if (block == null) {
+      pool.giveBack(missing(wanted), false);
+      block = pool.slabs.commit(wanted, true);
+    }
+    return block;
+  }
+
+  /** NORMAL: waits for busy stripes, and gives everything idle back. */
+  private @Nullable Block thoroughly(Wanted wanted) throws SlabMemoryException {
+    Block block = popPatiently(wanted);
+    if (block == null) {
+      block = pool.slabs.commit(wanted, true);
+    }
+    if (block == null) {
+      pool.trim();
+      block = pool.slabs.commit(wanted, true);
+    }
+    return block;
+  }
+
+  /**
+   * One who waits: as NORMAL, but leaves idle blocks to others where giving them back would not be
+   * enough.
+   */
+  private @Nullable Block patiently(Wanted wanted) throws SlabMemoryException {
+    Block block = popPatiently(wanted);
+    if (block == null) {
+      block = pool.slabs.commit(wanted, true);
+    }
+    if (block == null && pool.magazines.idleBytes() >= missing(wanted)) {
+      pool.giveBack(missing(wanted), true);
+      block = pool.slabs.commit(wanted, true);
+    }
+    return block;
+  }
+
+  private @Nullable Block popPatiently(Wanted wanted) {
+    return wanted.sizeClass() == SizeClasses.UNPOOLED
+        ? null
+        : pool.magazines.popPatiently(wanted.sizeClass(), wanted.addressMask());
+  }
+
+  /** How many bytes have to go back to the limit first. */
+  private long missing(Wanted wanted) {
+    return wanted.bytes() - (pool.limit - pool.slabs.committed());
+  }
+
+  // ---- waiting ----
+
+  /**
+   * TRY_HARD and NO_FAIL: tries at each release; null when the time is up, or the pool no longer
+   * open.
+   */
+  private @Nullable Block await(Wanted wanted, long nanos, boolean interruptibly)
+      throws SlabMemoryException, InterruptedException {
+    Waiters waiters = pool.waiters;
+    Waiters.Waiter self = waiters.join();
+    boolean interrupted = false;
+    try {
+      Patience patience = new Patience(nanos);
+      int seen = waiters.wakeUps();
+      boolean mayTry = true; // at least once, and again before giving up
+      while (true) {
+        if (pool.lifecycle.hasEnded()) {
+          return null;
+        }
+        boolean timeIsUp = patience.isUp();
+        boolean first = waiters.isFirst(self);
+        Block block = first || mayTry || timeIsUp ? patiently(wanted) : null;
+        if (block != null || timeIsUp) {
+          return block;
+        }
+        patience.reportIfDue(wanted, pool);
+        LockSupport.parkNanos(this, patience.next(first));
+        if (Thread.interrupted()) {
+          if (interruptibly) {
+            throw new InterruptedException("interrupted while waiting for memory of " + pool.name);
+          }
+          interrupted = true;
+        }
+        int now = waiters.wakeUps();
+        mayTry = now == seen; // nothing moves: order may be what holds it up
+        seen = now;
+      }
+    } finally {
+      waiters.leave(self);
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** How long somebody goes on waiting, and when it says so. */
+  private static final class Patience {
+    private final long start = System.nanoTime();
+    private final long limit;
+    private final long reportEvery = nanosOfReports();
+    private long nextReport = reportEvery;
+
+    Patience(long limit) {
+      this.limit = limit;
+    }
+
+    private static long nanosOfReports() {
+      return TimeUnit.NANOSECONDS.convert(Fences.defaultTimeout());
+    }
+
+    private long passed() {
+      return System.nanoTime() - start;
+    }
+
+    boolean isUp() {
+      return passed() >= limit;
+    }
+
+    long next(boolean first) {
+      long next = Math.min(limit, nextReport) - passed();
+      return Math.max(1, first ? next : Math.min(next, Waiters.STALL_NANOS));
+    }
+
+    void reportIfDue(Wanted wanted, Pool pool) {
+      if (passed() >= nextReport) {
+        nextReport += reportEvery;
+        LOG.log(
+            Level.WARNING,
+            "%s has waited %d s for memory of %s: %s"
+                .formatted(
+                    Thread.currentThread(),
+                    TimeUnit.NANOSECONDS.toSeconds(passed()),
+                    pool.name,
+                    Shortage.describe(
+                        wanted, pool.statistics(), Objects.requireNonNull(pool.slabs.info(true)))));
+      }
+    }
+  }
+}

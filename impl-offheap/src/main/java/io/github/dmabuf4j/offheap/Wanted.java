@@ -1,0 +1,23 @@
+package io.github.dmabuf4j.offheap;
+
+import io.github.dmabuf4j.AllocPolicy;
+
+/**
+ * What an allocation that found no idle block at once is after.
+ *
+ * @param size the bytes asked for
+ * @param bytes the bytes of the block
+ * @param sizeClass its class, or {@link SizeClasses#UNPOOLED}
+ * @param alignment of its first byte, a power of two
+ * @param policy what to do when memory is short
+ */
+record Wanted(long size, long bytes, int sizeClass, long alignment, AllocPolicy policy) {
+  /** The bits that an address must not have. Every block begins at a page. */
+  static long addressMask(long alignment) {
+    return alignment <= SizeClasses.PAGE ? 0 : alignment - 1;
+  }
+
+  long addressMask() {
+    return addressMask(alignment);
+  }
+}

@@ -1,0 +1,71 @@
+package io.github.dmabuf4j.offheap;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.dmabuf4j.HeapUri;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+final class HeapOptionsTest {
+  private static HeapOptions of(String options) {
+    return HeapOptions.of(HeapUri.parse("offheap:system" + options));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "4096, 4096",
+    "4097, 4096",
+    "8191, 4096",
+    "64KiB, 65536",
+    "256MiB, 268435456",
+    "1.5GiB, 1610612736",
+    "100MB, 99999744",
+  })
+  void limit_isRoundedDownToPages(String text, long bytes) {
+    assertThat(of("?limit=" + text).limit()).isEqualTo(bytes);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"?limit=4095", "?limit=0", "?limit=-1", "?limit=", "?limit=many", "?limit=1e9", "?limit=9EiB"})
+  void limit_thatIsNone_isRefusedNamingIt(String options) {
+    assertThatThrownBy(() -> of(options))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("limit")
+        .hasMessageContaining(options.substring(options.indexOf('=') + 1));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"2ms, 2", "500ms, 500", "10s, 10000", "3m, 180000", "1h, 3600000"})
+  void decay_isATime(String text, long millis) {
+    assertThat(of("?decay=" + text).decay()).isEqualTo(Duration.ofMillis(millis));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "10", "0s", "1ms", "-1s", "soon", "1d", "10000000000s"})
+  void decay_thatIsNone_isRefusedNamingIt(String text) {
+    assertThatThrownBy(() -> of("?decay=" + text))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("decay")
+        .hasMessageContaining("\"" + text + "\"");
+  }
+
+  @Test
+  void defaults_areAQuarterOfTheMemoryAndTenSeconds() {
+    HeapOptions options = of("");
+    assertThat(options.decay()).isEqualTo(Duration.ofSeconds(10));
+    assertThat(options.limit()).isBetween(SizeClasses.PAGE, 1L << 44);
+  }
+
+  @Test
+  void unknownOption_isRefusedWithThoseThatExist() {
+    assertThatThrownBy(() -> of("?size=1"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("size")
+        .hasMessageContaining("limit")
+        .hasMessageContaining("decay");
+  }
+}

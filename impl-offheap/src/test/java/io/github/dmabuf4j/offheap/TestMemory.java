@@ -1,0 +1,36 @@
+package io.github.dmabuf4j.offheap;
+
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.time.Duration;
+
+/** The kinds of memory that every test of a heap runs with. */
+enum TestMemory {
+  MAPPED {
+    @Override
+    SlabMemory create() {
+      assumeTrue(System.getProperty("os.name").equals("Linux"), "mapped memory is there on Linux only");
+      return new LinuxMemory();
+    }
+  },
+  ARENA {
+    @Override
+    SlabMemory create() {
+      return new ArenaMemory();
+    }
+  };
+
+  static final long KIB = 1L << 10;
+  static final long MIB = 1L << 20;
+
+  abstract SlabMemory create();
+
+  /** A heap that nothing decays in while a test runs. The caller closes it. */
+  PooledHeap open(long limit) {
+    return open(limit, Duration.ofHours(1));
+  }
+
+  PooledHeap open(long limit, Duration decay) {
+    return PooledHeap.open("offheap:test", new HeapOptions(limit, decay), create());
+  }
+}
