@@ -1,0 +1,20 @@
+package io.github.dmabuf4j.examples.demo;
+
+import java.io.Serial;
+
+/** A call of FFmpeg failed. */
+final class FfmpegException extends RuntimeException {
+  @Serial private static final long serialVersionUID = 1L;
+
+  private final int error;
+
+  FfmpegException(String operation, int error) {
+    super(operation + ": " + Ffmpeg.message(error));
+    this.error = error;
+  }
+
+  /** The negative number that FFmpeg returned. */
+  int error() {
+    return error;
+  }
+}

@@ -1,0 +1,315 @@
+package io.github.dmabuf4j.examples.demo;
+
+import io.github.dmabuf4j.examples.BadInputException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Three threads and two queues between them: decode, filter, encode. The first failure ends all
+ * three; so does {@link #stop}, after what was begun has been encoded and the file ended properly.
+ *
+ * <p><b>Threads.</b> {@link #run} once, on one thread; {@link #stop} on any.
+ */
+final class Pipeline {
+  private static final int QUEUE_CAPACITY = Integer.getInteger("q", 4);
+
+  /** Pictures in both queues and in the hands of each stage. */
+  private static final int PICTURES = 2 * QUEUE_CAPACITY + 3;
+
+  /** Every so many pictures one goes into the contact sheet. */
+  private static final int SHEET_EVERY = 20;
+
+  private final DemoOptions options;
+  private final Handover handover;
+  private final Traffic traffic;
+  private final String name;
+  private final PrintStream messages;
+  private final Provenance provenance;
+  private final BoundedQueue toFilter = new BoundedQueue(QUEUE_CAPACITY);
+  private final BoundedQueue toEncoder = new BoundedQueue(QUEUE_CAPACITY);
+  private final BlockingQueue<Picture> spare = new ArrayBlockingQueue<>(PICTURES);
+  private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+  private final JavaHeapMeter javaHeap = new JavaHeapMeter();
+  private volatile boolean stopping;
+  private boolean truncated;
+
+  /**
+   * Makes a pipeline.
+   *
+   * @param name of the results, without extension
+   * @param messages where progress goes
+   */
+  Pipeline(
+      DemoOptions options,
+      Handover handover,
+      Traffic traffic,
+      String name,
+      PrintStream messages) {
+    this.options = options;
+    this.handover = handover;
+    this.traffic = traffic;
+    this.name = name;
+    this.messages = messages;
+    this.provenance = new Provenance(handover.isInHeap());
+    for (int i = 0; i < PICTURES; i++) {
+      spare.add(new Picture());
+    }
+  }
+
+  /**
+   * What a run gave.
+   *
+   * @param frames pictures encoded
+   */
+  record Result(
+      long frames,
+      double seconds,
+      long copiedBytes,
+      boolean encoderCopied,
+      long fenceWaits,
+      boolean truncated,
+      long damagedFrames,
+      long javaHeapPerFrame,
+      Path output) {}
+
+  /** Ends the run early but properly. Doesn't wait. */
+  void stop() {
+    stopping = true;
+    traffic.stop();
+  }
+
+  Result run() throws Exception {
+    try (handover;
+        Demuxer first = Demuxer.open(options.video());
+        Decoder decoder = Decoder.open(first, handover, options.threads());
+        FilterCrew crew = new FilterCrew(Math.max(1, Runtime.getRuntime().availableProcessors()))) {
+      if (!decoder.next()) {
+        throw new BadInputException(options.video() + ": not one picture could be decoded");
+      }
+      Path output = options.folder().resolve(name + ".mp4");
+      try (Encoder encoder =
+          Encoder.open(output, first, decoder.width(), decoder.height(), encoderThreads())) {
+        return run(first, decoder, crew, encoder, output);
+      } catch (Throwable e) {
+        Files.deleteIfExists(output); // without its end it can't be played
+        throw e;
+      }
+    }
+  }
+
+  private static int encoderThreads() {
+    return Math.min(4, Runtime.getRuntime().availableProcessors());
+  }
+
+  private Result run(
+      Demuxer first, Decoder decoder, FilterCrew crew, Encoder encoder, Path output)
+      throws Exception {
+    long begin = System.nanoTime();
+    Thread filtering = start("filter", () -> filter(crew));
+    Thread encoding = start("encode", () -> encode(encoder, first));
+    try {
+      decode(first, decoder);
+    } catch (CancellationException e) {
+      // Stopped while waiting for memory: what was delivered is still encoded.
+    } catch (Throwable e) {
+      fail(e);
+    } finally {
+      toFilter.end();
+      filtering.join();
+      encoding.join();
+      releaseAll();
+    }
+    rethrow();
+    double seconds = (System.nanoTime() - begin) / 1e9;
+    return new Result(
+        encoder.frames(),
+        seconds,
+        provenance.copiedBytes(),
+        encoder.copiedInput(),
+        handover.fenceWaits(),
+        truncated,
+        decoder.damagedFrames(),
+        javaHeap.perFrame(encoder.frames()),
+        output);
+  }
+
+  /** What a stage does; its failure is the pipeline's. */
+  @FunctionalInterface
+  private interface Stage {
+    void run() throws Exception;
+  }
+
+  private Thread start(String stage, Stage body) {
+    return Thread.ofPlatform()
+        .name("dmabuf4j-" + stage)
+        .start(
+            () -> {
+              try {
+                body.run();
+              } catch (Throwable e) {
+                fail(e);
+              }
+            });
+  }
+
+  private void fail(Throwable problem) {
+    failure.compareAndSet(null, problem);
+    stopping = true;
+    traffic.stop();
+    toFilter.end();
+    toEncoder.end();
+    spare.offer(new Picture()); // wakes the decode thread up; it looks at stopping first
+  }
+
+  private void rethrow() throws Exception {
+    Throwable problem = failure.get();
+    if (problem instanceof Exception exception) {
+      throw exception;
+    } else if (problem instanceof Error error) {
+      throw error;
+    }
+  }
+
+  private boolean hasFailed() {
+    return failure.get() != null;
+  }
+
+  // ---- decode ----
+
+  private void decode(Demuxer first, Decoder decoder) throws Exception {
+    long index = 0;
+    Clock clock = new Clock(first);
+    for (int loop = 0; loop < options.loops() && !stopping; loop++) {
+      Demuxer source = loop == 0 ? first : Demuxer.open(options.video());
+      try {
+        boolean more = true;
+        if (loop > 0) {
+          decoder.restart(source);
+          clock.restart();
+          more = decoder.next();
+        }
+        long before = index;
+        while (more && !stopping && !isEnough(index)) {
+          deliver(decoder, index++, clock);
+          more = decoder.next();
+        }
+        truncated |= !more && (source.isCut(index - before) || decoder.isDamagedAtEnd());
+      } finally {
+        if (loop > 0) {
+          source.close();
+        }
+      }
+    }
+  }
+
+  private boolean isEnough(long frames) {
+    return options.maxFrames() > 0 && frames >= options.maxFrames();
+  }
+
+  private void deliver(Decoder decoder, long index, Clock clock) throws Exception {
+    Picture picture = spare.take();
+    if (hasFailed()) {
+      return;
+    }
+    picture.index = index;
+    picture.time = clock.next(decoder.timestamp());
+    picture.width = decoder.width();
+    picture.height = decoder.height();
+    picture.format = decoder.format();
+    NativeFrame frame = decoder.frame();
+    for (int plane = 0; plane < Picture.MAX_PLANES; plane++) {
+      picture.trail.atDecoderOutput[plane] = frame.plane(plane);
+    }
+    try {
+      handover.accept(frame, picture);
+    } catch (Throwable e) {
+      handover.release(picture);
+      throw e;
+    }
+    frame.clear();
+    traffic.delivered();
+    if (toFilter.awaitRoom()) {
+      toFilter.add(picture);
+    } else {
+      handover.release(picture);
+    }
+  }
+
+  // ---- filter ----
+
+  private void filter(FilterCrew crew) throws Exception {
+    try {
+      for (Picture picture = toFilter.take(); picture != null; picture = toFilter.take()) {
+        if (toEncoder.awaitRoom()) {
+          handover.filter(picture, crew, toEncoder);
+        } else {
+          handover.release(picture);
+        }
+      }
+    } finally {
+      toEncoder.end();
+    }
+  }
+
+  // ---- encode ----
+
+  private void encode(Encoder encoder, Demuxer first) throws Exception {
+    long expected = first.expectedFrames();
+    ContactSheet sheet = new ContactSheet(options.folder(), name + "-sheet");
+    javaHeap.begin(expectedFrames(expected));
+    try (Progress progress = new Progress(messages, name, expectedFrames(expected))) {
+      for (Picture picture = toEncoder.take(); picture != null; picture = toEncoder.take()) {
+        try {
+          encode(picture, encoder, sheet, expected);
+        } finally {
+          handover.release(picture);
+        }
+        progress.step();
+        javaHeap.at(encoder.frames());
+        traffic.arrived();
+        spare.offer(picture);
+      }
+    }
+    if (!hasFailed()) {
+      encoder.finish();
+      sheet.finish();
+    }
+  }
+
+  private long expectedFrames(long perLoop) {
+    long all = perLoop * options.loops();
+    return options.maxFrames() > 0 && (all == 0 || options.maxFrames() < all)
+        ? options.maxFrames()
+        : all;
+  }
+
+  private void encode(Picture picture, Encoder encoder, ContactSheet sheet, long firstLoop)
+      throws Exception {
+    NativeFrame frame = encoder.frame();
+    handover.present(picture, frame);
+    for (int plane = 0; plane < Picture.MAX_PLANES; plane++) {
+      picture.trail.atEncoderInput[plane] = frame.plane(plane);
+    }
+    provenance.check(picture);
+    boolean inFirstLoop = options.loops() == 1 || picture.index < firstLoop;
+    if (picture.index % SHEET_EVERY == 0 && inFirstLoop) {
+      sheet.add(frame, picture.width, picture.height);
+    }
+    encoder.encode(picture.time);
+  }
+
+  /** Lets go of what was on its way when a stage failed. */
+  private void releaseAll() {
+    for (BoundedQueue queue : new BoundedQueue[] {toFilter, toEncoder}) {
+      for (Picture picture = queue.poll(); picture != null; picture = queue.poll()) {
+        handover.release(picture);
+      }
+    }
+  }
+}

@@ -1,0 +1,276 @@
+package io.github.dmabuf4j.examples.demo;
+
+import static org.bytedeco.ffmpeg.global.avutil.AV_BUFFER_FLAG_READONLY;
+
+import io.github.dmabuf4j.AllocationRequest;
+import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.Fence;
+import io.github.dmabuf4j.FenceContext;
+import io.github.dmabuf4j.FrameLayout;
+import io.github.dmabuf4j.Heap;
+import io.github.dmabuf4j.Job;
+import io.github.dmabuf4j.JobAccess;
+import io.github.dmabuf4j.PixelFormat;
+import io.github.dmabuf4j.PlaneLayout;
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.bytedeco.ffmpeg.avcodec.AVCodecContext;
+import org.bytedeco.ffmpeg.avutil.AVFrame;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Hands buffers of one heap on from stage to stage. The decoder writes into them, the filter reads
+ * one and writes another, the encoder reads the luma of the second and the chroma of the first.
+ */
+final class SharedFrames implements Handover {
+  /** What stands for no colour. */
+  private static final byte NEUTRAL = (byte) 128;
+
+  /** Bytes that the encoder's vector code may read past the end. */
+  private static final int TAIL_BYTES = 128;
+
+  private final Heap heap;
+  private final Traffic traffic;
+  private final FrameBuffers buffers;
+  private final FenceContext filterOrder = FenceContext.create("edges");
+  private final FenceContext encodeOrder = FenceContext.create("encode");
+
+  // Of the decode thread.
+  private @Nullable AVCodecContext decoder;
+  private @Nullable AllocationRequest edgesRequest;
+  private @Nullable FrameGeometry copies;
+  private int edgesStride;
+
+  private @Nullable DmaBuf neutral;
+
+  // Of the encode thread.
+  private long fenceWaits;
+
+  SharedFrames(Heap heap, Traffic traffic) {
+    this.heap = heap;
+    this.traffic = traffic;
+    this.buffers = new FrameBuffers(heap, traffic);
+  }
+
+  @Override
+  public boolean isInHeap() {
+    return true;
+  }
+
+  @Override
+  public void installInto(AVCodecContext codec, boolean canUseOurMemory) {
+    decoder = codec;
+    if (canUseOurMemory) {
+      buffers.installInto(codec);
+    }
+  }
+
+  @Override
+  public @Nullable Throwable failure() {
+    return buffers.failure();
+  }
+
+  @Override
+  public long fenceWaits() {
+    return fenceWaits;
+  }
+
+  // ---- decode ----
+
+  @Override
+  public void accept(NativeFrame frame, Picture picture) throws Exception {
+    FrameBuffers.Decoded decoded = buffers.delivered(frame.bufferBase());
+    if (decoded != null) {
+      picture.decoded = decoded.buffer().dup();
+      for (int plane = 0; plane < picture.format.planes().size(); plane++) {
+        picture.offsets[plane] = frame.plane(plane) - decoded.address();
+        picture.strides[plane] = frame.stride(plane);
+      }
+    } else {
+      copyIn(frame, picture);
+    }
+    if (edgesRequest == null) {
+      edgesRequest = edgesRequest(picture);
+    }
+    if (neutral == null && !Provenance.handsChromaOn(picture.format)) {
+      neutral = neutral(picture.height);
+    }
+    picture.edgesStride = edgesStride;
+    picture.edges = traffic.allocate(heap, edgesRequest);
+  }
+
+  /** A chroma plane without colour, for pictures whose own doesn't fit the encoder. Made once. */
+  private DmaBuf neutral(int height) throws Exception {
+    long size = (long) edgesStride / 2 * Math.ceilDiv(height, 2) + TAIL_BYTES;
+    DmaBuf plane =
+        traffic.allocate(
+            heap, AllocationRequest.of(size).uninitialized().name("no colour").build());
+    plane.write(segment -> segment.fill(NEUTRAL));
+    return plane;
+  }
+
+  private AllocationRequest edgesRequest(Picture picture) {
+    edgesStride = FrameGeometry.paddedWidth(Objects.requireNonNull(decoder), PixelFormat.I420, picture.width);
+    long size = (long) edgesStride * picture.height + TAIL_BYTES;
+    FrameLayout layout =
+        FrameLayout.builder(PixelFormat.GRAY8, picture.width, picture.height)
+            .plane(new PlaneLayout(0, 0, edgesStride, size))
+            .build();
+    return AllocationRequest.of(layout).uninitialized().name("edges").build();
+  }
+
+  /** For a codec that insists on memory of its own. */
+  private void copyIn(NativeFrame frame, Picture picture) throws Exception {
+    AVFrame raw = frame.pointer();
+    if (!FrameGeometry.fits(copies, raw.format(), picture.width, picture.height)) {
+      copies =
+          FrameGeometry.of(Objects.requireNonNull(decoder), raw.format(), picture.format, picture.width, picture.height);
+    }
+    FrameGeometry geometry = Objects.requireNonNull(copies);
+    FrameLayout layout = geometry.layout();
+    DmaBuf copy = traffic.allocate(heap, geometry.request());
+    picture.decoded = copy;
+    copy.write(
+        segment -> {
+          for (int plane = 0; plane < layout.planes().size(); plane++) {
+            PlaneLayout place = layout.planes().get(plane);
+            picture.offsets[plane] = place.offset();
+            picture.strides[plane] = place.stride();
+            Planes.copyOut(
+                frame,
+                plane,
+                segment,
+                place.offset(),
+                place.stride(),
+                layout.rowBytes(plane),
+                layout.planeRows(plane));
+          }
+        });
+  }
+
+  // ---- filter ----
+
+  @Override
+  public void filter(Picture picture, FilterCrew crew, BoundedQueue next) throws Exception {
+    DmaBuf decoded = picture.decoded();
+    DmaBuf edges = picture.edges();
+    Job job;
+    try {
+      job = Job.named("edges").reads(decoded).writes(edges).inOrderOf(filterOrder).publish();
+    } catch (Throwable e) {
+      picture.release();
+      throw e;
+    }
+    next.add(picture); // the encoder waits for the fence
+    job.run(
+        access ->
+            crew.run(
+                picture,
+                (member, tiles) -> {
+                  if (member == 0) {
+                    filterOn(access, member, tiles, picture, crew, decoded, edges);
+                  } else {
+                    try (JobAccess mine = job.open()) {
+                      filterOn(mine, member, tiles, picture, crew, decoded, edges);
+                    }
+                  }
+                }));
+  }
+
+  private static void filterOn(
+      JobAccess access,
+      int member,
+      TileCrew.Tiles tiles,
+      Picture picture,
+      FilterCrew crew,
+      DmaBuf decoded,
+      DmaBuf edges) {
+    crew.work(member, tiles, picture, access.segment(decoded), access.segment(edges));
+  }
+
+  // ---- encode ----
+
+  /** A picture while the encoder has it, under two references: one for luma, one for chroma. */
+  private static final class Encoding extends Lent {
+    private final Job job;
+    private final AtomicInteger references = new AtomicInteger(2);
+
+    Encoding(Job job) {
+      this.job = job;
+    }
+
+    @Override
+    void returned() {
+      if (references.decrementAndGet() == 0) {
+        job.signal();
+      }
+    }
+  }
+
+  @Override
+  public void present(Picture picture, NativeFrame frame) throws Exception {
+    boolean chroma = Provenance.handsChromaOn(picture.format);
+    DmaBuf edges = picture.edges();
+    DmaBuf colours = chroma ? picture.decoded() : Objects.requireNonNull(neutral);
+    Job job = Job.named("encode").reads(edges).reads(colours).inOrderOf(encodeOrder).publish();
+    Encoding encoding = new Encoding(job);
+    try {
+      await(job);
+      try (JobAccess access = job.open()) {
+        fill(picture, frame, encoding, access.segment(edges), access.segment(colours));
+      }
+    } catch (Throwable e) {
+      frame.clear(); // what of the job is still pending ends with its context
+      throw e;
+    }
+    picture.release();
+  }
+
+  private void await(Job job) throws InterruptedException {
+    fenceWaits += job.dependencies().size();
+    job.await();
+    for (Fence dependency : job.dependencies()) {
+      if (dependency.error().isPresent()) {
+        throw new IllegalStateException("a stage before the encoder failed", dependency.error().get());
+      }
+    }
+  }
+
+  /** The addresses stay good after the access: the job's holds last until the encoder is done. */
+  private static void fill(
+      Picture picture,
+      NativeFrame frame,
+      Encoding encoding,
+      MemorySegment edges,
+      MemorySegment colours) {
+    AVFrame raw = frame.pointer();
+    raw.buf(0, encoding.lend(edges.address(), edges.byteSize(), AV_BUFFER_FLAG_READONLY));
+    raw.buf(1, encoding.lend(colours.address(), colours.byteSize(), AV_BUFFER_FLAG_READONLY));
+    frame.setPlane(0, edges.address(), picture.edgesStride);
+    for (int plane = 1; plane <= 2; plane++) {
+      if (Provenance.handsChromaOn(picture.format)) {
+        frame.setPlane(plane, colours.address() + picture.offsets[plane], picture.strides[plane]);
+      } else {
+        frame.setPlane(plane, colours.address(), picture.edgesStride / 2);
+      }
+    }
+  }
+
+  // ---- end ----
+
+  @Override
+  public void release(Picture picture) {
+    picture.release();
+  }
+
+  @Override
+  public void close() {
+    if (neutral != null) {
+      neutral.close();
+    }
+    buffers.close();
+    filterOrder.close();
+    encodeOrder.close();
+  }
+}
