@@ -1,8 +1,9 @@
 package io.github.dmabuf4j;
 
 /**
- * What somebody is about to do with the bytes of a buffer: the direction of a CPU bracket ({@code DMA_BUF_SYNC_READ},
- * {@code DMA_BUF_SYNC_WRITE}) and of a device's mapping ({@code enum dma_data_direction}, seen from the user).
+ * What somebody is about to do with the bytes of a buffer: the direction of a CPU bracket ({@code
+ * DMA_BUF_SYNC_READ}, {@code DMA_BUF_SYNC_WRITE}) and of a device's mapping ({@code enum
+ * dma_data_direction}, seen from the user).
  */
 public enum Access {
   /** The bytes are read and stay as they are. */

@@ -10,18 +10,21 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The way to hold two or more reservations at once (design rule RL1), in any order, without deadlock.
+ * The way to hold two or more reservations at once (design rule RL1), in any order, without
+ * deadlock.
  *
- * <p>What people use is {@link #lockAll}: it locks a set, and closing the context unlocks it in reverse order.
+ * <p>What people use is {@link #lockAll}: it locks a set, and closing the context unlocks it in
+ * reverse order.
  *
  * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="lock-all"}
  *
- * <p>Where the set isn't known from the start, {@link #lock} takes one more. It never waits while the context holds something: where
- * it would have to, it throws {@link DeadlockException}. The caller then calls {@link #backOff()}, which unlocks everything,
- * takes the contended one with {@link #lockSlow()}, and starts again.
+ * <p>Where the set isn't known from the start, {@link #lock} takes one more. It never waits while
+ * the context holds something: where it would have to, it throws {@link DeadlockException}. The
+ * caller then calls {@link #backOff()}, which unlocks everything, takes the contended one with
+ * {@link #lockSlow()}, and starts again.
  *
- * <p><b>Invariant.</b> A thread waits for a reservation only while its context holds none, or, in {@link #lockAll}, only ones with
- * lower numbers. Hence no cycle of waits can close.
+ * <p><b>Invariant.</b> A thread waits for a reservation only while its context holds none, or, in
+ * {@link #lockAll}, only ones with lower numbers. Hence no cycle of waits can close.
  *
  * <p><b>Threads.</b> A context and what it holds belong to the thread that began it.
  *
@@ -52,9 +55,11 @@ public final class AcquireContext implements AutoCloseable {
    *
    * @param reservations what to lock
    * @return a context that holds them all; closing it unlocks them
-   * @throws InterruptedException if the thread is interrupted before or while waiting; then nothing is held
+   * @throws InterruptedException if the thread is interrupted before or while waiting; then nothing
+   *     is held
    */
-  public static AcquireContext lockAll(Collection<Reservation> reservations) throws InterruptedException {
+  public static AcquireContext lockAll(Collection<Reservation> reservations)
+      throws InterruptedException {
     Reservation[] ordered = reservations.toArray(Reservation[]::new);
     Arrays.sort(ordered, Comparator.comparingLong(reservation -> reservation.id));
     AcquireContext context = new AcquireContext();
@@ -62,7 +67,7 @@ public final class AcquireContext implements AutoCloseable {
       Set<Reservation> seen = new HashSet<>();
       for (Reservation reservation : ordered) {
         if (seen.add(reservation)) {
-          reservation.lockInterruptibly();
+          reservation.lockInContext();
           context.held.add(reservation);
         }
       }
@@ -79,7 +84,8 @@ public final class AcquireContext implements AutoCloseable {
    *
    * @param reservations what to lock
    * @return a context that holds them all; closing it unlocks them
-   * @throws InterruptedException if the thread is interrupted before or while waiting; then nothing is held
+   * @throws InterruptedException if the thread is interrupted before or while waiting; then nothing
+   *     is held
    */
   public static AcquireContext lockAll(Reservation... reservations) throws InterruptedException {
     return lockAll(Arrays.asList(reservations));
@@ -89,10 +95,13 @@ public final class AcquireContext implements AutoCloseable {
    * Locks one more reservation. Waits only if this context holds nothing yet.
    *
    * @param reservation what to lock
-   * @return true if it is locked now, false if this context held it already (EALREADY, design rule RL3)
-   * @throws DeadlockException if somebody has it and this context holds others: call {@link #backOff()}
+   * @return true if it is locked now, false if this context held it already (EALREADY, design rule
+   *     RL3)
+   * @throws DeadlockException if somebody has it and this context holds others: call {@link
+   *     #backOff()}
    * @throws InterruptedException if the thread is interrupted before or while waiting
-   * @throws IllegalStateException if called by another thread, after {@link #done()}, or instead of {@link #backOff()}
+   * @throws IllegalStateException if called by another thread, after {@link #done()}, or instead of
+   *     {@link #backOff()}
    */
   public boolean lock(Reservation reservation) throws InterruptedException {
     checkMayLock();
@@ -100,25 +109,28 @@ public final class AcquireContext implements AutoCloseable {
       return false;
     }
     if (held.isEmpty()) {
-      reservation.lockInterruptibly();
+      reservation.lockInContext();
     } else if (!reservation.tryLock()) {
       contended = reservation;
       throw new DeadlockException(
-          "lock", "somebody holds %s and this context holds %s: back off".formatted(reservation, held));
+          "lock",
+          "somebody holds %s and this context holds %s: back off".formatted(reservation, held));
     }
     held.add(reservation);
     return true;
   }
 
   /**
-   * Unlocks everything after a {@link DeadlockException} (rule CW3); what was contended waits for {@link #lockSlow()}.
+   * Unlocks everything after a {@link DeadlockException} (rule CW3); what was contended waits for
+   * {@link #lockSlow()}.
    *
    * @throws IllegalStateException if there was no contention
    */
   public void backOff() {
     checkOwner();
     if (contended == null) {
-      throw new IllegalStateException("back off without contention: only a DeadlockException asks for it");
+      throw new IllegalStateException(
+          "back off without contention: only a DeadlockException asks for it");
     }
     unlockAll();
   }
@@ -138,7 +150,7 @@ public final class AcquireContext implements AutoCloseable {
               ? "slow path without contention: it is legal only after a DeadlockException"
               : "slow path while holding " + held + ": call backOff() first");
     }
-    reservation.lockInterruptibly();
+    reservation.lockInContext();
     contended = null;
     held.add(reservation);
   }
@@ -188,17 +200,20 @@ public final class AcquireContext implements AutoCloseable {
   private void checkMayLock() {
     checkOwner();
     if (done) {
-      throw new IllegalStateException("this acquire context is done: nothing more may be locked with it");
+      throw new IllegalStateException(
+          "this acquire context is done: nothing more may be locked with it");
     }
     if (contended != null) {
-      throw new IllegalStateException(contended + " was contended: call backOff() and lockSlow() first");
+      throw new IllegalStateException(
+          contended + " was contended: call backOff() and lockSlow() first");
     }
   }
 
   private void checkOwner() {
     if (Thread.currentThread() != owner) {
       throw new IllegalStateException(
-          "an acquire context belongs to the thread that began it, %s, not to %s".formatted(owner, Thread.currentThread()));
+          "an acquire context belongs to the thread that began it, %s, not to %s"
+              .formatted(owner, Thread.currentThread()));
     }
   }
 }

@@ -17,7 +17,10 @@ public final class AllocationRequest {
   public enum Content {
     /** Zeros, as in a dma-heap's. The default. */
     ZEROED,
-    /** Anything the same heap's buffers had before: for callers that write all of it. Never bytes of another process. */
+    /**
+     * Anything the same heap's buffers had before: for callers that write all of it. Never bytes of
+     * another process.
+     */
     UNINITIALIZED
   }
 
@@ -150,7 +153,8 @@ public final class AllocationRequest {
      */
     public Builder alignment(long bytes) {
       if (Long.bitCount(bytes) != 1 || bytes < 0) {
-        throw new IllegalArgumentException("wanted an alignment that is a power of two, got " + bytes);
+        throw new IllegalArgumentException(
+            "wanted an alignment that is a power of two, got " + bytes);
       }
       alignment = bytes;
       return this;

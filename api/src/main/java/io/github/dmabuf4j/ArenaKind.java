@@ -1,8 +1,8 @@
 package io.github.dmabuf4j;
 
 /**
- * Whose life a segment shares, that is how a use after close is noticed (design rule VM4). No kind can crash the JVM: memory
- * is never unmapped or reused while a {@link Hold} on it is open.
+ * Whose life a segment shares, that is how a use after close is noticed (design rule VM4). No kind
+ * can crash the JVM: memory is never unmapped or reused while a {@link Hold} on it is open.
  *
  * <table>
  * <caption>The three kinds</caption>
@@ -19,6 +19,9 @@ public enum ArenaKind {
   CONFINED,
   /** Segments of a shared arena: for any thread. */
   SHARED,
-  /** Segments that live as long as the pool's own memory: by explicit request, for code that closes carefully. */
+  /**
+   * Segments that live as long as the pool's own memory: by explicit request, for code that closes
+   * carefully.
+   */
   POOL
 }

@@ -4,13 +4,15 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An importer's side of a buffer: it can be mapped for that importer, and is told of moves. Made by {@link DmaBuf#attach}; owns
- * a reference, so the buffer lives at least as long.
+ * An importer's side of a buffer: it can be mapped for that importer, and is told of moves. Made by
+ * {@link DmaBuf#attach}; owns a reference, so the buffer lives at least as long.
  *
- * <p><b>Mapping.</b> {@link #map} under the reservation gives the pieces. For a static importer the buffer is pinned while mapped,
- * and its memory-management fences have been waited for (rules CM4, CM5); a dynamic importer respects them itself.
+ * <p><b>Mapping.</b> {@link #map} under the reservation gives the pieces. For a static importer the
+ * buffer is pinned while mapped, and its memory-management fences have been waited for (rules CM4,
+ * CM5); a dynamic importer respects them itself.
  *
- * <p><b>Threads.</b> {@link #map} and {@link #unmap} under the buffer's reservation; {@link #close} without it.
+ * <p><b>Threads.</b> {@link #map} and {@link #unmap} under the buffer's reservation; {@link #close}
+ * without it.
  *
  * <p>Source: struct dma_buf_attachment; rules CB6 to CB9, CM4 to CM12.
  */
@@ -50,8 +52,10 @@ public final class Attachment implements AutoCloseable {
    * Maps the buffer for the importer.
    *
    * @param access what the importer will do
-   * @return the pieces, valid until {@link #unmap} or, for a dynamic importer, until it is told of a move
-   * @throws IllegalStateException if the reservation isn't held, this attachment is closed, or it is mapped already
+   * @return the pieces, valid until {@link #unmap} or, for a dynamic importer, until it is told of
+   *     a move
+   * @throws IllegalStateException if the reservation isn't held, this attachment is closed, or it
+   *     is mapped already
    * @throws BufferPurgedException if the content is gone
    */
   public ScatterList map(Access access) {
@@ -64,7 +68,9 @@ public final class Attachment implements AutoCloseable {
     }
     try {
       object.ensureResidentLocked();
-      ScatterList pieces = Objects.requireNonNull(object.exporter().map(this, access), "the exporter mapped nothing");
+      ScatterList pieces =
+          Objects.requireNonNull(
+              object.exporter().map(this, access), "the exporter mapped nothing");
       mapped = pieces;
       mappedFor = access;
       if (!importer.isDynamic()) {
@@ -106,7 +112,10 @@ public final class Attachment implements AutoCloseable {
     }
   }
 
-  /** The bytes are about to move: void the mapping of a dynamic importer and tell it. Reservation held. */
+  /**
+   * The bytes are about to move: void the mapping of a dynamic importer and tell it. Reservation
+   * held.
+   */
   void moveNotifyLocked() {
     if (importer.isDynamic()) {
       ScatterList pieces = mapped;

@@ -4,7 +4,8 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * Who holds what, attached where, waiting on whom: the state of a heap's buffers as debugfs {@code dma_buf/bufinfo} shows it.
+ * Who holds what, attached where, waiting on whom: the state of a heap's buffers as debugfs {@code
+ * dma_buf/bufinfo} shows it.
  *
  * <p>Immutable: a snapshot, in which each buffer is right but not all at the same instant.
  *
@@ -46,7 +47,8 @@ public record BufInfo(String heap, List<Buffer> buffers) {
       List<String> attachments,
       List<String> fences) {
     /**
-     * Whether nobody refers to it any more, but something in flight still may touch it (design rule FN1).
+     * Whether nobody refers to it any more, but something in flight still may touch it (design rule
+     * FN1).
      *
      * @return true in quarantine
      */
@@ -57,7 +59,9 @@ public record BufInfo(String heap, List<Buffer> buffers) {
     @Override
     public String toString() {
       StringBuilder text =
-          new StringBuilder("%-32s %12d B  refs %d holds %d pins %d".formatted(name, size, references, holds, pins));
+          new StringBuilder(
+              "%-32s %12d B  refs %d holds %d pins %d"
+                  .formatted(name, size, references, holds, pins));
       if (residency != BufferObject.Residency.RESIDENT) {
         text.append(' ').append(residency);
       }
@@ -106,6 +110,7 @@ public record BufInfo(String heap, List<Buffer> buffers) {
 
   @Override
   public String toString() {
-    return "heap %s: %d buffers, %d B\n%s".formatted(heap, buffers.size(), totalBytes(), largest(Integer.MAX_VALUE));
+    return "heap %s: %d buffers, %d B\n%s"
+        .formatted(heap, buffers.size(), totalBytes(), largest(Integer.MAX_VALUE));
   }
 }

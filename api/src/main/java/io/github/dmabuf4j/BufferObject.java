@@ -10,12 +10,12 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What all references to a buffer share ({@code struct dma_buf}): its exporter, its reservation, and the counts of who uses it.
- * Users see {@link DmaBuf}; this class is for exporters, which make one object per block of memory and {@link #export} it again
- * for each allocation.
+ * What all references to a buffer share ({@code struct dma_buf}): its exporter, its reservation,
+ * and the counts of who uses it. Users see {@link DmaBuf}; this class is for exporters, which make
+ * one object per block of memory and {@link #export} it again for each allocation.
  *
- * <p><b>Threads.</b> {@link #export} by whoever owns the idle block; methods that end in {@code Locked} under the reservation;
- * the rest from any thread.
+ * <p><b>Threads.</b> {@link #export} by whoever owns the idle block; methods that end in {@code
+ * Locked} under the reservation; the rest from any thread.
  *
  * <p>Source: drivers/dma-buf/dma-buf.c; rules CB1 to CB12.
  */
@@ -52,7 +52,8 @@ public final class BufferObject {
       MethodHandles.Lookup lookup = MethodHandles.lookup();
       STATE = lookup.findVarHandle(BufferObject.class, "state", long.class);
       HOLDS = lookup.findVarHandle(BufferObject.class, "holds", int.class);
-      OWN_RESERVATION = lookup.findVarHandle(BufferObject.class, "ownReservation", Reservation.class);
+      OWN_RESERVATION =
+          lookup.findVarHandle(BufferObject.class, "ownReservation", Reservation.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
@@ -112,8 +113,8 @@ public final class BufferObject {
   // ---- life ----
 
   /**
-   * Hands the memory to a user: a new generation with one reference. Content, name and layout are the caller's; nothing of an
-   * earlier generation is left.
+   * Hands the memory to a user: a new generation with one reference. Content, name and layout are
+   * the caller's; nothing of an earlier generation is left.
    *
    * @param byteSize the size of the buffer in bytes, constant until its end (rule CB3)
    * @param bufferName what to call it in reports, or null for a name made from the exporter's
@@ -122,13 +123,15 @@ public final class BufferObject {
    * @throws IllegalArgumentException if the size isn't positive
    * @throws IllegalStateException if the memory isn't the exporter's, because it was never released
    */
-  public DmaBuf export(long byteSize, @Nullable String bufferName, @Nullable FrameLayout frameLayout) {
+  public DmaBuf export(
+      long byteSize, @Nullable String bufferName, @Nullable FrameLayout frameLayout) {
     if (byteSize <= 0) {
       throw new IllegalArgumentException("wanted a size of at least 1 byte, got " + byteSize);
     }
     long seen = state;
     if (references(seen) != 0) {
-      throw new IllegalStateException(this + " is in use: it can be exported again after its release");
+      throw new IllegalStateException(
+          this + " is in use: it can be exported again after its release");
     }
     size = byteSize;
     name = bufferName;
@@ -141,7 +144,10 @@ public final class BufferObject {
     return new DmaBuf(this, generation, false);
   }
 
-  /** Takes one more reference for a holder of the given generation; false if that generation has ended. */
+  /**
+   * Takes one more reference for a holder of the given generation; false if that generation has
+   * ended.
+   */
   boolean retain(int generation) {
     while (true) {
       long seen = state;
@@ -149,7 +155,8 @@ public final class BufferObject {
         return false;
       }
       if (references(seen) == REFERENCES) {
-        throw new IllegalStateException(this + " has 2^32 - 1 references: some of its users forget to close theirs");
+        throw new IllegalStateException(
+            this + " has 2^32 - 1 references: some of its users forget to close theirs");
       }
       if (STATE.compareAndSet(this, seen, seen + 1)) {
         return true;
@@ -166,8 +173,9 @@ public final class BufferObject {
   }
 
   /**
-   * Gives the memory back to the exporter as soon as nothing in flight touches it: fences of any usage keep it in quarantine (design
-   * rules FN1, PN2). Runs on the thread that dropped the last reference, or later on one that signals a fence.
+   * Gives the memory back to the exporter as soon as nothing in flight touches it: fences of any
+   * usage keep it in quarantine (design rules FN1, PN2). Runs on the thread that dropped the last
+   * reference, or later on one that signals a fence.
    */
   private void release() {
     Reservation reservation = reservationOrNull();
@@ -214,7 +222,8 @@ public final class BufferObject {
   }
 
   /**
-   * The reservation of the buffer. An exporter that takes it must give it back before the buffer is released.
+   * The reservation of the buffer. An exporter that takes it must give it back before the buffer is
+   * released.
    *
    * @return the shared one, or the buffer's own
    */
@@ -230,7 +239,10 @@ public final class BufferObject {
     return reservation;
   }
 
-  /** The reservation for somebody who may keep it beyond the buffer's end: the memory's next owner gets another one. */
+  /**
+   * The reservation for somebody who may keep it beyond the buffer's end: the memory's next owner
+   * gets another one.
+   */
   Reservation reservationForUser() {
     reservationSeen = true;
     return reservation();
@@ -258,7 +270,11 @@ public final class BufferObject {
     String given = name;
     return given != null
         ? given
-        : exporter.name() + "#" + Integer.toHexString(System.identityHashCode(this)) + "." + generation(state);
+        : exporter.name()
+            + "#"
+            + Integer.toHexString(System.identityHashCode(this))
+            + "."
+            + generation(state);
   }
 
   @Nullable String name() {
@@ -344,7 +360,9 @@ public final class BufferObject {
   void pinLocked(Pin.Term term) {
     if (advice == Advice.DONT_NEED) {
       throw new IllegalStateException(
-          displayName() + " can't be pinned: its content may be dropped. Advise WILL_NEED first (design rule PN3)");
+          displayName()
+              + " can't be pinned: its content may be dropped. Advise WILL_NEED first (design rule"
+              + " PN3)");
     }
     ensureResidentLocked();
     int before = term == Pin.Term.LONG ? longPins : shortPins;
@@ -400,25 +418,30 @@ public final class BufferObject {
   // ---- for exporters that move or evict, under the reservation ----
 
   /**
-   * Whether the bytes must stay as and where they are: held, pinned, or touched by something in flight (design rule PN2).
+   * Whether the bytes must stay as and where they are: held, pinned, or touched by something in
+   * flight (design rule PN2).
    *
    * @return true if they may be neither moved nor evicted nor purged
    * @throws IllegalStateException if the calling thread doesn't hold the reservation
    */
   public boolean isBusyLocked() {
     reservation().assertHeld("isBusyLocked");
-    return holds != 0 || shortPins + longPins != 0 || !reservation().isSignaled(FenceUsage.BOOKKEEP);
+    return holds != 0
+        || shortPins + longPins != 0
+        || !reservation().isSignaled(FenceUsage.BOOKKEEP);
   }
 
   /**
-   * Announces that the bytes are about to move: drops the idle mapping and tells dynamic importers (rules CL5, CM9, CM13). To be
-   * called before the move, for a buffer that isn't busy.
+   * Announces that the bytes are about to move: drops the idle mapping and tells dynamic importers
+   * (rules CL5, CM9, CM13). To be called before the move, for a buffer that isn't busy.
    *
-   * @throws IllegalStateException if the calling thread doesn't hold the reservation, or the buffer is busy
+   * @throws IllegalStateException if the calling thread doesn't hold the reservation, or the buffer
+   *     is busy
    */
   public void moveNotifyLocked() {
     if (isBusyLocked()) {
-      throw new IllegalStateException(displayName() + " is busy: it can't be moved now (design rule PN2)");
+      throw new IllegalStateException(
+          displayName() + " is busy: it can't be moved now (design rule PN2)");
     }
     MappedBytes mapped = bytes;
     if (mapped != null) {
@@ -434,7 +457,8 @@ public final class BufferObject {
   /**
    * Drops the content of a buffer whose owner doesn't need it, if nobody is using it.
    *
-   * @return true if the exporter gave memory up; false if the content is needed, in use, or already gone
+   * @return true if the exporter gave memory up; false if the content is needed, in use, or already
+   *     gone
    * @throws IllegalStateException if the calling thread doesn't hold the reservation
    */
   public boolean purgeLocked() {

@@ -3,8 +3,9 @@ package io.github.dmabuf4j;
 import java.io.Serial;
 
 /**
- * Thrown when the content of a buffer is asked for after reclaim dropped it: the owner had said {@link Advice#DONT_NEED} (design rules
- * SH2, PN3; {@code madvise} of the drm drivers). The handle stays valid, the content is gone for good; allocate a new buffer.
+ * Thrown when the content of a buffer is asked for after reclaim dropped it: the owner had said
+ * {@link Advice#DONT_NEED} (design rules SH2, PN3; {@code madvise} of the drm drivers). The handle
+ * stays valid, the content is gone for good; allocate a new buffer.
  *
  * <p>Immutable.
  */

@@ -3,11 +3,13 @@ package io.github.dmabuf4j;
 import java.time.Duration;
 
 /**
- * Hands buffers from a producer to a consumer and back: bounded, with a fence each way, so that neither waits for the other's work
- * but only for its own turn (Android's {@code BufferQueue}, PipeWire's buffers).
+ * Hands buffers from a producer to a consumer and back: bounded, with a fence each way, so that
+ * neither waits for the other's work but only for its own turn (Android's {@code BufferQueue},
+ * PipeWire's buffers).
  *
- * <p>The producer dequeues a free buffer, waits for its release fence or passes it on, fills it, and queues it with an acquire fence. The consumer
- * acquires the oldest, waits for its acquire fence or passes it on, reads it, and releases it with a release fence.
+ * <p>The producer dequeues a free buffer, waits for its release fence or passes it on, fills it,
+ * and queues it with an acquire fence. The consumer acquires the oldest, waits for its acquire
+ * fence or passes it on, reads it, and releases it with a release fence.
  *
  * <p><b>Shape.</b> This type fixes the contract; no implementation is shipped yet.
  *

@@ -3,8 +3,9 @@ package io.github.dmabuf4j;
 import java.io.Serial;
 
 /**
- * Thrown when the memory behind a buffer was taken away during an access: a file was truncated under its mapping, a device
- * is gone (design rule CA4). The JVM reports such a fault as an {@link InternalError}, which is the cause of this exception.
+ * Thrown when the memory behind a buffer was taken away during an access: a file was truncated
+ * under its mapping, a device is gone (design rule CA4). The JVM reports such a fault as an {@link
+ * InternalError}, which is the cause of this exception.
  *
  * <p>Immutable.
  */

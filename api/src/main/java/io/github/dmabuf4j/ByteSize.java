@@ -4,10 +4,14 @@ import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Sizes in bytes as people write them: {@code 4096}, {@code 64KiB}, {@code 256MiB}, {@code 1.5GiB}, {@code 100MB}. */
+/**
+ * Sizes in bytes as people write them: {@code 4096}, {@code 64KiB}, {@code 256MiB}, {@code 1.5GiB},
+ * {@code 100MB}.
+ */
 public final class ByteSize {
   private static final Pattern FORM =
-      Pattern.compile("(\\d{1,18})(?:\\.(\\d{1,6}))?\\s*(B|[KMGT]i?B|[KMGT])?", Pattern.CASE_INSENSITIVE);
+      Pattern.compile(
+          "(\\d{1,18})(?:\\.(\\d{1,6}))?\\s*(B|[KMGT]i?B|[KMGT])?", Pattern.CASE_INSENSITIVE);
 
   private ByteSize() {}
 
@@ -21,7 +25,8 @@ public final class ByteSize {
   public static long parse(String text) {
     Matcher matcher = FORM.matcher(text.strip());
     if (!matcher.matches()) {
-      throw new IllegalArgumentException("wanted a size such as 4096, 64KiB or 256MiB, got \"%s\"".formatted(text));
+      throw new IllegalArgumentException(
+          "wanted a size such as 4096, 64KiB or 256MiB, got \"%s\"".formatted(text));
     }
     String fraction = matcher.group(2);
     java.math.BigDecimal number =
@@ -30,9 +35,13 @@ public final class ByteSize {
     int power = "BKMGT".indexOf(unit.charAt(0));
     long base = unit.length() == 2 ? 1000 : 1024;
     try {
-      return number.multiply(java.math.BigDecimal.valueOf(base).pow(power)).toBigInteger().longValueExact();
+      return number
+          .multiply(java.math.BigDecimal.valueOf(base).pow(power))
+          .toBigInteger()
+          .longValueExact();
     } catch (ArithmeticException e) {
-      throw new IllegalArgumentException("wanted a size below 8 EiB, got \"%s\"".formatted(text), e);
+      throw new IllegalArgumentException(
+          "wanted a size below 8 EiB, got \"%s\"".formatted(text), e);
     }
   }
 

@@ -1,8 +1,9 @@
 package io.github.dmabuf4j;
 
 /**
- * A reserved range of addresses, the kind one registers once with a device, which movable buffers may use until somebody needs a
- * contiguous part of it: then they are moved out under their reservations ({@code CMA}).
+ * A reserved range of addresses, the kind one registers once with a device, which movable buffers
+ * may use until somebody needs a contiguous part of it: then they are moved out under their
+ * reservations ({@code CMA}).
  *
  * <p><b>Shape.</b> This type fixes the contract; no implementation is shipped yet.
  *
@@ -12,11 +13,13 @@ package io.github.dmabuf4j;
  */
 public interface ContiguousRegion extends AutoCloseable {
   /**
-   * Allocates one run of bytes in the region, moving movable buffers out of the way as the policy allows.
+   * Allocates one run of bytes in the region, moving movable buffers out of the way as the policy
+   * allows.
    *
    * @param request what is wanted
    * @return the first handle of a buffer that is never moved
-   * @throws OutOfBuffersException if no range could be freed: names the pins and holds in the best candidates
+   * @throws OutOfBuffersException if no range could be freed: names the pins and holds in the best
+   *     candidates
    * @throws InterruptedException if the thread is interrupted while the policy waits
    */
   DmaBuf allocateContiguous(AllocationRequest request) throws InterruptedException;

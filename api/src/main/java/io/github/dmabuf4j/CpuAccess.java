@@ -7,13 +7,16 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A bracket around accesses of the CPU to one buffer ({@code DMA_BUF_IOCTL_SYNC}): between begin and close it sees and leaves coherent
- * bytes (design rule CA1). Made by {@link DmaBuf#beginCpuAccess}.
+ * A bracket around accesses of the CPU to one buffer ({@code DMA_BUF_IOCTL_SYNC}): between begin
+ * and close it sees and leaves coherent bytes (design rule CA1). Made by {@link
+ * DmaBuf#beginCpuAccess}.
  *
- * <p>A bracket waits for what conflicts when it begins, and is not itself waited for: it gives coherency, not exclusion (rule
- * CV7). {@link DmaBuf#read} and {@link DmaBuf#write} also publish a fence; several buffers at once are the business of a {@link Job}.
+ * <p>A bracket waits for what conflicts when it begins, and is not itself waited for: it gives
+ * coherency, not exclusion (rule CV7). {@link DmaBuf#read} and {@link DmaBuf#write} also publish a
+ * fence; several buffers at once are the business of a {@link Job}.
  *
- * <p><b>Threads.</b> All methods on the thread that began it, if it was begun with a confined arena; else any.
+ * <p><b>Threads.</b> All methods on the thread that began it, if it was begun with a confined
+ * arena; else any.
  *
  * <p>Source: dma_buf_begin_cpu_access; rules CV4 to CV7.
  */
@@ -37,8 +40,12 @@ public final class CpuAccess implements AutoCloseable {
     UNINTERRUPTIBLY
   }
 
-  /** Begins an access for a caller that has taken a reference for it; gives the reference back on failure. */
-  static CpuAccess begin(BufferObject object, Access access, ArenaKind kind, boolean publish, Waiting waiting)
+  /**
+   * Begins an access for a caller that has taken a reference for it; gives the reference back on
+   * failure.
+   */
+  static CpuAccess begin(
+      BufferObject object, Access access, ArenaKind kind, boolean publish, Waiting waiting)
       throws InterruptedException {
     Fence fence = publish ? new Fence(FenceOrigin.CPU_ACCESS, FenceOrigin.nextSingle()) : null;
     List<Fence> conflicts = new ArrayList<>();
@@ -56,7 +63,9 @@ public final class CpuAccess implements AutoCloseable {
     }
   }
 
-  /** The part under the reservation: takes the hold, collects what conflicts, publishes the fence. */
+  /**
+   * The part under the reservation: takes the hold, collects what conflicts, publishes the fence.
+   */
   private static Hold hold(
       BufferObject object,
       Access access,
@@ -136,10 +145,11 @@ public final class CpuAccess implements AutoCloseable {
   }
 
   /**
-   * Ends the access: what was written becomes visible to others, the segment dies, the bytes may move again. Closing again
-   * does nothing.
+   * Ends the access: what was written becomes visible to others, the segment dies, the bytes may
+   * move again. Closing again does nothing.
    *
-   * @throws WrongThreadException if it was begun on another thread with a confined arena; it stays open
+   * @throws WrongThreadException if it was begun on another thread with a confined arena; it stays
+   *     open
    */
   @Override
   public void close() {
@@ -165,7 +175,8 @@ public final class CpuAccess implements AutoCloseable {
 
   private void checkThread() {
     if (!hold.segment().isAccessibleBy(Thread.currentThread())) {
-      throw new WrongThreadException("this access was begun on another thread, with a confined arena");
+      throw new WrongThreadException(
+          "this access was begun on another thread, with a confined arena");
     }
   }
 }

@@ -10,13 +10,15 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A counted reference to a buffer, as a file descriptor is to a {@code struct dma_buf}. It gives access to the bytes and to the
- * {@link Reservation} that says who is using them; it has no get and put methods of its own, {@link MemorySegment} has.
+ * A counted reference to a buffer, as a file descriptor is to a {@code struct dma_buf}. It gives
+ * access to the bytes and to the {@link Reservation} that says who is using them; it has no get and
+ * put methods of its own, {@link MemorySegment} has.
  *
- * <p><b>Life.</b> {@link #dup} makes one more reference, {@link #close} drops one. The buffer dies with the last reference, where
- * holds, pins, attachments and jobs count as well; its memory is reused only after every fence in its reservation has
- * signaled. A closed handle fails with {@link IllegalStateException}, wherever it is used and whatever has become of the
- * memory; it can't touch another owner's buffer. Handles that are forgotten leak, and are reported by {@link Heap#info}.
+ * <p><b>Life.</b> {@link #dup} makes one more reference, {@link #close} drops one. The buffer dies
+ * with the last reference, where holds, pins, attachments and jobs count as well; its memory is
+ * reused only after every fence in its reservation has signaled. A closed handle fails with {@link
+ * IllegalStateException}, wherever it is used and whatever has become of the memory; it can't touch
+ * another owner's buffer. Handles that are forgotten leak, and are reported by {@link Heap#info}.
  *
  * <p><b>Touching bytes.</b>
  *
@@ -29,8 +31,9 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>{@link #hold}</td><td>no</td><td>no</td><td>views and native addresses</td></tr>
  * </table>
  *
- * <p><b>Threads.</b> Any thread may call any method. {@link #pin} and {@link #advise} need the buffer's reservation to be held; all
- * others that take it themselves (the table above, {@link #attach}) need it not to be held by the calling thread.
+ * <p><b>Threads.</b> Any thread may call any method. {@link #pin} and {@link #advise} need the
+ * buffer's reservation to be held; all others that take it themselves (the table above, {@link
+ * #attach}) need it not to be held by the calling thread.
  *
  * <p>Source: include/linux/dma-buf.h; rules CB3, CB4, CL1, CL2.
  */
@@ -45,7 +48,10 @@ public final class DmaBuf implements AutoCloseable {
     }
   }
 
-  /** Set while a closure runs on this thread: nested ones over two buffers could deadlock (design rule CA2). */
+  /**
+   * Set while a closure runs on this thread: nested ones over two buffers could deadlock (design
+   * rule CA2).
+   */
   private static final ThreadLocal<@Nullable BufferObject> IN_CLOSURE = new ThreadLocal<>();
 
   private final BufferObject object;
@@ -144,7 +150,8 @@ public final class DmaBuf implements AutoCloseable {
   /**
    * Gives the buffer a name, for all references (rule CB10).
    *
-   * @param name what to call it in reports; exporters that pass it to the kernel pass its first 31 bytes
+   * @param name what to call it in reports; exporters that pass it to the kernel pass its first 31
+   *     bytes
    * @throws IllegalStateException if this handle is closed
    */
   public void setName(String name) {
@@ -273,26 +280,30 @@ public final class DmaBuf implements AutoCloseable {
   }
 
   /**
-   * Reads the buffer: waits for its writers, keeps new ones out for as long as the reader runs, and gives it coherent bytes
-   * (design rule CA2).
+   * Reads the buffer: waits for its writers, keeps new ones out for as long as the reader runs, and
+   * gives it coherent bytes (design rule CA2).
    *
    * @param <R> what the reader returns
    * @param <X> what it may throw
-   * @param reader runs on this thread, without any lock held; must not use another buffer in closure form
+   * @param reader runs on this thread, without any lock held; must neither take a reservation nor
+   *     allocate with a policy that may reclaim: others wait for it
    * @return what the reader returned
    * @throws X what the reader threw
    * @throws InterruptedException if the thread is interrupted while waiting
    * @throws FenceTimeoutException if a writer didn't end in time
    * @throws BufferPurgedException if the content is gone
    * @throws BufferRevokedException if the memory was taken away while the reader ran
-   * @throws IllegalStateException if this handle is closed, the thread holds the reservation, or the call is nested in another closure
+   * @throws IllegalStateException if this handle is closed, the thread holds the reservation, or
+   *     the call is nested in another closure
    */
   public <R extends @Nullable Object, X extends Exception> R read(Reader<R, X> reader)
       throws X, InterruptedException {
     checkNotNested("read");
     try (CpuAccess access = begin("read", Access.READ, true, CpuAccess.Waiting.INTERRUPTIBLY)) {
       IN_CLOSURE.set(object);
-      return reader.read(access.segment());
+      try (var _ = Signalling.begin()) {
+        return reader.read(access.segment());
+      }
     } catch (InternalError e) {
       throw revoked("read", e);
     } finally {
@@ -301,24 +312,28 @@ public final class DmaBuf implements AutoCloseable {
   }
 
   /**
-   * Changes the buffer: waits for its readers and writers, keeps new ones out for as long as the writer runs, and makes what
-   * it wrote visible (design rule CA2).
+   * Changes the buffer: waits for its readers and writers, keeps new ones out for as long as the
+   * writer runs, and makes what it wrote visible (design rule CA2).
    *
    * @param <X> what the writer may throw
-   * @param writer runs on this thread, without any lock held; must not use another buffer in closure form
+   * @param writer runs on this thread, without any lock held; must neither take a reservation nor
+   *     allocate with a policy that may reclaim: others wait for it
    * @throws X what the writer threw
    * @throws InterruptedException if the thread is interrupted while waiting
    * @throws FenceTimeoutException if a reader or writer didn't end in time
    * @throws BufferPurgedException if the content is gone
    * @throws BufferRevokedException if the memory was taken away while the writer ran
-   * @throws IllegalStateException if this handle is closed or read-only, the thread holds the reservation, or the call is nested in
-   *     another closure
+   * @throws IllegalStateException if this handle is closed or read-only, the thread holds the
+   *     reservation, or the call is nested in another closure
    */
   public <X extends Exception> void write(Writer<X> writer) throws X, InterruptedException {
     checkNotNested("write");
-    try (CpuAccess access = begin("write", Access.READ_WRITE, true, CpuAccess.Waiting.INTERRUPTIBLY)) {
+    try (CpuAccess access =
+        begin("write", Access.READ_WRITE, true, CpuAccess.Waiting.INTERRUPTIBLY)) {
       IN_CLOSURE.set(object);
-      writer.write(access.segment());
+      try (var _ = Signalling.begin()) {
+        writer.write(access.segment());
+      }
     } catch (InternalError e) {
       throw revoked("write", e);
     } finally {
@@ -342,14 +357,16 @@ public final class DmaBuf implements AutoCloseable {
   }
 
   /**
-   * Begins a bracket around accesses of the calling thread. Waits for what conflicts, at most {@link Fences#defaultTimeout()}.
+   * Begins a bracket around accesses of the calling thread. Waits for what conflicts, at most
+   * {@link Fences#defaultTimeout()}.
    *
    * @param access what the thread is about to do
    * @return the bracket, to be closed on the same thread
    * @throws InterruptedException if the thread is interrupted while waiting
    * @throws FenceTimeoutException if what conflicts didn't end in time
    * @throws BufferPurgedException if the content is gone
-   * @throws IllegalStateException if this handle is closed, or read-only and the access writes, or the thread holds the reservation
+   * @throws IllegalStateException if this handle is closed, or read-only and the access writes, or
+   *     the thread holds the reservation
    */
   public CpuAccess beginCpuAccess(Access access) throws InterruptedException {
     return begin("beginCpuAccess", access, false, CpuAccess.Waiting.INTERRUPTIBLY);
@@ -362,7 +379,8 @@ public final class DmaBuf implements AutoCloseable {
    * @return the bracket, to be closed on the same thread
    * @throws FenceTimeoutException if what conflicts didn't end in time
    * @throws BufferPurgedException if the content is gone
-   * @throws IllegalStateException if this handle is closed, or read-only and the access writes, or the thread holds the reservation
+   * @throws IllegalStateException if this handle is closed, or read-only and the access writes, or
+   *     the thread holds the reservation
    */
   public CpuAccess beginCpuAccessUninterruptibly(Access access) {
     try {
@@ -372,7 +390,8 @@ public final class DmaBuf implements AutoCloseable {
     }
   }
 
-  private CpuAccess begin(String operation, Access access, boolean publish, CpuAccess.Waiting waiting)
+  private CpuAccess begin(
+      String operation, Access access, boolean publish, CpuAccess.Waiting waiting)
       throws InterruptedException {
     checkWritable(operation, access);
     return CpuAccess.begin(retain(operation), access, ArenaKind.CONFINED, publish, waiting);
@@ -380,7 +399,8 @@ public final class DmaBuf implements AutoCloseable {
 
   void checkWritable(String operation, Access access) {
     if (readOnly && access.writes()) {
-      throw new IllegalStateException(operation + " wants to write through a read-only handle of " + object);
+      throw new IllegalStateException(
+          operation + " wants to write through a read-only handle of " + object);
     }
   }
 
@@ -461,7 +481,8 @@ public final class DmaBuf implements AutoCloseable {
    *
    * @param term how long
    * @return the pin, to be closed under the reservation
-   * @throws IllegalStateException if this handle is closed, the reservation isn't held by the calling thread, or the content may be dropped
+   * @throws IllegalStateException if this handle is closed, the reservation isn't held by the
+   *     calling thread, or the content may be dropped
    * @throws BufferPurgedException if the content is gone
    */
   public Pin pin(Pin.Term term) {
@@ -481,8 +502,8 @@ public final class DmaBuf implements AutoCloseable {
    *
    * @param advice what reclaim may do with it
    * @return true if the content is still there; once false it stays so
-   * @throws IllegalStateException if this handle is closed, the reservation isn't held by the calling thread, or a pinned buffer is
-   *     offered
+   * @throws IllegalStateException if this handle is closed, the reservation isn't held by the
+   *     calling thread, or a pinned buffer is offered
    */
   public boolean advise(Advice advice) {
     retain("advise");
@@ -495,10 +516,12 @@ public final class DmaBuf implements AutoCloseable {
   }
 
   /**
-   * A file descriptor of the buffer, for a device or another process; see {@link SharedFile#exportFd}.
+   * A file descriptor of the buffer, for a device or another process; see {@link
+   * SharedFile#exportFd}.
    *
    * @return a descriptor owned by the caller, to be closed or detached
-   * @throws UnsupportedOperationException if the buffer has no file behind it: allocate it from a heap that has
+   * @throws UnsupportedOperationException if the buffer has no file behind it: allocate it from a
+   *     heap that has
    * @throws FenceTimeoutException if a host fence on the buffer didn't signal in time
    * @throws InterruptedException if the thread is interrupted while waiting
    * @throws IllegalStateException if this handle is closed
@@ -519,6 +542,8 @@ public final class DmaBuf implements AutoCloseable {
 
   @Override
   public String toString() {
-    return closed ? "closed handle of a buffer of " + object.exporter().name() : object.displayName();
+    return closed
+        ? "closed handle of a buffer of " + object.exporter().name()
+        : object.displayName();
   }
 }

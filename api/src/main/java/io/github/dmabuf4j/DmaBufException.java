@@ -6,11 +6,12 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The root of what goes wrong with buffers, fences and heaps: which operation, on what, and the Linux error it corresponds
- * to.
+ * The root of what goes wrong with buffers, fences and heaps: which operation, on what, and the
+ * Linux error it corresponds to.
  *
- * <p>Two kinds of mistake are not below it, because the JDK has names for them: a closed handle and a broken locking rule are
- * {@link IllegalStateException}s, a bad argument is an {@link IllegalArgumentException}.
+ * <p>Two kinds of mistake are not below it, because the JDK has names for them: a closed handle and
+ * a broken locking rule are {@link IllegalStateException}s, a bad argument is an {@link
+ * IllegalArgumentException}.
  *
  * <p>Immutable.
  */
@@ -23,12 +24,14 @@ public class DmaBufException extends RuntimeException {
   /**
    * Creates an exception.
    *
-   * @param operation the operation that failed, as a user would name it, for example {@code "allocate"}
+   * @param operation the operation that failed, as a user would name it, for example {@code
+   *     "allocate"}
    * @param errno the Linux error this corresponds to, or {@code null} where there is none
    * @param message what was wanted, what came, and what to do
    * @param cause what caused it, or {@code null}
    */
-  public DmaBufException(String operation, @Nullable Errno errno, String message, @Nullable Throwable cause) {
+  public DmaBufException(
+      String operation, @Nullable Errno errno, String message, @Nullable Throwable cause) {
     super(message + (errno == null ? "" : " [" + errno + "]"), cause);
     this.operation = Objects.requireNonNull(operation, "operation");
     this.errno = errno;

@@ -1,10 +1,11 @@
 package io.github.dmabuf4j;
 
 /**
- * The Linux error that a failure corresponds to, so that every failure keeps the name a kernel engineer would look for.
+ * The Linux error that a failure corresponds to, so that every failure keeps the name a kernel
+ * engineer would look for.
  *
- * <p>Failures that have no counterpart in the kernel carry none. The numbers are those of the generic ABI
- * ({@code asm-generic/errno.h}), which x86-64, AArch64 and RISC-V share.
+ * <p>Failures that have no counterpart in the kernel carry none. The numbers are those of the
+ * generic ABI ({@code asm-generic/errno.h}), which x86-64, AArch64 and RISC-V share.
  */
 public enum Errno {
   /** Operation not permitted. */

@@ -14,20 +14,24 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A one-shot event that says "this work on these bytes is done": what others wait on. Whoever makes and signals it holds the
- * other end, a {@link FenceContext}, a {@link Timeline} or a {@link Job}; a fence itself can't be signaled by its waiters.
+ * A one-shot event that says "this work on these bytes is done": what others wait on. Whoever makes
+ * and signals it holds the other end, a {@link FenceContext}, a {@link Timeline} or a {@link Job};
+ * a fence itself can't be signaled by its waiters.
  *
- * <p><b>Life.</b> A fence goes from pending to signaled once, in finite time whatever its clients do (design rule FN1).
- * It may have failed: then it is signaled too, and {@link #error()} says why. A wait succeeds either way, as in the kernel.
+ * <p><b>Life.</b> A fence goes from pending to signaled once, in finite time whatever its clients
+ * do (design rule FN1). It may have failed: then it is signaled too, and {@link #error()} says why.
+ * A wait succeeds either way, as in the kernel.
  *
  * <p><b>Order.</b> Fences of one context are numbered, and signal in that order (rule CF1).
  *
- * <p><b>Callbacks</b> run exactly once, in the order they were added, on the thread that signals, with no lock held (design
- * rule FN2). They must be short: they neither block, nor take a reservation, nor allocate from a heap with a policy that may
- * reclaim (design rule FN4). What one throws is logged, and the others still run.
+ * <p><b>Callbacks</b> run exactly once, in the order they were added, on the thread that signals,
+ * with no lock held (design rule FN2). They must be short: they neither block, nor take a
+ * reservation, nor allocate from a heap with a policy that may reclaim (design rule FN4). What one
+ * throws is logged, and the others still run.
  *
- * <p><b>Waiting</b> is allowed while holding reservations and inside reclaim (design rule FN3). A wait parks virtual threads
- * without pinning their carrier. Every wait has a deadline (design rule FN5).
+ * <p><b>Waiting</b> is allowed while holding reservations and inside reclaim (design rule FN3). A
+ * wait parks virtual threads without pinning their carrier. Every wait has a deadline (design rule
+ * FN5).
  *
  * <p><b>Threads.</b>
  *
@@ -41,9 +45,9 @@ import org.jspecify.annotations.Nullable;
  * </tr>
  * </table>
  *
- * <p><b>Memory consistency effects.</b> What happens before a signal happens before the return of a wait, before a callback,
- * and before {@link #isSignaled} returns true. Bytes in native memory written by Java code are covered too: the signal is a
- * release, the observation an acquire.
+ * <p><b>Memory consistency effects.</b> What happens before a signal happens before the return of a
+ * wait, before a callback, and before {@link #isSignaled} returns true. Bytes in native memory
+ * written by Java code are covered too: the signal is a release, the observation an acquire.
  *
  * <p>Source: struct dma_fence, drivers/dma-buf/dma-fence.c; rules CF1 to CF15.
  */
@@ -118,8 +122,9 @@ public sealed class Fence permits FenceArray, FenceChain {
   private volatile boolean signalingEnabled;
 
   /**
-   * The fence before this one in its context, while it may still be pending; null afterwards. Written before publication,
-   * cleared by the signaler: a stale read only finds a fence that has signaled.
+   * The fence before this one in its context, while it may still be pending; null afterwards.
+   * Written before publication, cleared by the signaler: a stale read only finds a fence that has
+   * signaled.
    */
   private @Nullable Fence previous;
 
@@ -151,9 +156,11 @@ public sealed class Fence permits FenceArray, FenceChain {
   // ---- what it is ----
 
   /**
-   * The number of the context this fence belongs to. Fences of one context are ordered by {@link #seqno()}.
+   * The number of the context this fence belongs to. Fences of one context are ordered by {@link
+   * #seqno()}.
    *
-   * @return a number unique in this process; negative for a fence that is the only one of its context
+   * @return a number unique in this process; negative for a fence that is the only one of its
+   *     context
    */
   public final long context() {
     return origin.contextOf(seqno);
@@ -169,7 +176,8 @@ public sealed class Fence permits FenceArray, FenceChain {
   }
 
   /**
-   * Who makes fences of this kind, for example a device or {@code "host"} ({@code get_driver_name}).
+   * Who makes fences of this kind, for example a device or {@code "host"} ({@code
+   * get_driver_name}).
    *
    * @return a name
    */
@@ -178,7 +186,8 @@ public sealed class Fence permits FenceArray, FenceChain {
   }
 
   /**
-   * What this fence's context stands for, for example a stage or a queue ({@code get_timeline_name}).
+   * What this fence's context stands for, for example a stage or a queue ({@code
+   * get_timeline_name}).
    *
    * @return a name
    */
@@ -198,7 +207,8 @@ public sealed class Fence permits FenceArray, FenceChain {
   // ---- how far it is ----
 
   /**
-   * Whether the work is done or given up. Once true it stays true; it is never true early (rule CF7).
+   * Whether the work is done or given up. Once true it stays true; it is never true early (rule
+   * CF7).
    *
    * @return true if signaled
    */
@@ -230,7 +240,8 @@ public sealed class Fence permits FenceArray, FenceChain {
   /**
    * When this fence signaled, if its context keeps timestamps (design rule FN7).
    *
-   * @return a {@link System#nanoTime()} value, or empty while pending and where the context didn't ask
+   * @return a {@link System#nanoTime()} value, or empty while pending and where the context didn't
+   *     ask
    */
   public final OptionalLong timestamp() {
     return state instanceof Outcome outcome && outcome.timestamped
@@ -244,7 +255,8 @@ public sealed class Fence permits FenceArray, FenceChain {
    * Adds a callback to a pending fence and enables signaling.
    *
    * @param callback what to run; to be able to remove it, keep the reference
-   * @return true if it will run; false if the fence has signaled already, in which case it never runs (ENOENT)
+   * @return true if it will run; false if the fence has signaled already, in which case it never
+   *     runs (ENOENT)
    */
   public final boolean addCallback(Callback callback) {
     Objects.requireNonNull(callback, "callback");
@@ -255,7 +267,8 @@ public sealed class Fence permits FenceArray, FenceChain {
    * Removes a callback, the newest one where the same was added several times.
    *
    * @param callback the very object that was added
-   * @return true if it was there and will not run; false if it has run, is running, or was never added
+   * @return true if it was there and will not run; false if it has run, is running, or was never
+   *     added
    */
   public final boolean removeCallback(Callback callback) {
     Objects.requireNonNull(callback, "callback");
@@ -269,8 +282,8 @@ public sealed class Fence permits FenceArray, FenceChain {
   }
 
   /**
-   * Asks the producer to make sure that this fence signals by itself, where it does so only on request. Called by the first
-   * callback and the first wait; harmless to call again (rule CF6).
+   * Asks the producer to make sure that this fence signals by itself, where it does so only on
+   * request. Called by the first callback and the first wait; harmless to call again (rule CF6).
    */
   public final void enableSignaling() {
     if (!signalingEnabled && !isSignaled() && SIGNALING_ENABLED.compareAndSet(this, false, true)) {
@@ -278,7 +291,10 @@ public sealed class Fence permits FenceArray, FenceChain {
     }
   }
 
-  /** Called at most once, when somebody first wants to know. Containers add themselves to their parts here. */
+  /**
+   * Called at most once, when somebody first wants to know. Containers add themselves to their
+   * parts here.
+   */
   void startSignaling() {
     FenceContext.Operations operations = origin.operations;
     if (operations == null) {
@@ -287,8 +303,10 @@ public sealed class Fence permits FenceArray, FenceChain {
     boolean done = false;
     try {
       done = operations.enableSignaling(this);
-    } catch (RuntimeException | Error e) { // whoever only wanted to know must not lose its callback for it
-      System.getLogger(Fence.class.getName()).log(Level.ERROR, "enabling " + this + " to signal threw", e);
+    } catch (RuntimeException
+        | Error e) { // whoever only wanted to know must not lose its callback for it
+      System.getLogger(Fence.class.getName())
+          .log(Level.ERROR, "enabling " + this + " to signal threw", e);
     }
     if (done) {
       // So is the work before it in the context, whether or not anybody asked (rule CF1).
@@ -302,8 +320,8 @@ public sealed class Fence permits FenceArray, FenceChain {
   }
 
   /**
-   * Says by when somebody would like this fence to be signaled: a hint for the producer, which may ignore it. The earliest
-   * one wins (rule CF14).
+   * Says by when somebody would like this fence to be signaled: a hint for the producer, which may
+   * ignore it. The earliest one wins (rule CF14).
    *
    * @param nanoTime a {@link System#nanoTime()} value
    */
@@ -319,7 +337,8 @@ public sealed class Fence permits FenceArray, FenceChain {
   /**
    * Waits until this fence signals, at most {@link Fences#defaultTimeout()}.
    *
-   * @throws FenceTimeoutException if it didn't signal in that time, or stayed silent for longer than its context allows
+   * @throws FenceTimeoutException if it didn't signal in that time, or stayed silent for longer
+   *     than its context allows
    * @throws InterruptedException if the thread is interrupted before or while waiting
    */
   public final void await() throws InterruptedException {
@@ -329,9 +348,11 @@ public sealed class Fence permits FenceArray, FenceChain {
   }
 
   /**
-   * Waits until this fence signals, as {@link #await()} does, but not interruptibly: an interrupt is kept for later.
+   * Waits until this fence signals, as {@link #await()} does, but not interruptibly: an interrupt
+   * is kept for later.
    *
-   * @throws FenceTimeoutException if it didn't signal in that time, or stayed silent for longer than its context allows
+   * @throws FenceTimeoutException if it didn't signal in that time, or stayed silent for longer
+   *     than its context allows
    */
   public final void awaitUninterruptibly() {
     if (!awaitUninterruptibly(Fences.defaultTimeout())) {
@@ -366,7 +387,8 @@ public sealed class Fence permits FenceArray, FenceChain {
   }
 
   /**
-   * Waits until this fence signals or the time is up, not interruptibly: an interrupt is kept for later.
+   * Waits until this fence signals or the time is up, not interruptibly: an interrupt is kept for
+   * later.
    *
    * @param timeout how long to wait; zero or less only looks
    * @return true if signaled, false if the time was up first
@@ -463,8 +485,9 @@ public sealed class Fence permits FenceArray, FenceChain {
   // ---- bridges ----
 
   /**
-   * This fence as a stage that completes when it signals: normally, or with the fence's error (design rule FN7). Dependent
-   * stages without an executor run as callbacks do, on the signaling thread.
+   * This fence as a stage that completes when it signals: normally, or with the fence's error
+   * (design rule FN7). Dependent stages without an executor run as callbacks do, on the signaling
+   * thread.
    *
    * @return a new stage
    */
@@ -522,7 +545,8 @@ public sealed class Fence permits FenceArray, FenceChain {
         try {
           callback.signaled(this);
         } catch (Throwable e) { // checked ones too: they can be thrown past the compiler
-          System.getLogger(Fence.class.getName()).log(Level.ERROR, "a callback of " + this + " threw", e);
+          System.getLogger(Fence.class.getName())
+              .log(Level.ERROR, "a callback of " + this + " threw", e);
         }
       }
     }
@@ -548,12 +572,15 @@ public sealed class Fence permits FenceArray, FenceChain {
     }
   }
 
-  /** Unlinks nodes without a callback, so that polling with short deadlines doesn't grow the stack. */
+  /**
+   * Unlinks nodes without a callback, so that polling with short deadlines doesn't grow the stack.
+   */
   private void sweep() {
     CallbackNode top = asNode(state);
     CallbackNode node = firstUnclaimed(top);
     if (node != top) {
-      STATE.compareAndSet(this, top, node); // else somebody pushed, which drops them too, or signaled
+      STATE.compareAndSet(
+          this, top, node); // else somebody pushed, which drops them too, or signaled
     }
     while (node != null) {
       CallbackNode next = firstUnclaimed(node.next);
@@ -595,7 +622,12 @@ public sealed class Fence permits FenceArray, FenceChain {
   @Override
   public String toString() {
     return "fence %s/%s %d:%d (%s)"
-        .formatted(driverName(), timelineName(), context(), seqno(), status().name().toLowerCase(java.util.Locale.ROOT));
+        .formatted(
+            driverName(),
+            timelineName(),
+            context(),
+            seqno(),
+            status().name().toLowerCase(java.util.Locale.ROOT));
   }
 
   /** How it ended. */
@@ -624,7 +656,8 @@ public sealed class Fence permits FenceArray, FenceChain {
 
     static {
       try {
-        CALLBACK = MethodHandles.lookup().findVarHandle(CallbackNode.class, "callback", Callback.class);
+        CALLBACK =
+            MethodHandles.lookup().findVarHandle(CallbackNode.class, "callback", Callback.class);
       } catch (ReflectiveOperationException e) {
         throw new ExceptionInInitializerError(e);
       }
@@ -642,7 +675,10 @@ public sealed class Fence permits FenceArray, FenceChain {
       this.callback = callback;
     }
 
-    /** Whoever gets the callback decides what becomes of it: the signaler runs it, a remover drops it. */
+    /**
+     * Whoever gets the callback decides what becomes of it: the signaler runs it, a remover drops
+     * it.
+     */
     @Nullable Callback claim() {
       Callback present = callback;
       return present != null && CALLBACK.compareAndSet(this, present, null) ? present : null;

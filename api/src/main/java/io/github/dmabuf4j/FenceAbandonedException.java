@@ -3,8 +3,8 @@ package io.github.dmabuf4j;
 import java.io.Serial;
 
 /**
- * The error of a fence whose producer went away before signaling it: its {@link FenceContext} was closed or lost, or its {@link
- * Job} was closed without a signal (design rule FN1).
+ * The error of a fence whose producer went away before signaling it: its {@link FenceContext} was
+ * closed or lost, or its {@link Job} was closed without a signal (design rule FN1).
  *
  * <p>Immutable.
  */

@@ -9,10 +9,11 @@ import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Several fences as one: signaled when all of them are, or, if so made, when the first is. The error of the first failing part
- * becomes its own (rule CC1).
+ * Several fences as one: signaled when all of them are, or, if so made, when the first is. The
+ * error of the first failing part becomes its own (rule CC1).
  *
- * <p>An array can't hold containers and can't be added to a {@link Reservation} (rule CR7): {@link Fences#merge} flattens.
+ * <p>An array can't hold containers and can't be added to a {@link Reservation} (rule CR7): {@link
+ * Fences#merge} flattens.
  *
  * <p><b>Threads.</b> As {@link Fence}; parts and mode are constant.
  *
@@ -23,7 +24,8 @@ public final class FenceArray extends Fence {
 
   static {
     try {
-      FIRST_ERROR = MethodHandles.lookup().findVarHandle(FenceArray.class, "firstError", Throwable.class);
+      FIRST_ERROR =
+          MethodHandles.lookup().findVarHandle(FenceArray.class, "firstError", Throwable.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
@@ -39,11 +41,13 @@ public final class FenceArray extends Fence {
     super(FenceOrigin.CONTAINER, FenceOrigin.nextSingle());
     this.parts = List.copyOf(parts);
     if (this.parts.isEmpty()) {
-      throw new IllegalArgumentException("wanted at least one fence, got none: use Fence.stub() for nothing to wait for");
+      throw new IllegalArgumentException(
+          "wanted at least one fence, got none: use Fence.stub() for nothing to wait for");
     }
     for (Fence part : this.parts) {
       if (part instanceof FenceArray || part instanceof FenceChain) {
-        throw new IllegalArgumentException("wanted plain fences, got " + part + ": use Fences.merge to flatten containers");
+        throw new IllegalArgumentException(
+            "wanted plain fences, got " + part + ": use Fences.merge to flatten containers");
       }
     }
     this.any = any;
@@ -73,7 +77,8 @@ public final class FenceArray extends Fence {
   }
 
   private static FenceArray started(FenceArray array) {
-    // isSignaled() of an array must be true as soon as its parts are, asked or not: so it listens from the start.
+    // isSignaled() of an array must be true as soon as its parts are, asked or not: so it listens
+    // from the start.
     array.enableSignaling();
     return array;
   }
@@ -120,7 +125,8 @@ public final class FenceArray extends Fence {
   /** Of all parts, the one that gives up first; where any will do, the one that gives up last. */
   @Override
   long silenceNanos() {
-    LongStream silences = parts.stream().filter(part -> !part.isSignaled()).mapToLong(Fence::silenceNanos);
+    LongStream silences =
+        parts.stream().filter(part -> !part.isSignaled()).mapToLong(Fence::silenceNanos);
     return (any ? silences.max() : silences.min()).orElse(Long.MAX_VALUE);
   }
 

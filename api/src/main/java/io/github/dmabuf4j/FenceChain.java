@@ -8,10 +8,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A node of a timeline made of other people's fences: signaled when its own fence and all nodes before have (rules CC2 to CC5). What a
- * numbered point of a {@link SyncPoint} timeline waits for.
+ * A node of a timeline made of other people's fences: signaled when its own fence and all nodes
+ * before have (rules CC2 to CC5). What a numbered point of a {@link SyncPoint} timeline waits for.
  *
- * <p>Chains of any length signal and are dropped without recursion. Walking one takes nodes whose fence has signaled out of it.
+ * <p>Chains of any length signal and are dropped without recursion. Walking one takes nodes whose
+ * fence has signaled out of it.
  *
  * <p><b>Threads.</b> As {@link Fence}.
  *
@@ -28,14 +29,19 @@ public final class FenceChain extends Fence {
     }
   }
 
-  /** Nodes that a thread found complete while it was signaling another node: they follow one by one, not nested. */
+  /**
+   * Nodes that a thread found complete while it was signaling another node: they follow one by one,
+   * not nested.
+   */
   private static final ThreadLocal<@Nullable Deque<FenceChain>> COMPLETE = new ThreadLocal<>();
 
   private final Fence own;
   private final AtomicInteger pending = new AtomicInteger(2);
   private volatile @Nullable Fence before;
 
-  /** The number of the node before in the same context when this one was made, 0 if there was none. */
+  /**
+   * The number of the node before in the same context when this one was made, 0 if there was none.
+   */
   private final long previousSeqno;
 
   private FenceChain(
@@ -51,7 +57,8 @@ public final class FenceChain extends Fence {
    *
    * @param previous the last node so far, or a plain fence, or null to start a chain
    * @param fence the new node's own fence, not a chain
-   * @param point the node's number; where it isn't later than the previous one's, a new context begins (rule CC3)
+   * @param point the node's number; where it isn't later than the previous one's, a new context
+   *     begins (rule CC3)
    * @return the new last node
    * @throws IllegalArgumentException if the fence is a chain
    */
@@ -83,7 +90,8 @@ public final class FenceChain extends Fence {
   }
 
   /**
-   * The node or fence before this one, past nodes whose fence has signaled, which are taken out of the chain.
+   * The node or fence before this one, past nodes whose fence has signaled, which are taken out of
+   * the chain.
    *
    * @return null if all before have signaled
    */
@@ -109,10 +117,12 @@ public final class FenceChain extends Fence {
   }
 
   /**
-   * What to wait for so that a point is reached: the first node at or behind it that is left in the chain.
+   * What to wait for so that a point is reached: the first node at or behind it that is left in the
+   * chain.
    *
    * @param point the point; 0 or less is reached from the start
-   * @return a node, or one before the point that is still pending where those between have signaled, or null if the point is reached
+   * @return a node, or one before the point that is still pending where those between have
+   *     signaled, or null if the point is reached
    * @throws IllegalArgumentException if the point is beyond this node (EINVAL)
    */
   public @Nullable Fence find(long point) {
@@ -120,7 +130,8 @@ public final class FenceChain extends Fence {
       return this;
     }
     if (point > seqno()) {
-      throw new IllegalArgumentException("wanted a point up to %d, got %d".formatted(seqno(), point));
+      throw new IllegalArgumentException(
+          "wanted a point up to %d, got %d".formatted(seqno(), point));
     }
     Fence node = this;
     while (node instanceof FenceChain chain

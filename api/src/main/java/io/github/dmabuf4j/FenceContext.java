@@ -7,36 +7,42 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The producer of fences: it makes, signals and fails them. Holding this object is what gives the right to signal; whoever only
- * has a {@link Fence} can wait.
+ * The producer of fences: it makes, signals and fails them. Holding this object is what gives the
+ * right to signal; whoever only has a {@link Fence} can wait.
  *
- * <p><b>Order.</b> The fences of one context are numbered and signal in that order: work that may finish out of order gets a
- * context each. That order is what lets a reservation replace an earlier fence by a later one (design rule RL6).
+ * <p><b>Order.</b> The fences of one context are numbered and signal in that order: work that may
+ * finish out of order gets a context each. That order is what lets a reservation replace an earlier
+ * fence by a later one (design rule RL6).
  *
- * <p><b>End.</b> Closing a context fails its pending fences with {@link FenceAbandonedException}, oldest first. A context that
- * becomes unreachable is closed by a {@link Cleaner} (design rule FN1): nobody waits for ever on a producer that is gone.
+ * <p><b>End.</b> Closing a context fails its pending fences with {@link FenceAbandonedException},
+ * oldest first. A context that becomes unreachable is closed by a {@link Cleaner} (design rule
+ * FN1): nobody waits for ever on a producer that is gone.
  *
- * <p><b>Threads.</b> All methods may be called from any thread, with or without reservations held. Signaling runs callbacks on
- * the calling thread.
+ * <p><b>Threads.</b> All methods may be called from any thread, with or without reservations held.
+ * Signaling runs callbacks on the calling thread.
  *
  * <p>Source: dma_fence_context_alloc, dma_fence_init, dma_fence_signal; rules CF1, CF2, CF9.
  */
 public final class FenceContext implements AutoCloseable {
   static final Cleaner CLEANER = Cleaner.create();
 
-  /** How long a foreign fence may stay silent unless its context says otherwise (design rule FN1). */
+  /**
+   * How long a foreign fence may stay silent unless its context says otherwise (design rule FN1).
+   */
   public static final Duration DEFAULT_SILENCE = Duration.ofSeconds(10);
 
   /**
-   * What a producer does for its fences beside signaling them ({@code struct dma_fence_ops}). Called on the thread that wants
-   * to know, possibly with reservations held: it must neither block nor take a reservation.
+   * What a producer does for its fences beside signaling them ({@code struct dma_fence_ops}).
+   * Called on the thread that wants to know, possibly with reservations held: it must neither block
+   * nor take a reservation.
    */
   public interface Operations {
     /**
      * Called at most once per fence, when somebody first waits or adds a callback.
      *
      * @param fence the fence that is to signal by itself from now on
-     * @return true if the work turned out to be done: the fence is signaled at once, and those before it in the context first
+     * @return true if the work turned out to be done: the fence is signaled at once, and those
+     *     before it in the context first
      */
     default boolean enableSignaling(Fence fence) {
       return false;
@@ -120,7 +126,8 @@ public final class FenceContext implements AutoCloseable {
 
   private boolean end(Fence fence, @Nullable Throwable error) {
     if (fence.origin != origin) {
-      throw new IllegalArgumentException(fence + " is not a fence of " + this + ": only its own context can signal it");
+      throw new IllegalArgumentException(
+          fence + " is not a fence of " + this + ": only its own context can signal it");
     }
     Fence earlier = fence.previous();
     if (earlier != null && !earlier.isSignaled()) {
@@ -199,10 +206,11 @@ public final class FenceContext implements AutoCloseable {
     }
 
     /**
-     * Says that the fences depend on somebody outside this library, who may never answer: a wait gives up with {@link
-     * FenceTimeoutException} after a time of silence.
+     * Says that the fences depend on somebody outside this library, who may never answer: a wait
+     * gives up with {@link FenceTimeoutException} after a time of silence.
      *
-     * @param silence how long a waiter puts up with silence, {@link #DEFAULT_SILENCE} unless there is reason
+     * @param silence how long a waiter puts up with silence, {@link #DEFAULT_SILENCE} unless there
+     *     is reason
      * @return this builder
      * @throws IllegalArgumentException if the time isn't positive
      */
@@ -215,7 +223,8 @@ public final class FenceContext implements AutoCloseable {
     }
 
     /**
-     * Says that the kernel signals these fences, by way of operations that watch a sync_file (design rule FN6).
+     * Says that the kernel signals these fences, by way of operations that watch a sync_file
+     * (design rule FN6).
      *
      * @return this builder
      */

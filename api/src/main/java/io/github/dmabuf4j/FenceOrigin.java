@@ -8,15 +8,16 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the fences of one context have in common, reachable from them without keeping the producer alive: that is how a lost
- * {@link FenceContext} is noticed (design rule FN1).
+ * What the fences of one context have in common, reachable from them without keeping the producer
+ * alive: that is how a lost {@link FenceContext} is noticed (design rule FN1).
  *
- * <p>An origin is <i>ordered</i> (a context: its fences are numbered and signal in order) or not (each fence is the only one of a
- * context of its own, such as that of a CPU access; the numbers of such contexts are negative).
+ * <p>An origin is <i>ordered</i> (a context: its fences are numbered and signal in order) or not
+ * (each fence is the only one of a context of its own, such as that of a CPU access; the numbers of
+ * such contexts are negative).
  *
- * <p><b>Invariant</b> of an ordered origin: following {@code previous} from {@code tail} meets every pending fence, newest
- * first. A fence is linked before the CAS that makes it the tail, and cut off only from fences that have signaled, before
- * which, by the order of signals, all have.
+ * <p><b>Invariant</b> of an ordered origin: following {@code previous} from {@code tail} meets
+ * every pending fence, newest first. A fence is linked before the CAS that makes it the tail, and
+ * cut off only from fences that have signaled, before which, by the order of signals, all have.
  */
 final class FenceOrigin {
   private static final VarHandle TAIL;
@@ -80,7 +81,8 @@ final class FenceOrigin {
   }
 
   private static FenceOrigin single(String timelineName) {
-    return new FenceOrigin("host", timelineName, Fence.Kind.HOST, false, false, Long.MAX_VALUE, null);
+    return new FenceOrigin(
+        "host", timelineName, Fence.Kind.HOST, false, false, Long.MAX_VALUE, null);
   }
 
   boolean isOrdered() {
@@ -109,7 +111,8 @@ final class FenceOrigin {
       if (!closed) {
         return fence;
       }
-      // Not this fence alone: close() may meet it signaled, and would take all before it for signaled too.
+      // Not this fence alone: close() may meet it signaled, and would take all before it for
+      // signaled too.
       failPending();
     }
     throw new IllegalStateException("the fence context " + this + " is closed");

@@ -7,12 +7,13 @@ import java.util.Arrays;
 /**
  * The fences of a {@link Reservation}: written under its lock, read by anybody.
  *
- * <p><b>Invariant.</b> {@code version} is even while {@code entries} and {@code count} are consistent, and odd while the
- * holder of the lock changes them; each change raises it by two. A reader copies between two reads of the same even version,
- * else tries again. Writers never allocate between the two, so a reader waits for a few stores at most.
+ * <p><b>Invariant.</b> {@code version} is even while {@code entries} and {@code count} are
+ * consistent, and odd while the holder of the lock changes them; each change raises it by two. A
+ * reader copies between two reads of the same even version, else tries again. Writers never
+ * allocate between the two, so a reader waits for a few stores at most.
  *
- * <p>Fence and usage are interleaved in one array of references, so that a slot is never seen half-written even by a copy that is
- * thrown away afterwards.
+ * <p>Fence and usage are interleaved in one array of references, so that a slot is never seen
+ * half-written even by a copy that is thrown away afterwards.
  *
  * <table>
  * <caption>Access modes</caption>
@@ -74,7 +75,10 @@ final class FenceSlots {
     reserved += more;
   }
 
-  /** Makes room for more slots beside those in use and reserved; drops what has signaled before it grows. */
+  /**
+   * Makes room for more slots beside those in use and reserved; drops what has signaled before it
+   * grows.
+   */
   private void ensureCapacity(int more) {
     if (count + reserved + more > capacity()) {
       prune();
@@ -91,7 +95,8 @@ final class FenceSlots {
 
   void add(Fence fence, FenceUsage usage) {
     if (reserved == 0) {
-      throw new IllegalStateException("no slot is reserved for " + fence + ": call reserve(1) before the point of no return");
+      throw new IllegalStateException(
+          "no slot is reserved for " + fence + ": call reserve(1) before the point of no return");
     }
     reserved--;
     int slot = slotFor(fence, usage);
@@ -103,7 +108,10 @@ final class FenceSlots {
     endChange();
   }
 
-  /** The slot to write: the first whose fence has signaled or is superseded by the new one (rule CR8), else a free one. */
+  /**
+   * The slot to write: the first whose fence has signaled or is superseded by the new one (rule
+   * CR8), else a free one.
+   */
   private int slotFor(Fence fence, FenceUsage usage) {
     for (int i = 0; i < count; i++) {
       Fence present = fence(i);
@@ -181,7 +189,9 @@ final class FenceSlots {
 
   private void beginChange() {
     VERSION.setOpaque(this, (int) VERSION.get(this) + 1);
-    VarHandle.storeStoreFence(); // the odd version before the changes; partner: the second read in isUnchanged()
+    VarHandle
+        .storeStoreFence(); // the odd version before the changes; partner: the second read in
+                            // isUnchanged()
   }
 
   private void endChange() {

@@ -4,11 +4,12 @@ import java.io.Serial;
 import java.time.Duration;
 
 /**
- * Thrown when a wait for a fence reached its deadline, or a foreign fence stayed silent for longer than its context allows
- * (design rules FN1, FN5). The message names who created the fence, who waited and on what chain.
+ * Thrown when a wait for a fence reached its deadline, or a foreign fence stayed silent for longer
+ * than its context allows (design rules FN1, FN5). The message names who created the fence, who
+ * waited and on what chain.
  *
- * <p>The fence itself is still pending: buffers that carry it stay <i>quarantined</i>, that is neither reused nor moved nor
- * evicted nor unmapped, until it signals or its context is closed.
+ * <p>The fence itself is still pending: buffers that carry it stay <i>quarantined</i>, that is
+ * neither reused nor moved nor evicted nor unmapped, until it signals or its context is closed.
  *
  * <p>Immutable.
  */

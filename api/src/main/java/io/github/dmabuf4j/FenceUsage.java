@@ -1,8 +1,9 @@
 package io.github.dmabuf4j;
 
 /**
- * What a fence in a {@link Reservation} stands for, from strongest to weakest. A query for one usage returns the fences of
- * that usage <i>and of all stronger ones</i>, that is of those declared before it.
+ * What a fence in a {@link Reservation} stands for, from strongest to weakest. A query for one
+ * usage returns the fences of that usage <i>and of all stronger ones</i>, that is of those declared
+ * before it.
  *
  * <p>A fence may be added again with a stronger usage (promotion), never with a weaker one.
  *
@@ -15,7 +16,10 @@ public enum FenceUsage {
   WRITE,
   /** A reader: writers wait for it. */
   READ,
-  /** No implicit synchronisation; only memory management waits for it, before it moves, evicts or reuses the bytes. */
+  /**
+   * No implicit synchronisation; only memory management waits for it, before it moves, evicts or
+   * reuses the bytes.
+   */
   BOOKKEEP;
 
   /**
@@ -29,8 +33,8 @@ public enum FenceUsage {
   }
 
   /**
-   * What a new access has to wait for: a writer for all implicit fences, a reader for the writers and memory management
-   * (rule CR3).
+   * What a new access has to wait for: a writer for all implicit fences, a reader for the writers
+   * and memory management (rule CR3).
    *
    * @param access the access that is to start
    * @return {@link #READ} for a writer, {@link #WRITE} for a reader

@@ -30,8 +30,8 @@ public final class Fences {
   private Fences() {}
 
   /**
-   * How long a wait lasts that names no deadline (design rule FN5): 30 s, or what the property {@value #TIMEOUT_PROPERTY}
-   * said at start-up.
+   * How long a wait lasts that names no deadline (design rule FN5): 30 s, or what the property
+   * {@value #TIMEOUT_PROPERTY} said at start-up.
    *
    * @return a positive duration
    */
@@ -69,15 +69,18 @@ public final class Fences {
   }
 
   /**
-   * One fence for several: containers are taken apart, signaled ones dropped, of each context only the latest kept, the rest
-   * sorted by context (rule CC6). Of an array that signals with its first part all parts are waited for, unless it has signaled.
+   * One fence for several: containers are taken apart, signaled ones dropped, of each context only
+   * the latest kept, the rest sorted by context (rule CC6). Of an array that signals with its first
+   * part all parts are waited for, unless it has signaled.
    *
    * @param fences fences of any kind
-   * @return the one that is left, an array of those that are, or {@link Fence#stub()} if nothing is pending
+   * @return the one that is left, an array of those that are, or {@link Fence#stub()} if nothing is
+   *     pending
    */
   public static Fence merge(Collection<? extends Fence> fences) {
     Map<Long, Fence> latest = new HashMap<>();
-    List<Fence> unsignaled = fences.stream().<Fence>map(fence -> fence).filter(fence -> !fence.isSignaled()).toList();
+    List<Fence> unsignaled =
+        fences.stream().<Fence>map(fence -> fence).filter(fence -> !fence.isSignaled()).toList();
     for (Fence leaf : unwrap(unsignaled)) {
       if (!leaf.isSignaled()) {
         latest.merge(leaf.context(), leaf, (a, b) -> a.seqno() >= b.seqno() ? a : b);
@@ -102,7 +105,8 @@ public final class Fences {
    * @throws InterruptedException if the thread is interrupted before or while waiting
    * @throws IllegalArgumentException if there is no fence
    */
-  public static Fence awaitAny(List<? extends Fence> fences, Duration timeout) throws InterruptedException {
+  public static Fence awaitAny(List<? extends Fence> fences, Duration timeout)
+      throws InterruptedException {
     if (fences.isEmpty()) {
       throw new IllegalArgumentException("wanted at least one fence to wait for, got none");
     }
@@ -128,7 +132,11 @@ public final class Fences {
             fences.getFirst(),
             waited,
             "none of %d fences signaled within %s: %s; waiting was %s"
-                .formatted(fences.size(), waited, fences.stream().map(Fence::described).toList(), Thread.currentThread()));
+                .formatted(
+                    fences.size(),
+                    waited,
+                    fences.stream().map(Fence::described).toList(),
+                    Thread.currentThread()));
       }
       return Objects.requireNonNull(first.get());
     } finally {
@@ -137,8 +145,9 @@ public final class Fences {
   }
 
   /**
-   * A fence that signals when a stage completes, with the stage's error if it fails (design rule FN7). A stage may never
-   * complete, so the fence counts as foreign: a wait for it gives up after {@link FenceContext#DEFAULT_SILENCE}.
+   * A fence that signals when a stage completes, with the stage's error if it fails (design rule
+   * FN7). A stage may never complete, so the fence counts as foreign: a wait for it gives up after
+   * {@link FenceContext#DEFAULT_SILENCE}.
    *
    * @param stage the stage to wait for
    * @param name what it stands for, in reports
@@ -153,7 +162,11 @@ public final class Fences {
             context.signal(fence);
           } else {
             // A dependent stage reports the error of its source in a wrapper.
-            context.fail(fence, error instanceof CompletionException && error.getCause() != null ? error.getCause() : error);
+            context.fail(
+                fence,
+                error instanceof CompletionException && error.getCause() != null
+                    ? error.getCause()
+                    : error);
           }
           context.close();
         });

@@ -5,14 +5,17 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Where buffers come from: a named pool with a limit on the bytes it commits ({@code struct dma_heap}). Opened by {@link Heaps#open}.
+ * Where buffers come from: a named pool with a limit on the bytes it commits ({@code struct
+ * dma_heap}). Opened by {@link Heaps#open}.
  *
- * <p><b>The limit</b> counts committed bytes: live buffers, idle blocks and quarantined ones (design rule AL9). It is never exceeded.
+ * <p><b>The limit</b> counts committed bytes: live buffers, idle blocks and quarantined ones
+ * (design rule AL9). It is never exceeded.
  *
- * <p><b>Fresh buffers</b> are zeroed unless the request says otherwise (design rule AL7). A zero-length buffer doesn't exist (rule CH2).
+ * <p><b>Fresh buffers</b> are zeroed unless the request says otherwise (design rule AL7). A
+ * zero-length buffer doesn't exist (rule CH2).
  *
- * <p><b>Threads.</b> All methods may be called from any thread. Allocation with a policy above {@link AllocPolicy#NOWAIT} must not
- * be called in a {@link Signalling} section (design rule FN4).
+ * <p><b>Threads.</b> All methods may be called from any thread. Allocation with a policy above
+ * {@link AllocPolicy#NOWAIT} must not be called in a {@link Signalling} section (design rule FN4).
  *
  * <p>Source: drivers/dma-buf/dma-heap.c; rules CH1 to CH5, design rules AL1 to AL11.
  */
@@ -47,24 +50,28 @@ public interface Heap extends AutoCloseable {
    *
    * @param request what is wanted
    * @return the first handle of a new buffer
-   * @throws OutOfBuffersException if the limit is reached and the policy doesn't wait for others, or the request can't ever be met
+   * @throws OutOfBuffersException if the limit is reached and the policy doesn't wait for others,
+   *     or the request can't ever be met
    * @throws InterruptedException if the thread is interrupted while the policy waits
    * @throws IllegalStateException if this heap is closed, also while waiting
    */
   DmaBuf allocate(AllocationRequest request) throws InterruptedException;
 
   /**
-   * Allocates a buffer as {@link #allocate(AllocationRequest)} does, not interruptibly: an interrupt is kept for later.
+   * Allocates a buffer as {@link #allocate(AllocationRequest)} does, not interruptibly: an
+   * interrupt is kept for later.
    *
    * @param request what is wanted
    * @return the first handle of a new buffer
-   * @throws OutOfBuffersException if the limit is reached and the policy doesn't wait for others, or the request can't ever be met
+   * @throws OutOfBuffersException if the limit is reached and the policy doesn't wait for others,
+   *     or the request can't ever be met
    * @throws IllegalStateException if this heap is closed, also while waiting
    */
   DmaBuf allocateUninterruptibly(AllocationRequest request);
 
   /**
-   * Allocates a buffer without blocking the caller: the stage completes when the limit allows (design rule JB2). Cancelling it gives up.
+   * Allocates a buffer without blocking the caller: the stage completes when the limit allows
+   * (design rule JB2). Cancelling it gives up.
    *
    * @param request what is wanted; its policy is taken as {@link AllocPolicy#NO_FAIL}
    * @return a future of the first handle of a new buffer; whoever gets it must close it
@@ -77,7 +84,8 @@ public interface Heap extends AutoCloseable {
    * @param request what each is to be
    * @param count how many are wanted, at least 1
    * @return up to {@code count} buffers; fewer where the limit was reached
-   * @throws InterruptedException if the thread is interrupted while the policy waits; nothing is kept
+   * @throws InterruptedException if the thread is interrupted while the policy waits; nothing is
+   *     kept
    * @throws IllegalStateException if this heap is closed
    */
   List<DmaBuf> allocateBulk(AllocationRequest request, int count) throws InterruptedException;
@@ -111,8 +119,9 @@ public interface Heap extends AutoCloseable {
   boolean isClosed();
 
   /**
-   * Gives all memory back, if no buffer is live or in quarantine (design rule AL11). Afterwards allocation fails with {@link
-   * IllegalStateException}, and the figures can still be read. Closing again does nothing.
+   * Gives all memory back, if no buffer is live or in quarantine (design rule AL11). Afterwards
+   * allocation fails with {@link IllegalStateException}, and the figures can still be read. Closing
+   * again does nothing.
    *
    * @throws IllegalStateException if buffers are live: names them; the heap stays open
    */
@@ -120,11 +129,12 @@ public interface Heap extends AutoCloseable {
   void close();
 
   /**
-   * Refuses new allocations at once, waits for live buffers to be closed, then gives all memory back (design rule AL11).
+   * Refuses new allocations at once, waits for live buffers to be closed, then gives all memory
+   * back (design rule AL11).
    *
    * @param timeout how long to wait for the users
-   * @return true if the heap is empty and closed; false if buffers were still live: allocation stays refused, the last one's
-   *     close gives the memory back, and the call may be repeated
+   * @return true if the heap is empty and closed; false if buffers were still live: allocation
+   *     stays refused, the last one's close gives the memory back, and the call may be repeated
    * @throws InterruptedException if the thread is interrupted while waiting
    */
   boolean drain(Duration timeout) throws InterruptedException;

@@ -46,7 +46,8 @@ public record HeapDescription(String name, String summary, String unavailable, S
    * @param fix the exact line that would change that, or empty if there is none
    * @return a description
    */
-  public static HeapDescription unavailable(String name, String summary, String reason, String fix) {
+  public static HeapDescription unavailable(
+      String name, String summary, String reason, String fix) {
     return new HeapDescription(name, summary, reason, fix);
   }
 

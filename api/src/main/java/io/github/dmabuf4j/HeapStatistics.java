@@ -1,10 +1,12 @@
 package io.github.dmabuf4j;
 
 /**
- * The figures of a heap. Immutable: a snapshot, of which each figure is right but not all at the same instant.
+ * The figures of a heap. Immutable: a snapshot, of which each figure is right but not all at the
+ * same instant.
  *
  * @param limitBytes the most bytes the heap commits
- * @param committedBytes bytes taken from the operating system for blocks: live, idle and quarantined
+ * @param committedBytes bytes taken from the operating system for blocks: live, idle and
+ *     quarantined
  * @param peakCommittedBytes the most bytes that were committed at once
  * @param liveBytes bytes of blocks with users or in quarantine
  * @param liveBuffers buffers with users or in quarantine

@@ -3,8 +3,8 @@ package io.github.dmabuf4j;
 import java.io.Serial;
 
 /**
- * Thrown by {@link Heaps#open(String)} when no provider can serve a heap here: which heap, why not, and the exact line that
- * would fix it (design §2).
+ * Thrown by {@link Heaps#open(String)} when no provider can serve a heap here: which heap, why not,
+ * and the exact line that would fix it (design §2).
  *
  * <p>Immutable.
  */

@@ -6,14 +6,16 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * What to open: {@code kind:name?option=value&option=value}, for example {@code offheap:system?limit=256MiB}. Immutable.
+ * What to open: {@code kind:name?option=value&option=value}, for example {@code
+ * offheap:system?limit=256MiB}. Immutable.
  *
  * @param kind who provides it, for example {@code offheap}
  * @param heap which of them, for example {@code system}
  * @param options what follows the question mark, in order
  */
 public record HeapUri(String kind, String heap, Map<String, String> options) {
-  private static final String FORM = "kind:name?option=value&option=value, for example offheap:system?limit=256MiB";
+  private static final String FORM =
+      "kind:name?option=value&option=value, for example offheap:system?limit=256MiB";
 
   /**
    * Copies the options.
@@ -44,7 +46,8 @@ public record HeapUri(String kind, String heap, Map<String, String> options) {
     if (question >= 0) {
       for (String option : text.substring(question + 1).split("&", -1)) {
         int equals = option.indexOf('=');
-        if (equals <= 0 || options.put(option.substring(0, equals), option.substring(equals + 1)) != null) {
+        if (equals <= 0
+            || options.put(option.substring(0, equals), option.substring(equals + 1)) != null) {
           throw new IllegalArgumentException(
               "wanted %s, each option once, got \"%s\" in \"%s\"".formatted(FORM, option, text));
         }

@@ -7,7 +7,8 @@ import java.util.ServiceLoader;
 import java.util.stream.Collectors;
 
 /**
- * Finds heaps. Providers are found with {@link ServiceLoader}: a heap exists if its module is on the path.
+ * Finds heaps. Providers are found with {@link ServiceLoader}: a heap exists if its module is on
+ * the path.
  *
  * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="open"}
  *
@@ -19,10 +20,13 @@ public final class Heaps {
   /**
    * Opens a heap.
    *
-   * @param uri {@code kind:name?option=value&option=value}, for example {@code offheap:system?limit=256MiB}
+   * @param uri {@code kind:name?option=value&option=value}, for example {@code
+   *     offheap:system?limit=256MiB}
    * @return a new heap, to be closed
-   * @throws HeapUnavailableException if no provider knows it or it can't be had here: why, and what would fix it
-   * @throws IllegalArgumentException if the text has another form, an option is unknown or its value is bad
+   * @throws HeapUnavailableException if no provider knows it or it can't be had here: why, and what
+   *     would fix it
+   * @throws IllegalArgumentException if the text has another form, an option is unknown or its
+   *     value is bad
    */
   public static Heap open(String uri) {
     HeapUri wanted = HeapUri.parse(uri);
@@ -33,7 +37,8 @@ public final class Heaps {
         }
       }
     }
-    String known = available().stream().map(HeapDescription::name).collect(Collectors.joining(", "));
+    String known =
+        available().stream().map(HeapDescription::name).collect(Collectors.joining(", "));
     throw new HeapUnavailableException(
         "no heap is called %s; there %s. Put the artifact that provides it on the path, for example dmabuf4j-offheap"
             .formatted(wanted.name(), known.isEmpty() ? "are none" : "are " + known));

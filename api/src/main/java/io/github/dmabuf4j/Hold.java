@@ -9,17 +9,21 @@ import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps the bytes of a buffer in place while somebody touches them: what every CPU access, view and native address takes (design
- * rule VM2). A hold is not a {@link Pin}: it is short, needs no room in a budget, and only makes reclaim pass by.
+ * Keeps the bytes of a buffer in place while somebody touches them: what every CPU access, view and
+ * native address takes (design rule VM2). A hold is not a {@link Pin}: it is short, needs no room
+ * in a budget, and only makes reclaim pass by.
  *
- * <p><b>What a segment's life hangs on.</b> A segment shares the arena of the hold that gave it ({@link ArenaKind}). Closing the
- * hold first closes the arena, so that the segment is dead, and only then lets the bytes go. A hold owns a reference: the
- * buffer lives at least as long, whoever closes handles meanwhile.
+ * <p><b>What a segment's life hangs on.</b> A segment shares the arena of the hold that gave it
+ * ({@link ArenaKind}). Closing the hold first closes the arena, so that the segment is dead, and
+ * only then lets the bytes go. A hold owns a reference: the buffer lives at least as long, whoever
+ * closes handles meanwhile.
  *
- * <p>A hold gives neither coherency nor order: that is what {@link DmaBuf#beginCpuAccess}, the closure forms and {@link Job} add.
+ * <p>A hold gives neither coherency nor order: that is what {@link DmaBuf#beginCpuAccess}, the
+ * closure forms and {@link Job} add.
  *
- * <p><b>Threads.</b> Of kind CONFINED: all methods on the thread that opened it. Otherwise any thread; closing while another
- * thread is inside a segment is refused by the JVM with an {@link IllegalStateException}, and the hold stays open.
+ * <p><b>Threads.</b> Of kind CONFINED: all methods on the thread that opened it. Otherwise any
+ * thread; closing while another thread is inside a segment is refused by the JVM with an {@link
+ * IllegalStateException}, and the hold stays open.
  *
  * <p>Source: design rules VM2, VM4, PN2.
  */
@@ -70,8 +74,10 @@ public final class Hold implements AutoCloseable {
   /**
    * The bytes as a buffer for APIs that know no segments.
    *
-   * @return a direct byte buffer in native byte order's stead big-endian, as {@link ByteBuffer}s are made
-   * @throws UnsupportedOperationException if the buffer is larger than 2 GiB - 1, which a ByteBuffer can't span
+   * @return a direct byte buffer in native byte order's stead big-endian, as {@link ByteBuffer}s
+   *     are made
+   * @throws UnsupportedOperationException if the buffer is larger than 2 GiB - 1, which a
+   *     ByteBuffer can't span
    */
   public ByteBuffer byteBuffer() {
     return segment.asByteBuffer();

@@ -3,8 +3,8 @@ package io.github.dmabuf4j;
 /**
  * Who uses a buffer through an {@link Attachment}: a device, a registration, another library.
  *
- * <p>A <i>static</i> importer can't follow moves: its buffer is pinned while it is mapped. A <i>dynamic</i> one is told of each move
- * and maps again at its next use (design rule PN5).
+ * <p>A <i>static</i> importer can't follow moves: its buffer is pinned while it is mapped. A
+ * <i>dynamic</i> one is told of each move and maps again at its next use (design rule PN5).
  *
  * <p>Source: struct dma_buf_attach_ops; rules CB8, CM9 to CM11.
  */
@@ -26,12 +26,12 @@ public interface Importer {
   }
 
   /**
-   * The bytes are about to move, or to be evicted: what was mapped must be mapped again before the next use. Called only for dynamic
-   * importers, with the buffer's reservation held (rule CL5): it must not take it, and must not wait for fences of
-   * its own making.
+   * The bytes are about to move, or to be evicted: what was mapped must be mapped again before the
+   * next use. Called only for dynamic importers, with the buffer's reservation held (rule CL5): it
+   * must not take it, and must not wait for fences of its own making.
    *
-   * @param attachment the attachment whose mapping is void from now on; the old pieces stay valid for work whose fences are in
-   *     the reservation now
+   * @param attachment the attachment whose mapping is void from now on; the old pieces stay valid
+   *     for work whose fences are in the reservation now
    */
   default void moveNotify(Attachment attachment) {}
 }

@@ -1,6 +1,5 @@
 package io.github.dmabuf4j;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -10,33 +9,40 @@ import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The way to use several buffers at once, on one thread or many, on the CPU or a device (design rule JB1). A job goes through four
- * steps, and the first two are one call:
+ * The way to use several buffers at once, on one thread or many, on the CPU or a device (design
+ * rule JB1). A job goes through four steps, and the first two are one call:
  *
  * <ol>
- *   <li><i>prepare</i>: all reservations are locked, evicted content comes back, holds are taken, slots for fences are reserved, and
- *       what has to be waited for is collected;
- *   <li><i>publish</i>: the job's {@linkplain #fence() fence} is added to every buffer, as a reader's or a writer's, and the
- *       reservations are unlocked. From here on others wait for this job, and it will end: it takes no reservation and
- *       allocates nothing that may reclaim (design rule FN4);
- *   <li><i>run</i>: once the {@linkplain #dependencies() dependencies} have signaled, the bytes are touched, with the holds already taken;
+ *   <li><i>prepare</i>: all reservations are locked, evicted content comes back, holds are taken,
+ *       slots for fences are reserved, and what has to be waited for is collected;
+ *   <li><i>publish</i>: the job's {@linkplain #fence() fence} is added to every buffer, as a
+ *       reader's or a writer's, and the reservations are unlocked. From here on others wait for
+ *       this job, and it will end: it takes no reservation and allocates nothing that may reclaim
+ *       (design rule FN4);
+ *   <li><i>run</i>: once the {@linkplain #dependencies() dependencies} have signaled, the bytes are
+ *       touched, with the holds already taken;
  *   <li><i>signal</i>, or fail; the holds are dropped.
  * </ol>
  *
  * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="job"}
  *
- * <p><b>Producer and consumer.</b> The job is the producer of its fence; everybody else waits on it. A job that is closed without a
- * signal, or becomes unreachable, fails its fence with {@link FenceAbandonedException} and drops its holds.
+ * <p><b>Producer and consumer.</b> The job is the producer of its fence; everybody else waits on
+ * it. A job that is closed without a signal, or becomes unreachable, fails its fence with {@link
+ * FenceAbandonedException} and drops its holds.
  *
- * <p><b>Order.</b> A job has a fence context of its own, and may end before jobs published earlier that it doesn't depend on. Jobs
- * of a queue that ends them in order share a context, see {@link Builder#inOrderOf}.
+ * <p><b>Order.</b> A job has a fence context of its own, and may end before jobs published earlier
+ * that it doesn't depend on. Jobs of a queue that ends them in order share a context, see {@link
+ * Builder#inOrderOf}.
  *
- * <p><b>Segments.</b> {@link #open} gives the calling thread access, in a confined arena: each tile of a picture opens its own, which costs some
- * 14 ns; nothing is shared that would have to be closed by a handshake of all threads.
+ * <p><b>Segments.</b> {@link #open} gives the calling thread access, in a confined arena: each tile
+ * of a picture opens its own, which costs some 14 ns; nothing is shared that would have to be
+ * closed by a handshake of all threads.
  *
- * <p><b>Threads.</b> A published job may be used from any thread. The steps of one job are ordered by whoever hands it on.
+ * <p><b>Threads.</b> A published job may be used from any thread. The steps of one job are ordered
+ * by whoever hands it on.
  *
- * <p>Source: the submit path of a drm driver, Documentation/gpu/drm-vm-bind-locking.rst; design rules JB1 to JB3, FN4.
+ * <p>Source: the submit path of a drm driver, Documentation/gpu/drm-vm-bind-locking.rst; design
+ * rules JB1 to JB3, FN4.
  */
 public final class Job implements AutoCloseable {
   private final String name;
@@ -46,7 +52,8 @@ public final class Job implements AutoCloseable {
   private final Fence fence;
   private final List<Fence> dependencies;
 
-  private Job(Builder builder, JobUses uses, FenceContext context, Fence fence, List<Fence> dependencies) {
+  private Job(
+      Builder builder, JobUses uses, FenceContext context, Fence fence, List<Fence> dependencies) {
     this.name = builder.name;
     this.uses = uses;
     this.context = context;
@@ -78,7 +85,8 @@ public final class Job implements AutoCloseable {
     }
 
     /**
-     * The job reads a buffer. A buffer that is both read and written is given to {@link #writes} alone.
+     * The job reads a buffer. A buffer that is both read and written is given to {@link #writes}
+     * alone.
      *
      * @param buffer what to read; the handle may be closed once the job is published
      * @return this builder
@@ -115,7 +123,8 @@ public final class Job implements AutoCloseable {
     }
 
     /**
-     * The job's fence is of a context of the caller's, whose jobs end in the order in which they are published.
+     * The job's fence is of a context of the caller's, whose jobs end in the order in which they
+     * are published.
      *
      * @param context the context
      * @return this builder
@@ -129,9 +138,11 @@ public final class Job implements AutoCloseable {
      * Prepares and publishes the job: may wait for reservations, doesn't wait for fences.
      *
      * @return the published job
-     * @throws InterruptedException if the thread is interrupted while waiting for a reservation; nothing is published
+     * @throws InterruptedException if the thread is interrupted while waiting for a reservation;
+     *     nothing is published
      * @throws BufferPurgedException if the content of a buffer is gone
-     * @throws IllegalStateException if a handle is closed, or read-only and written, or the thread holds one of the reservations
+     * @throws IllegalStateException if a handle is closed, or read-only and written, or the thread
+     *     holds one of the reservations
      */
     public Job publish() throws InterruptedException {
       JobUses uses = JobUses.retain(buffers, accesses);
@@ -142,7 +153,8 @@ public final class Job implements AutoCloseable {
         producer = context == null ? FenceContext.create(name) : context;
         Fence fence = producer.newFence();
         if (!fence.addCallback(uses)) {
-          throw new IllegalStateException(producer + " was closed while " + name + " was being published");
+          throw new IllegalStateException(
+              producer + " was closed while " + name + " was being published");
         }
         // Point of no return: nothing below can fail.
         uses.publishLocked(fence);
@@ -154,9 +166,11 @@ public final class Job implements AutoCloseable {
     }
 
     /**
-     * Prepares and publishes the job without blocking the caller, for event loops (design rule JB2).
+     * Prepares and publishes the job without blocking the caller, for event loops (design rule
+     * JB2).
      *
-     * @return a stage that completes with the published job, or with what {@link #publish} would have thrown
+     * @return a stage that completes with the published job, or with what {@link #publish} would
+     *     have thrown
      */
     public CompletionStage<Job> publishAsync() {
       CompletableFuture<Job> published = new CompletableFuture<>();
@@ -222,7 +236,8 @@ public final class Job implements AutoCloseable {
   }
 
   /**
-   * Gives the calling thread access to the bytes. Each thread of a job opens its own. The dependencies must have signaled.
+   * Gives the calling thread access to the bytes. Each thread of a job opens its own. The
+   * dependencies must have signaled.
    *
    * @return the access, to be closed on the same thread before the job is signaled
    * @throws IllegalStateException if a dependency is pending, or the job has ended
@@ -230,7 +245,8 @@ public final class Job implements AutoCloseable {
   public JobAccess open() {
     for (Fence dependency : dependencies) {
       if (!dependency.isSignaled()) {
-        throw new IllegalStateException("%s has to wait for %s first: call await() or runAsync()".formatted(this, dependency));
+        throw new IllegalStateException(
+            "%s has to wait for %s first: call await() or runAsync()".formatted(this, dependency));
       }
     }
     uses.enter(this);
@@ -238,7 +254,8 @@ public final class Job implements AutoCloseable {
   }
 
   /**
-   * Waits for the dependencies, runs a body on this thread, and signals, or fails with what the body threw.
+   * Waits for the dependencies, runs a body on this thread, and signals, or fails with what the
+   * body threw.
    *
    * @param <X> what the body may throw
    * @param body touches the bytes
@@ -258,7 +275,9 @@ public final class Job implements AutoCloseable {
     signal();
   }
 
-  /** Opens an access and runs a body with it, on this thread, as the signalling section that it is. */
+  /**
+   * Opens an access and runs a body with it, on this thread, as the signalling section that it is.
+   */
   <X extends Exception> void runBody(Body<X> body) throws X {
     try (var _ = Signalling.begin();
         JobAccess access = open()) {
@@ -292,7 +311,8 @@ public final class Job implements AutoCloseable {
   }
 
   /**
-   * Runs a body on an executor once the dependencies have signaled, and signals, or fails. No thread waits meanwhile.
+   * Runs a body on an executor once the dependencies have signaled, and signals, or fails. No
+   * thread waits meanwhile.
    *
    * @param executor where to run
    * @param body touches the bytes
@@ -303,17 +323,19 @@ public final class Job implements AutoCloseable {
   }
 
   /**
-   * Runs the parts of a body on an executor once the dependencies have signaled, each with an access of its own; the last part to
-   * end signals the job, or fails it with what the first failing part threw. After a failure parts that haven't begun are
-   * left out.
+   * Runs the parts of a body on an executor once the dependencies have signaled, each with an
+   * access of its own; the last part to end signals the job, or fails it with what the first
+   * failing part threw. After a failure parts that haven't begun are left out.
    *
    * @param executor where to run
    * @param parts how many, at least 1
    * @param body touches the bytes of a part
-   * @return a stage that completes when the job has ended, with what the first failing part threw if one did
+   * @return a stage that completes when the job has ended, with what the first failing part threw
+   *     if one did
    * @throws IllegalArgumentException if the number of parts isn't positive
    */
-  public CompletionStage<Void> runAsync(Executor executor, int parts, PartBody<? extends Exception> body) {
+  public CompletionStage<Void> runAsync(
+      Executor executor, int parts, PartBody<? extends Exception> body) {
     if (parts <= 0) {
       throw new IllegalArgumentException("wanted at least 1 part, got " + parts);
     }
@@ -328,10 +350,12 @@ public final class Job implements AutoCloseable {
   // ---- end ----
 
   /**
-   * Says that the work is done: what was written becomes visible, the fence signals, the holds are dropped.
+   * Says that the work is done: what was written becomes visible, the fence signals, the holds are
+   * dropped.
    *
    * @return true if the job was pending, false if it had ended already
-   * @throws IllegalStateException if an access is still open, or an earlier job of the same context is pending
+   * @throws IllegalStateException if an access is still open, or an earlier job of the same context
+   *     is pending
    */
   public boolean signal() {
     return end(null);
@@ -342,7 +366,8 @@ public final class Job implements AutoCloseable {
    *
    * @param error why
    * @return true if the job was pending, false if it had ended already
-   * @throws IllegalStateException if an access is still open, or an earlier job of the same context is pending
+   * @throws IllegalStateException if an access is still open, or an earlier job of the same context
+   *     is pending
    */
   public boolean fail(Throwable error) {
     return end(Objects.requireNonNull(error, "error"));
@@ -358,7 +383,8 @@ public final class Job implements AutoCloseable {
   }
 
   /**
-   * Fails the fence with {@link FenceAbandonedException} if the job has not ended yet. Closing again does nothing.
+   * Fails the fence with {@link FenceAbandonedException} if the job has not ended yet. Closing
+   * again does nothing.
    *
    * @throws IllegalStateException if an access is still open
    */

@@ -5,7 +5,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 
 /**
- * One thread's access to the buffers of a {@link Job}. The segments share a confined arena that ends with this access.
+ * One thread's access to the buffers of a {@link Job}. The segments share a confined arena that
+ * ends with this access.
  *
  * <p><b>Threads.</b> All methods on the thread that called {@link Job#open}.
  */
@@ -20,8 +21,10 @@ public final class JobAccess implements AutoCloseable {
   /**
    * The bytes of one of the job's buffers.
    *
-   * @param buffer the handle that was given to the job, closed or not, or another one of the same buffer
-   * @return a segment of the buffer's size, dead after this access; read-only if the job only reads it
+   * @param buffer the handle that was given to the job, closed or not, or another one of the same
+   *     buffer
+   * @return a segment of the buffer's size, dead after this access; read-only if the job only reads
+   *     it
    * @throws IllegalArgumentException if the buffer isn't one of the job's
    * @throws IllegalStateException if this access is closed
    * @throws WrongThreadException if called on another thread

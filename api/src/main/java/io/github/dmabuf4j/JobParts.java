@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The parts of a {@link Job} while they run on an executor.
  *
- * <p><b>Invariant.</b> {@code left} counts the parts that have not ended, run, left out or refused by the executor; whoever takes it
- * to 0 ends the job, once, when no access is open any more.
+ * <p><b>Invariant.</b> {@code left} counts the parts that have not ended, run, left out or refused
+ * by the executor; whoever takes it to 0 ends the job, once, when no access is open any more.
  */
 final class JobParts {
   private final Job job;

@@ -8,12 +8,14 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The buffers of a {@link Job} and what it holds on them. Separate from the job, and a callback of its fence, so that the holds are
- * dropped however the fence comes to signal: by the job, by its context's end, or because the job was lost.
+ * The buffers of a {@link Job} and what it holds on them. Separate from the job, and a callback of
+ * its fence, so that the holds are dropped however the fence comes to signal: by the job, by its
+ * context's end, or because the job was lost.
  *
- * <p><b>Invariant.</b> The holds and references are dropped exactly once, by whoever makes {@code ended && open == 0} true, hence
- * never while a thread has segments. CPU access is begun by the first that opens and ended before the fence signals, or
- * with the last close where the fence signaled from elsewhere.
+ * <p><b>Invariant.</b> The holds and references are dropped exactly once, by whoever makes {@code
+ * ended && open == 0} true, hence never while a thread has segments. CPU access is begun by the
+ * first that opens and ended before the fence signals, or with the last close where the fence
+ * signaled from elsewhere.
  */
 final class JobUses implements Fence.Callback {
   /** One buffer of the job. */
@@ -41,7 +43,9 @@ final class JobUses implements Fence.Callback {
 
   private JobUses() {}
 
-  /** Takes a reference to each buffer; the same buffer given twice is used once, with both accesses. */
+  /**
+   * Takes a reference to each buffer; the same buffer given twice is used once, with both accesses.
+   */
   static JobUses retain(List<DmaBuf> buffers, List<Access> accesses) {
     JobUses result = new JobUses();
     try {
@@ -140,7 +144,8 @@ final class JobUses implements Fence.Callback {
     try {
       if (open > 0) {
         throw new IllegalStateException(
-            "%s has %d open accesses: close them before it is signaled or failed".formatted(job, open));
+            "%s has %d open accesses: close them before it is signaled or failed"
+                .formatted(job, open));
       }
       endCpuAccess();
     } finally {
@@ -169,7 +174,8 @@ final class JobUses implements Fence.Callback {
         try {
           use.object.exporter().endCpuAccess(use.access);
         } catch (RuntimeException e) {
-          System.getLogger(Job.class.getName()).log(Level.ERROR, "ending the CPU access to " + use.object + " failed", e);
+          System.getLogger(Job.class.getName())
+              .log(Level.ERROR, "ending the CPU access to " + use.object + " failed", e);
         }
       }
     }
@@ -190,6 +196,7 @@ final class JobUses implements Fence.Callback {
       }
     }
     throw new IllegalArgumentException(
-        "%s is not a buffer of this job: give it to reads() or writes() before publishing".formatted(buffer));
+        "%s is not a buffer of this job: give it to reads() or writes() before publishing"
+            .formatted(buffer));
   }
 }

@@ -5,20 +5,25 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The validator: turns a broken locking rule into an exception at the first call that breaks it. Off by default, and then free:
- * the JIT drops the checks. Switched on with {@code -Ddmabuf4j.validate=true}, as in every test of this project.
+ * The validator: turns a broken locking rule into an exception at the first call that breaks it.
+ * Off by default, and then free: the JIT drops the checks. Switched on with {@code
+ * -Ddmabuf4j.validate=true}, as in every test of this project.
  *
  * <p>What it checks:
  *
  * <ul>
- *   <li>two reservations without an {@link AcquireContext} (design rule RL1);
- *   <li>a reservation taken, or an allocation that may reclaim, inside a {@link Signalling} section (design rule FN4);
- *   <li>a segment of {@link ArenaKind#POOL} used after its hold was closed: it gets a shared arena instead (design rule VM4).
+ *   <li>two reservations without an {@link AcquireContext}, a second context, or a context beside a
+ *       plain lock (design rule RL1, rules CW1, CW5);
+ *   <li>a reservation taken, or an allocation that may reclaim, inside a {@link Signalling} section
+ *       (design rule FN4);
+ *   <li>a segment of {@link ArenaKind#POOL} used after its hold was closed: it gets a shared arena
+ *       instead (design rule VM4).
  * </ul>
  *
  * <p><b>Threads.</b> What is recorded is recorded per thread.
  *
- * <p>Source: Documentation/locking/lockdep-design.rst; dma_resv_lockdep in drivers/dma-buf/dma-resv.c.
+ * <p>Source: Documentation/locking/lockdep-design.rst; dma_resv_lockdep in
+ * drivers/dma-buf/dma-resv.c.
  */
 public final class Lockdep {
   /** The system property that switches the validator on. */
@@ -51,10 +56,12 @@ public final class Lockdep {
   }
 
   /**
-   * To be called by allocators before an allocation that may reclaim or wait for other users of the heap.
+   * To be called by allocators before an allocation that may reclaim or wait for other users of the
+   * heap.
    *
    * @param operation what is about to happen, for the message
-   * @throws IllegalStateException if the validator is on and the thread is in a {@link Signalling} section
+   * @throws IllegalStateException if the validator is on and the thread is in a {@link Signalling}
+   *     section
    */
   public static void mayReclaim(String operation) {
     if (ENABLED) {
@@ -62,15 +69,17 @@ public final class Lockdep {
     }
   }
 
+  /** A plain lock waits: with others held it could close a cycle. */
   static void beforeLock(Reservation reservation) {
     if (ENABLED) {
       refuseInSignalling("taking " + reservation);
-      Held held = HELD.get();
-      if (held != null && held.contexts == 0 && !held.reservations.isEmpty()) {
-        throw new IllegalStateException(
-            "lockdep: taking %s while holding %s without an acquire context: use AcquireContext.lockAll or a Job"
-                .formatted(reservation, held.reservations));
-      }
+      refuseWhileHolding("taking " + reservation + " without an acquire context");
+    }
+  }
+
+  static void beforeLockInContext(Reservation reservation) {
+    if (ENABLED) {
+      refuseInSignalling("taking " + reservation);
     }
   }
 
@@ -88,8 +97,15 @@ public final class Lockdep {
     }
   }
 
+  /** One context per thread at a time, and none beside a plain lock (rules CW1, CW5). */
   static void contextBegun() {
     if (ENABLED) {
+      Held held = HELD.get();
+      if (held != null && held.contexts > 0) {
+        throw new IllegalStateException(
+            "lockdep: beginning a second acquire context on this thread: lock everything with one");
+      }
+      refuseWhileHolding("beginning an acquire context");
       held().contexts++;
     }
   }
@@ -110,6 +126,15 @@ public final class Lockdep {
     Held held = held();
     held.signalling--;
     forgetIfEmpty(held);
+  }
+
+  private static void refuseWhileHolding(String operation) {
+    Held held = HELD.get();
+    if (held != null && !held.reservations.isEmpty()) {
+      throw new IllegalStateException(
+          "lockdep: %s while holding %s: use AcquireContext.lockAll or a Job for several buffers"
+              .formatted(operation, held.reservations));
+    }
   }
 
   private static void refuseInSignalling(String operation) {

@@ -3,8 +3,8 @@ package io.github.dmabuf4j;
 import java.io.Serial;
 
 /**
- * Thrown when a heap can't serve an allocation under the caller's policy (design rule AL6). The message says how much was
- * wanted, what the limit is and who holds the memory.
+ * Thrown when a heap can't serve an allocation under the caller's policy (design rule AL6). The
+ * message says how much was wanted, what the limit is and who holds the memory.
  *
  * <p>Immutable.
  */
@@ -23,7 +23,8 @@ public final class OutOfBuffersException extends DmaBufException {
    * @param limitBytes the heap's limit, in bytes
    * @param message what was wanted, what is there, who holds it, and what to do
    */
-  public OutOfBuffersException(long requestedBytes, long committedBytes, long limitBytes, String message) {
+  public OutOfBuffersException(
+      long requestedBytes, long committedBytes, long limitBytes, String message) {
     super("allocate", Errno.ENOMEM, message, null);
     this.requestedBytes = requestedBytes;
     this.committedBytes = committedBytes;

@@ -1,7 +1,8 @@
 package io.github.dmabuf4j;
 
 /**
- * A file descriptor that its holder must close, or hand to a library that does. Closed exactly once (design rule DV3).
+ * A file descriptor that its holder must close, or hand to a library that does. Closed exactly once
+ * (design rule DV3).
  *
  * <p><b>Shape.</b> This type fixes the contract; no implementation is shipped yet.
  *

@@ -1,13 +1,15 @@
 package io.github.dmabuf4j;
 
 /**
- * Keeps a buffer where it is for a use that can't follow moves and has no end in sight, such as scan-out (design rule PN4). Use in
- * flight is said with fences, and the CPU's with {@link Hold}s: a hold is short and only makes reclaim pass by, a pin is
- * counted against a limit, refuses advice, and may first move the buffer to where it can stay.
+ * Keeps a buffer where it is for a use that can't follow moves and has no end in sight, such as
+ * scan-out (design rule PN4). Use in flight is said with fences, and the CPU's with {@link Hold}s:
+ * a hold is short and only makes reclaim pass by, a pin is counted against a limit, refuses advice,
+ * and may first move the buffer to where it can stay.
  *
  * <p>Made by {@link DmaBuf#pin}. A pin owns a reference: the buffer lives at least as long.
  *
- * <p><b>Threads.</b> Taken and closed under the buffer's reservation (design rule PN1), by any thread that holds it.
+ * <p><b>Threads.</b> Taken and closed under the buffer's reservation (design rule PN1), by any
+ * thread that holds it.
  *
  * <p>Source: dma_buf_pin; rules CM1 to CM4, CG1.
  */

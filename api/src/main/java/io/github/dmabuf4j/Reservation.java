@@ -12,14 +12,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * The lock of a buffer and the fences of who is using it. Several buffers may share one.
  *
- * <p><b>The lock</b> is exclusive, owned by the thread (virtual or not) that took it, and not reentrant: taking it twice is
- * always a mistake and reported as such. One reservation may be locked on its own; two or more need an {@link AcquireContext}
- * (design rule RL1). It orders the threads of this process only (design rule RL8). User code never runs under a reservation
- * unless its type's documentation says so (design rule RL9).
+ * <p><b>The lock</b> is exclusive, owned by the thread (virtual or not) that took it, and not
+ * reentrant: taking it twice is always a mistake and reported as such. One reservation may be
+ * locked on its own; two or more need an {@link AcquireContext} (design rule RL1). It orders the
+ * threads of this process only (design rule RL8). User code never runs under a reservation unless
+ * its type's documentation says so (design rule RL9).
  *
- * <p><b>The fences</b> are added only under the lock, into slots reserved before (design rule RL4): {@link #reserve} may
- * allocate and fail, {@link #add} does neither, so it can stand behind the point of no return. Anybody reads them at any time,
- * without the lock, and sees a consistent state (design rule RL5). What has signaled is dropped in passing (design rule RL7).
+ * <p><b>The fences</b> are added only under the lock, into slots reserved before (design rule RL4):
+ * {@link #reserve} may allocate and fail, {@link #add} does neither, so it can stand behind the
+ * point of no return. Anybody reads them at any time, without the lock, and sees a consistent state
+ * (design rule RL5). What has signaled is dropped in passing (design rule RL7).
  *
  * <p><b>Threads.</b>
  *
@@ -32,8 +34,8 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>{@link #fences}, {@link #merged}, {@link #isSignaled}, {@code await…}, {@link #setDeadline}</td><td>held or not</td></tr>
  * </table>
  *
- * <p><b>Memory consistency effects.</b> An unlock happens before the next lock. What a thread did before it added a fence
- * happens before a reader finds that fence.
+ * <p><b>Memory consistency effects.</b> An unlock happens before the next lock. What a thread did
+ * before it added a fence happens before a reader finds that fence.
  *
  * <p>Source: struct dma_resv, drivers/dma-buf/dma-resv.c; rules CR1 to CR15.
  */
@@ -70,6 +72,17 @@ public final class Reservation {
    */
   public void lockInterruptibly() throws InterruptedException {
     beforeLock();
+    mutex.acquireInterruptibly(1);
+    Lockdep.locked(this);
+  }
+
+  /**
+   * Takes the lock for an {@link AcquireContext}, which sees to it that no cycle of waits can
+   * close.
+   */
+  void lockInContext() throws InterruptedException {
+    checkNotHeld();
+    Lockdep.beforeLockInContext(this);
     mutex.acquireInterruptibly(1);
     Lockdep.locked(this);
   }
@@ -140,12 +153,16 @@ public final class Reservation {
   }
 
   private void beforeLock() {
+    checkNotHeld();
+    Lockdep.beforeLock(this);
+  }
+
+  private void checkNotHeld() {
     if (isHeldByCurrentThread()) {
       throw new IllegalStateException(
           "%s is held by this thread already; a reservation is not reentrant. Call the …Locked form, or unlock first"
               .formatted(this));
     }
-    Lockdep.beforeLock(this);
   }
 
   void assertHeld(String operation) {
@@ -153,14 +170,16 @@ public final class Reservation {
       Thread holder = holder();
       throw new IllegalStateException(
           "%s needs %s to be held by the calling thread, which is %s; it is held by %s"
-              .formatted(operation, this, Thread.currentThread(), holder == null ? "nobody" : holder));
+              .formatted(
+                  operation, this, Thread.currentThread(), holder == null ? "nobody" : holder));
     }
   }
 
   // ---- fences, under the lock ----
 
   /**
-   * Makes room for fences to be added before the lock is given back. The only call that may allocate (rule CR9).
+   * Makes room for fences to be added before the lock is given back. The only call that may
+   * allocate (rule CR9).
    *
    * @param count how many more fences will be added, at least 1
    * @throws IllegalArgumentException if the count isn't positive
@@ -175,26 +194,29 @@ public final class Reservation {
   }
 
   /**
-   * Adds a fence into a reserved slot; takes the place of one that has signaled, or of an earlier one of the same context with
-   * equal or weaker usage (design rule RL6), where there is such a one. Uses up one reservation of a slot. Never allocates.
+   * Adds a fence into a reserved slot; takes the place of one that has signaled, or of an earlier
+   * one of the same context with equal or weaker usage (design rule RL6), where there is such a
+   * one. Uses up one reservation of a slot. Never allocates.
    *
    * @param fence a plain fence, not a container
    * @param usage what it stands for
    * @throws IllegalArgumentException if the fence is a container (rule CR7)
-   * @throws IllegalStateException if this thread doesn't hold the lock, or no slot is reserved (rule CR6)
+   * @throws IllegalStateException if this thread doesn't hold the lock, or no slot is reserved
+   *     (rule CR6)
    */
   public void add(Fence fence, FenceUsage usage) {
     assertHeld("add");
     Objects.requireNonNull(usage, "usage");
     if (fence instanceof FenceArray || fence instanceof FenceChain) {
-      throw new IllegalArgumentException("wanted a plain fence, got " + fence + ": add its parts, see Fences.unwrap");
+      throw new IllegalArgumentException(
+          "wanted a plain fence, got " + fence + ": add its parts, see Fences.unwrap");
     }
     slots.add(fence, usage);
   }
 
   /**
-   * Replaces the fences of a context by one that stands for all they did to this buffer. Allowed only if their work no longer
-   * touches the bytes once the replacement signals (rule CR10).
+   * Replaces the fences of a context by one that stands for all they did to this buffer. Allowed
+   * only if their work no longer touches the bytes once the replacement signals (rule CR10).
    *
    * @param context the context to replace
    * @param replacement what stands for it from now on
@@ -203,11 +225,15 @@ public final class Reservation {
    */
   public void replace(long context, Fence replacement, FenceUsage usage) {
     assertHeld("replace");
-    slots.replace(context, Objects.requireNonNull(replacement, "replacement"), Objects.requireNonNull(usage, "usage"));
+    slots.replace(
+        context,
+        Objects.requireNonNull(replacement, "replacement"),
+        Objects.requireNonNull(usage, "usage"));
   }
 
   /**
-   * Takes over all fences of another reservation, whose lock is not needed, in place of its own (rule CR14).
+   * Takes over all fences of another reservation, whose lock is not needed, in place of its own
+   * (rule CR14).
    *
    * @param source where to copy from
    * @throws IllegalStateException if this thread doesn't hold the lock of this reservation
@@ -222,7 +248,10 @@ public final class Reservation {
   /** What {@link #forEach} calls with what it finds. */
   @FunctionalInterface
   public interface FenceVisitor {
-    /** What was reported so far is void: another round starts. Called before the first fence too (rule CR11). */
+    /**
+     * What was reported so far is void: another round starts. Called before the first fence too
+     * (rule CR11).
+     */
     default void restarted() {}
 
     /**
@@ -235,7 +264,8 @@ public final class Reservation {
   }
 
   /**
-   * Shows the pending fences of a usage and of all stronger ones to a visitor, from one consistent state.
+   * Shows the pending fences of a usage and of all stronger ones to a visitor, from one consistent
+   * state.
    *
    * @param usage the weakest usage to show
    * @param visitor called on this thread
@@ -263,7 +293,8 @@ public final class Reservation {
   }
 
   /**
-   * One fence for all pending ones of a usage and of all stronger ones ({@code dma_resv_get_singleton}).
+   * One fence for all pending ones of a usage and of all stronger ones ({@code
+   * dma_resv_get_singleton}).
    *
    * @param usage the weakest usage to include
    * @return the only one, an array of several, or {@link Fence#stub()} if nothing is pending
@@ -283,8 +314,8 @@ public final class Reservation {
   }
 
   /**
-   * Waits until everything of a usage and of all stronger ones that is pending now has signaled, at most {@link
-   * Fences#defaultTimeout()}.
+   * Waits until everything of a usage and of all stronger ones that is pending now has signaled, at
+   * most {@link Fences#defaultTimeout()}.
    *
    * @param usage the weakest usage to wait for
    * @throws FenceTimeoutException if a fence didn't signal in time
@@ -315,7 +346,8 @@ public final class Reservation {
   }
 
   /**
-   * Waits for a limited time until everything of a usage and of all stronger ones that is pending now has signaled.
+   * Waits for a limited time until everything of a usage and of all stronger ones that is pending
+   * now has signaled.
    *
    * @param usage the weakest usage to wait for
    * @param timeout how long to wait for all of it; zero or less only looks
@@ -381,7 +413,9 @@ public final class Reservation {
       return getState() != 0;
     }
 
-    /** A racy read is enough: only the owner's own write can make it equal to the calling thread. */
+    /**
+     * A racy read is enough: only the owner's own write can make it equal to the calling thread.
+     */
     boolean isHeldByCurrentThread() {
       return getExclusiveOwnerThread() == Thread.currentThread();
     }

@@ -4,7 +4,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * The pieces of a buffer in order ({@code struct sg_table}): one for a plain buffer, equal chunks for a chunked one.
+ * The pieces of a buffer in order ({@code struct sg_table}): one for a plain buffer, equal chunks
+ * for a chunked one.
  *
  * @param pieces the pieces, in order; each valid as long as the mapping it came with
  */
@@ -18,7 +19,8 @@ public record ScatterList(List<MemorySegment> pieces) {
   public ScatterList {
     pieces = List.copyOf(pieces);
     if (pieces.isEmpty() || pieces.stream().anyMatch(piece -> piece.byteSize() == 0)) {
-      throw new IllegalArgumentException("wanted one piece or more, none of them empty, got " + pieces);
+      throw new IllegalArgumentException(
+          "wanted one piece or more, none of them empty, got " + pieces);
     }
   }
 

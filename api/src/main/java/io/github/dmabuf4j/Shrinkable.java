@@ -1,18 +1,21 @@
 package io.github.dmabuf4j;
 
 /**
- * Something that can give memory back: a heap, idle mappings, a user's own cache ({@code struct shrinker}).
+ * Something that can give memory back: a heap, idle mappings, a user's own cache ({@code struct
+ * shrinker}).
  *
- * <p><b>Shape.</b> This type fixes the contract; the {@link Shrinker} that calls it isn't shipped yet.
+ * <p><b>Shape.</b> This type fixes the contract; the {@link Shrinker} that calls it isn't shipped
+ * yet.
  *
- * <p>Both methods run on whichever thread needs memory, possibly with reservations held: they only try locks, pass by what is busy
- * (design rules PN2, SH3), and allocate nothing (design rule SH5).
+ * <p>Both methods run on whichever thread needs memory, possibly with reservations held: they only
+ * try locks, pass by what is busy (design rules PN2, SH3), and allocate nothing (design rule SH5).
  *
  * <p>Source: include/linux/shrinker.h; rules CG7 to CG11.
  */
 public interface Shrinkable {
   /**
-   * How much could be given back now: counted at each call, never kept as a total that could drift (design rule SH1).
+   * How much could be given back now: counted at each call, never kept as a total that could drift
+   * (design rule SH1).
    *
    * @return bytes, 0 if nothing
    */

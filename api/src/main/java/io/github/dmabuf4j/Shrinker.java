@@ -1,8 +1,8 @@
 package io.github.dmabuf4j;
 
 /**
- * Asks everything registered to give memory back, in stages: purge what isn't needed, evict what is idle, and only then, if the caller's
- * policy says so, wait for what is active.
+ * Asks everything registered to give memory back, in stages: purge what isn't needed, evict what is
+ * idle, and only then, if the caller's policy says so, wait for what is active.
  *
  * <p><b>Shape.</b> This type fixes the contract; no implementation is shipped yet.
  *
@@ -23,7 +23,8 @@ public interface Shrinker {
    * Gives memory back.
    *
    * @param bytes how much is wanted
-   * @param policy how hard to try: up to NORMAL it passes by what is active, above it waits for fences
+   * @param policy how hard to try: up to NORMAL it passes by what is active, above it waits for
+   *     fences
    * @return how much was given back
    */
   long reclaim(long bytes, AllocPolicy policy);

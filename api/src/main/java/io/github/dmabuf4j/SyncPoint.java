@@ -4,9 +4,9 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * A timeline of numbered points that clients fill in as they submit work ({@code drm_syncobj}): a point may be waited for before
- * anybody has said what it stands for. Never put into a reservation: such a wait depends on what a client does next (rules CS5 to
- * CS9, CF2).
+ * A timeline of numbered points that clients fill in as they submit work ({@code drm_syncobj}): a
+ * point may be waited for before anybody has said what it stands for. Never put into a reservation:
+ * such a wait depends on what a client does next (rules CS5 to CS9, CF2).
  *
  * <p><b>Shape.</b> This type fixes the contract; no implementation is shipped yet.
  *
@@ -26,7 +26,8 @@ public interface SyncPoint extends AutoCloseable {
   }
 
   /**
-   * Says what a point stands for. A point at or below the last one is tolerated, but loses its own meaning (rule CS9).
+   * Says what a point stands for. A point at or below the last one is tolerated, but loses its own
+   * meaning (rule CS9).
    *
    * @param point the number, at least 1
    * @param fence what it stands for
@@ -49,7 +50,8 @@ public interface SyncPoint extends AutoCloseable {
    * @param timeout how long to wait; zero or less only looks
    * @return true if it came about in time
    * @throws InterruptedException if the thread is interrupted while waiting
-   * @throws IllegalArgumentException if nothing was submitted for the point and the wait is for SIGNALED
+   * @throws IllegalArgumentException if nothing was submitted for the point and the wait is for
+   *     SIGNALED
    */
   boolean await(long point, WaitFor what, Duration timeout) throws InterruptedException;
 

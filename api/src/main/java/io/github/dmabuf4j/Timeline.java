@@ -8,15 +8,17 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A counter that fences hang on: the fence at a value signals when the counter reaches it. The software stand-in for a
- * device's queue, and the producer for work that is numbered by somebody else.
+ * A counter that fences hang on: the fence at a value signals when the counter reaches it. The
+ * software stand-in for a device's queue, and the producer for work that is numbered by somebody
+ * else.
  *
- * <p><b>Threads.</b> All methods may be called from any thread, with or without reservations held. Fences signal in the order
- * of their values, whoever advances: one advancing thread at a time signals for all, so {@link #advance} may return before
- * another thread has run the callbacks it caused.
+ * <p><b>Threads.</b> All methods may be called from any thread, with or without reservations held.
+ * Fences signal in the order of their values, whoever advances: one advancing thread at a time
+ * signals for all, so {@link #advance} may return before another thread has run the callbacks it
+ * caused.
  *
- * <p><b>End.</b> Closing a timeline fails its pending fences; one that becomes unreachable is closed by a {@link Cleaner} (design rule
- * FN1).
+ * <p><b>End.</b> Closing a timeline fails its pending fences; one that becomes unreachable is
+ * closed by a {@link Cleaner} (design rule FN1).
  *
  * <p>Source: drivers/dma-buf/sw_sync.c; rule CS4.
  */
@@ -36,7 +38,8 @@ public final class Timeline implements AutoCloseable {
    * @return a new timeline
    */
   public static Timeline create(String name) {
-    return new Timeline(new Queue(FenceOrigin.ordered(FenceContext.builder(name).driverName("timeline"))));
+    return new Timeline(
+        new Queue(FenceOrigin.ordered(FenceContext.builder(name).driverName("timeline"))));
   }
 
   /**
@@ -49,7 +52,8 @@ public final class Timeline implements AutoCloseable {
   }
 
   /**
-   * The fence at a value: the same one at each call while it is pending, a signaled one if the value is reached.
+   * The fence at a value: the same one at each call while it is pending, a signaled one if the
+   * value is reached.
    *
    * @param at the value that signals it
    * @return a fence
@@ -88,7 +92,10 @@ public final class Timeline implements AutoCloseable {
     return queue.toString();
   }
 
-  /** What a timeline and its {@link Cleaner} share: the state, without the object whose loss is to be noticed. */
+  /**
+   * What a timeline and its {@link Cleaner} share: the state, without the object whose loss is to
+   * be noticed.
+   */
   private static final class Queue {
     /*
      * Invariant: a fence in `pending` is unsignaled or about to be signaled by the thread that owns `draining`. Whoever
@@ -108,7 +115,8 @@ public final class Timeline implements AutoCloseable {
     Fence fenceAt(long at) {
       checkOpen();
       if (at <= value.get()) {
-        // Not by way of `pending`: the drainer may be busy, or further up on this very thread's stack.
+        // Not by way of `pending`: the drainer may be busy, or further up on this very thread's
+        // stack.
         Fence reached = new Fence(origin, at);
         reached.signal(null);
         return reached;
@@ -151,7 +159,8 @@ public final class Timeline implements AutoCloseable {
     void close() {
       if (closed == null) {
         closed =
-            new FenceAbandonedException("signal", this + " was closed or lost before it reached the value");
+            new FenceAbandonedException(
+                "signal", this + " was closed or lost before it reached the value");
       }
       drain();
     }

@@ -13,8 +13,8 @@ import java.lang.foreign.MemorySegment;
  */
 public interface UserMemory {
   /**
-   * Takes memory over: from now on it belongs to the buffer, and is released with it. A segment can't be taken from its Arena, so the
-   * caller gives an address whose life it ends itself.
+   * Takes memory over: from now on it belongs to the buffer, and is released with it. A segment
+   * can't be taken from its Arena, so the caller gives an address whose life it ends itself.
    *
    * @param address the first byte
    * @param byteSize how many bytes

@@ -3,10 +3,11 @@
  *
  * <h2>Concepts</h2>
  *
- * <p>A {@link io.github.dmabuf4j.Heap} allocates buffers; a {@link io.github.dmabuf4j.DmaBuf} is a counted reference to one. Each buffer has a
- * {@link io.github.dmabuf4j.Reservation}, a lock and the {@link io.github.dmabuf4j.Fence}s of who is using the bytes. Whoever is going to use them adds a fence, and
- * waits for those that conflict: readers for writers, writers for all. Memory goes to the next owner when the last reference
- * is closed <i>and</i> the last fence has signaled.
+ * <p>A {@link io.github.dmabuf4j.Heap} allocates buffers; a {@link io.github.dmabuf4j.DmaBuf} is a
+ * counted reference to one. Each buffer has a {@link io.github.dmabuf4j.Reservation}, a lock and
+ * the {@link io.github.dmabuf4j.Fence}s of who is using the bytes. Whoever is going to use them
+ * adds a fence, and waits for those that conflict: readers for writers, writers for all. Memory
+ * goes to the next owner when the last reference is closed <i>and</i> the last fence has signaled.
  *
  * <table>
  * <caption>Kernel and Java</caption>
@@ -29,25 +30,31 @@
  *
  * <h2>Four decisions</h2>
  *
- * <p><b>Producer and consumer of a fence are different objects.</b> A {@link io.github.dmabuf4j.FenceContext}, a {@link
- * io.github.dmabuf4j.Timeline} or a {@link io.github.dmabuf4j.Job} makes and signals; a {@link io.github.dmabuf4j.Fence} is waited on. A
- * producer that is closed or lost fails what it has pending, so no wait depends on somebody's discipline.
+ * <p><b>Producer and consumer of a fence are different objects.</b> A {@link
+ * io.github.dmabuf4j.FenceContext}, a {@link io.github.dmabuf4j.Timeline} or a {@link
+ * io.github.dmabuf4j.Job} makes and signals; a {@link io.github.dmabuf4j.Fence} is waited on. A
+ * producer that is closed or lost fails what it has pending, so no wait depends on somebody's
+ * discipline.
  *
- * <p><b>A hold is not a pin.</b> A {@link io.github.dmabuf4j.Hold} is taken by everything that touches bytes, is short, and makes reclaim pass by. A {@link
- * io.github.dmabuf4j.Pin} is for use without end by somebody who can't follow moves.
+ * <p><b>A hold is not a pin.</b> A {@link io.github.dmabuf4j.Hold} is taken by everything that
+ * touches bytes, is short, and makes reclaim pass by. A {@link io.github.dmabuf4j.Pin} is for use
+ * without end by somebody who can't follow moves.
  *
- * <p><b>A job is published before it runs.</b> All that can fail or block happens first: locks, holds, slots. Then the fence is in every buffer,
- * the locks are gone, and the job can only run and signal.
+ * <p><b>A job is published before it runs.</b> All that can fail or block happens first: locks,
+ * holds, slots. Then the fence is in every buffer, the locks are gone, and the job can only run and
+ * signal.
  *
- * <p><b>A segment's life hangs on the hold that gave it.</b> Closing the hold kills the segment, then lets the bytes go; so a segment never
- * outlives its bytes, and a use after close is an exception, see {@link io.github.dmabuf4j.ArenaKind}.
+ * <p><b>A segment's life hangs on the hold that gave it.</b> Closing the hold kills the segment,
+ * then lets the bytes go; so a segment never outlives its bytes, and a use after close is an
+ * exception, see {@link io.github.dmabuf4j.ArenaKind}.
  *
  * <h2>Locks</h2>
  *
- * <p>One reservation may be taken on its own, several with an {@link io.github.dmabuf4j.AcquireContext}. Waiting for fences is legal
- * while holding reservations; hence whoever still has to signal takes none ({@link io.github.dmabuf4j.Signalling}). The
- * validator ({@link io.github.dmabuf4j.Lockdep}) checks both. User code runs under a reservation in one place only, {@link
- * io.github.dmabuf4j.Importer#moveNotify}.
+ * <p>One reservation may be taken on its own, several with an {@link
+ * io.github.dmabuf4j.AcquireContext}. Waiting for fences is legal while holding reservations; hence
+ * whoever still has to signal takes none ({@link io.github.dmabuf4j.Signalling}). The validator
+ * ({@link io.github.dmabuf4j.Lockdep}) checks both. User code runs under a reservation in one place
+ * only, {@link io.github.dmabuf4j.Importer#moveNotify}.
  *
  * <h2>Walk-throughs</h2>
  *
@@ -71,20 +78,23 @@
  *
  * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="foreign"}
  *
- * <p>An event loop allocates without blocking; the Netty form stands in the documentation of {@code io.github.dmabuf4j.offheap}:
+ * <p>An event loop allocates without blocking; the Netty form stands in the documentation of {@code
+ * io.github.dmabuf4j.offheap}:
  *
  * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="event-loop"}
  *
- * <p>A frame is imported into Vulkan; the complete calls stand in the documentation of {@code io.github.dmabuf4j.device}:
+ * <p>A frame is imported into Vulkan; the complete calls stand in the documentation of {@code
+ * io.github.dmabuf4j.device}:
  *
  * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="vulkan"}
  *
  * <h2>State</h2>
  *
- * <p>Incubating: names and signatures may change until both implementations pass the conformance kit. Types whose documentation says
- * <b>Shape</b> fix the contract and have no implementation yet: {@link io.github.dmabuf4j.BufferQueue}, {@link
- * io.github.dmabuf4j.ContiguousRegion}, {@link io.github.dmabuf4j.UserMemory}, {@link io.github.dmabuf4j.Shrinker}, {@link
- * io.github.dmabuf4j.SyncPoint}, {@link io.github.dmabuf4j.SyncFiles}, {@link io.github.dmabuf4j.OwnedFd} and {@link io.github.dmabuf4j.spi.SwapStore}. Everything else
- * works.
+ * <p>Incubating: names and signatures may change until both implementations pass the conformance
+ * kit. Types whose documentation says <b>Shape</b> fix the contract and have no implementation yet:
+ * {@link io.github.dmabuf4j.BufferQueue}, {@link io.github.dmabuf4j.ContiguousRegion}, {@link
+ * io.github.dmabuf4j.UserMemory}, {@link io.github.dmabuf4j.Shrinker}, {@link
+ * io.github.dmabuf4j.SyncPoint}, {@link io.github.dmabuf4j.SyncFiles}, {@link
+ * io.github.dmabuf4j.OwnedFd} and {@link io.github.dmabuf4j.spi.SwapStore}. Everything else works.
  */
 package io.github.dmabuf4j;

@@ -30,7 +30,9 @@ final class AcquireContextTest {
     context.close();
     assertThat(List.of(a, b, c)).noneMatch(Reservation::isLocked);
     context.close();
-    assertThat(AcquireContext.lockAll().held()).isEmpty();
+    try (AcquireContext none = AcquireContext.lockAll()) {
+      assertThat(none.held()).isEmpty();
+    }
   }
 
   @Test
@@ -39,9 +41,11 @@ final class AcquireContextTest {
     Threads.Started locker =
         Threads.platform(
             () -> {
-              assertThatExceptionOfType(InterruptedException.class).isThrownBy(() -> AcquireContext.lockAll(a, b, c));
+              assertThatExceptionOfType(InterruptedException.class)
+                  .isThrownBy(() -> AcquireContext.lockAll(a, b, c));
               assertThat(List.of(a, b, c)).noneMatch(Reservation::isHeldByCurrentThread);
-              try (AcquireContext again = AcquireContext.lockAll(a, c)) { // the thread is not left in a context
+              try (AcquireContext again =
+                  AcquireContext.lockAll(a, c)) { // the thread is not left in a context
                 assertThat(again.held()).hasSize(2);
               }
             });
@@ -122,7 +126,8 @@ final class AcquireContextTest {
     assertThat(all).noneMatch(Reservation::isLocked);
   }
 
-  private static void lockWithBackOff(AcquireContext context, List<Reservation> order, AtomicInteger backOffs)
+  private static void lockWithBackOff(
+      AcquireContext context, List<Reservation> order, AtomicInteger backOffs)
       throws InterruptedException {
     boolean complete = false;
     while (!complete) {
@@ -246,8 +251,12 @@ final class AcquireContextTest {
   @Test
   void protocol_misuse_isReported() throws Exception {
     try (AcquireContext context = AcquireContext.begin()) {
-      assertThatIllegalStateException().isThrownBy(context::backOff).withMessageContaining("without contention");
-      assertThatIllegalStateException().isThrownBy(context::lockSlow).withMessageContaining("without contention");
+      assertThatIllegalStateException()
+          .isThrownBy(context::backOff)
+          .withMessageContaining("without contention");
+      assertThatIllegalStateException()
+          .isThrownBy(context::lockSlow)
+          .withMessageContaining("without contention");
       context.lock(a);
       CountDownLatch held = new CountDownLatch(1);
       CountDownLatch letGo = new CountDownLatch(1);
@@ -263,17 +272,25 @@ final class AcquireContextTest {
       assertThatExceptionOfType(DeadlockException.class)
           .isThrownBy(() -> context.lock(b))
           .satisfies(deadlock -> assertThat(deadlock.errno()).contains(Errno.EDEADLK));
-      assertThatIllegalStateException().isThrownBy(() -> context.lock(c)).withMessageContaining("backOff");
-      assertThatIllegalStateException().isThrownBy(context::lockSlow).withMessageContaining("backOff");
+      assertThatIllegalStateException()
+          .isThrownBy(() -> context.lock(c))
+          .withMessageContaining("backOff");
+      assertThatIllegalStateException()
+          .isThrownBy(context::lockSlow)
+          .withMessageContaining("backOff");
       context.backOff();
       assertThat(a.isLocked()).isFalse();
-      assertThatIllegalStateException().isThrownBy(() -> context.lock(c)).withMessageContaining("lockSlow");
+      assertThatIllegalStateException()
+          .isThrownBy(() -> context.lock(c))
+          .withMessageContaining("lockSlow");
       letGo.countDown();
       context.lockSlow();
       assertThat(context.held()).containsExactly(b);
       context.lock(a);
       context.done();
-      assertThatIllegalStateException().isThrownBy(() -> context.lock(c)).withMessageContaining("done");
+      assertThatIllegalStateException()
+          .isThrownBy(() -> context.lock(c))
+          .withMessageContaining("done");
       other.join();
     }
     assertThat(List.of(a, b, c)).noneMatch(Reservation::isLocked);
@@ -293,7 +310,9 @@ final class AcquireContextTest {
     try (AcquireContext context = AcquireContext.lockAll(a)) {
       Threads.platform(
               () -> {
-                assertThatIllegalStateException().isThrownBy(context::close).withMessageContaining("belongs to the thread");
+                assertThatIllegalStateException()
+                    .isThrownBy(context::close)
+                    .withMessageContaining("belongs to the thread");
                 assertThatIllegalStateException().isThrownBy(() -> context.lock(b));
                 assertThatIllegalStateException().isThrownBy(context::done);
                 assertThatIllegalStateException().isThrownBy(context::backOff);
@@ -322,7 +341,8 @@ final class AcquireContextTest {
             () -> {
               try (AcquireContext context = AcquireContext.begin()) {
                 context.lock(a);
-                assertThatExceptionOfType(DeadlockException.class).isThrownBy(() -> context.lock(b));
+                assertThatExceptionOfType(DeadlockException.class)
+                    .isThrownBy(() -> context.lock(b));
                 context.backOff();
                 assertThatExceptionOfType(InterruptedException.class).isThrownBy(context::lockSlow);
                 assertThat(context.held()).isEmpty();

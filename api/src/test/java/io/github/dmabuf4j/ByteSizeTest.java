@@ -31,19 +31,35 @@ final class ByteSizeTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", " ", "-1", "+1", "KiB", "1 2", "1XB", "0x10", "1.", ".5", "1e3", "1KiBB", "1KiB x", "٣", "1,5MiB"})
+  @ValueSource(
+      strings = {
+        "", " ", "-1", "+1", "KiB", "1 2", "1XB", "0x10", "1.", ".5", "1e3", "1KiBB", "1KiB x", "٣",
+        "1,5MiB"
+      })
   void parse_refusesOtherForms(String text) {
-    assertThatIllegalArgumentException().isThrownBy(() -> ByteSize.parse(text)).withMessageContaining("\"" + text);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> ByteSize.parse(text))
+        .withMessageContaining("\"" + text);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"8388608TiB", "999999999999999999GiB"})
   void parse_refusesWhatDoesNotFit(String text) {
-    assertThatIllegalArgumentException().isThrownBy(() -> ByteSize.parse(text)).withMessageContaining("8 EiB");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> ByteSize.parse(text))
+        .withMessageContaining("8 EiB");
   }
 
   @ParameterizedTest
-  @CsvSource({"0, 0 B", "1023, 1023 B", "1024, 1 KiB", "1536, 1.5 KiB", "65536, 64 KiB", "1610612736, 1.5 GiB", "9223372036854775807, 8388608 TiB"})
+  @CsvSource({
+    "0, 0 B",
+    "1023, 1023 B",
+    "1024, 1 KiB",
+    "1536, 1.5 KiB",
+    "65536, 64 KiB",
+    "1610612736, 1.5 GiB",
+    "9223372036854775807, 8388608 TiB"
+  })
   void format_usesTheLargestUnit(long bytes, String text) {
     assertThat(ByteSize.format(bytes)).isEqualTo(text);
   }

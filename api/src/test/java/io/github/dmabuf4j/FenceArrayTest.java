@@ -69,7 +69,9 @@ final class FenceArrayTest {
     Fence failed = a.newFence();
     IOException error = new IOException("EIO");
     a.fail(failed, error);
-    assertThat(FenceArray.any(List.of(Fence.stub(), failed)).error()).as("the stub was first").isEmpty();
+    assertThat(FenceArray.any(List.of(Fence.stub(), failed)).error())
+        .as("the stub was first")
+        .isEmpty();
     assertThat(FenceArray.any(List.of(failed, Fence.stub())).error()).containsSame(error);
   }
 

@@ -72,7 +72,9 @@ final class FenceChainTest {
       long point = i + 1L;
       assertThat(chain.tail().find(point)).isSameAs(node);
       assertThat(node.find(point)).isSameAs(node);
-      assertThatIllegalArgumentException().isThrownBy(() -> node.find(point + 1)).withMessageContaining("" + point);
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> node.find(point + 1))
+          .withMessageContaining("" + point);
       if (i > 0) {
         assertThat(node.find(i)).isSameAs(chain.nodes.get(i - 1));
       }
@@ -99,7 +101,8 @@ final class FenceChainTest {
     for (int i = 0; i < 64; i++) {
       Fence found = chain.tail().find(2L * i + 1);
       assertThat(found).isSameAs(chain.nodes.get(i));
-      assertThat(((FenceChain) Objects.requireNonNull(found)).find(2L * i + 2)).isSameAs(chain.nodes.get(i));
+      assertThat(((FenceChain) Objects.requireNonNull(found)).find(2L * i + 2))
+          .isSameAs(chain.nodes.get(i));
     }
   }
 
@@ -173,7 +176,8 @@ final class FenceChainTest {
   void c9_c10_c11_waiterOnTheTail_returnsInAnyOrderOfSignals(Order order) throws Exception {
     Chain chain = chain(4096);
     Started waiter =
-        Threads.platform(() -> assertThat(chain.tail().awaitUninterruptibly(LONG)).isTrue()).awaitBlocked();
+        Threads.platform(() -> assertThat(chain.tail().awaitUninterruptibly(LONG)).isTrue())
+            .awaitBlocked();
     order.of(4096).forEach(chain::signal);
     waiter.join();
   }
@@ -281,7 +285,10 @@ final class FenceChainTest {
   @Test
   void nodeOverSignaledFences_isSignaledAtOnce() {
     assertThat(FenceChain.append(null, Fence.stub(), 1).isSignaled()).isTrue();
-    assertThat(FenceChain.append(FenceChain.append(null, Fence.stub(), 1), Fence.stub(), 2).isSignaled()).isTrue();
+    assertThat(
+            FenceChain.append(FenceChain.append(null, Fence.stub(), 1), Fence.stub(), 2)
+                .isSignaled())
+        .isTrue();
   }
 
   @Test

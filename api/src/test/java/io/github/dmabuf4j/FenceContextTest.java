@@ -34,7 +34,9 @@ final class FenceContextTest {
     try (FenceContext context = FenceContext.create("order")) {
       Fence first = context.newFence();
       Fence second = context.newFence();
-      assertThatIllegalStateException().isThrownBy(() -> context.signal(second)).withMessageContaining("in order");
+      assertThatIllegalStateException()
+          .isThrownBy(() -> context.signal(second))
+          .withMessageContaining("in order");
       assertThatIllegalStateException().isThrownBy(() -> context.fail(second, new IOException()));
       assertThat(second.isSignaled()).isFalse();
       assertThat(context.signal(first)).isTrue();
@@ -79,7 +81,9 @@ final class FenceContextTest {
     assertThat(context.pending()).isZero();
     assertThat(context.isClosed()).isTrue();
     context.close();
-    assertThatIllegalStateException().isThrownBy(context::newFence).withMessageContaining("closing");
+    assertThatIllegalStateException()
+        .isThrownBy(context::newFence)
+        .withMessageContaining("closing");
     assertThat(context.signal(fences.getFirst())).as("signaling late is no mistake").isFalse();
   }
 
@@ -98,7 +102,8 @@ final class FenceContextTest {
     List<Fence> fences = orphans();
     Threads.untilCollected(() -> fences.stream().allMatch(Fence::isSignaled));
     assertThat(fences)
-        .allSatisfy(fence -> assertThat(fence.error()).containsInstanceOf(FenceAbandonedException.class));
+        .allSatisfy(
+            fence -> assertThat(fence.error()).containsInstanceOf(FenceAbandonedException.class));
   }
 
   private static List<Fence> orphans() {
@@ -110,7 +115,8 @@ final class FenceContextTest {
   void lostContext_wakesAWaiter() throws Exception {
     Fence fence = orphans().getFirst();
     Threads.Started waiter =
-        Threads.virtual(() -> assertThat(fence.await(Duration.ofSeconds(Threads.LIMIT_SECONDS))).isTrue());
+        Threads.virtual(
+            () -> assertThat(fence.await(Duration.ofSeconds(Threads.LIMIT_SECONDS))).isTrue());
     Threads.untilCollected(fence::isSignaled);
     waiter.join();
   }
@@ -161,7 +167,9 @@ final class FenceContextTest {
         () -> context.get().close(),
         () -> {
           assertThat(earlier.get().isSignaled()).as("the fence from before").isTrue();
-          assertThat(made.get() == null || made.get().isSignaled()).as("the fence made meanwhile").isTrue();
+          assertThat(made.get() == null || made.get().isSignaled())
+              .as("the fence made meanwhile")
+              .isTrue();
           assertThat(context.get().pending()).isZero();
         });
   }
@@ -240,7 +248,8 @@ final class FenceContextTest {
     assertThat(fence.timelineName()).isEqualTo("ring");
     assertThat(fence.kind()).isEqualTo(Fence.Kind.KERNEL);
     assertThat(context.toString()).contains("gpu").contains("ring");
-    assertThatExceptionOfType(NullPointerException.class).isThrownBy(() -> context.fail(fence, null));
+    assertThatExceptionOfType(NullPointerException.class)
+        .isThrownBy(() -> context.fail(fence, null));
     assertThat(Objects.requireNonNull(context)).isSameAs(context);
     context.close();
   }

@@ -136,7 +136,9 @@ final class FenceTest {
     Fence fence = context.newFence();
     assertThat(fence.awaitUninterruptibly(Duration.ofMillis(1))).isFalse();
     assertThat(fence.await(Duration.ofNanos(1))).isFalse();
-    Started waiter = Threads.platform(() -> assertThat(fence.awaitUninterruptibly(LONG)).isTrue()).awaitBlocked();
+    Started waiter =
+        Threads.platform(() -> assertThat(fence.awaitUninterruptibly(LONG)).isTrue())
+            .awaitBlocked();
     context.signal(fence);
     waiter.join();
   }
@@ -389,7 +391,8 @@ final class FenceTest {
 
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
-  void await_interruptedWhileWaiting_throwsAndLeavesTheFencePending(boolean virtual) throws Exception {
+  void await_interruptedWhileWaiting_throwsAndLeavesTheFencePending(boolean virtual)
+      throws Exception {
     Fence fence = context.newFence();
     Threads.Body waiting =
         () -> {
@@ -445,7 +448,8 @@ final class FenceTest {
                   thrown = true;
                 }
                 if (!thrown) {
-                  assertThatExceptionOfType(InterruptedException.class).isThrownBy(interrupted::await);
+                  assertThatExceptionOfType(InterruptedException.class)
+                      .isThrownBy(interrupted::await);
                 }
               });
       if (i % 2 == 0) {
@@ -453,7 +457,8 @@ final class FenceTest {
       }
       waiter.thread().interrupt();
       context.signal(fence);
-      Threads.until(() -> waiter.task().isDone() || waiter.thread().getState() == Thread.State.WAITING);
+      Threads.until(
+          () -> waiter.task().isDone() || waiter.thread().getState() == Thread.State.WAITING);
       boolean done = waiter.task().isDone();
       interrupted.countDown();
       waiter.join();
@@ -465,7 +470,8 @@ final class FenceTest {
   void await_withAnEndlessTimeout_doesNotOverflow() throws Exception {
     Fence fence = context.newFence();
     Started waiter =
-        Threads.platform(() -> assertThat(fence.await(Duration.ofSeconds(Long.MAX_VALUE))).isTrue()).awaitBlocked();
+        Threads.platform(() -> assertThat(fence.await(Duration.ofSeconds(Long.MAX_VALUE))).isTrue())
+            .awaitBlocked();
     context.signal(fence);
     waiter.join();
   }
@@ -495,7 +501,8 @@ final class FenceTest {
     FenceContext camera = FenceContext.builder("frames").driverName("camera").build();
     FenceContext screen = FenceContext.builder("flips").driverName("screen").build();
     Fence array = FenceArray.all(List.of(camera.newFence(), screen.newFence()));
-    Fence chain = FenceChain.append(FenceChain.append(null, camera.newFence(), 1), screen.newFence(), 2);
+    Fence chain =
+        FenceChain.append(FenceChain.append(null, camera.newFence(), 1), screen.newFence(), 2);
     for (Fence container : List.of(array, chain)) {
       assertThatExceptionOfType(FenceTimeoutException.class)
           .isThrownBy(() -> Fences.awaitAny(List.of(container), Duration.ofMillis(1)))
@@ -509,35 +516,46 @@ final class FenceTest {
   @Test
   void toString_namesCreatorNumberAndStatus() {
     Fence fence = context.newFence();
-    assertThat(fence.toString()).contains("host").contains("test").contains("1").contains("pending");
+    assertThat(fence.toString())
+        .contains("host")
+        .contains("test")
+        .contains("1")
+        .contains("pending");
     assertThat(fence.kind()).isEqualTo(Fence.Kind.HOST);
-    assertThat(FenceContext.builder("k").kernel().build().newFence().kind()).isEqualTo(Fence.Kind.KERNEL);
+    assertThat(FenceContext.builder("k").kernel().build().newFence().kind())
+        .isEqualTo(Fence.Kind.KERNEL);
   }
 
   // ---- foreign ----
 
   @Test
   void foreignSilence_wakesTheWaiterAndLeavesTheFencePending() throws InterruptedException {
-    FenceContext device = FenceContext.builder("ring").driverName("gpu").foreign(Duration.ofMillis(5)).build();
+    FenceContext device =
+        FenceContext.builder("ring").driverName("gpu").foreign(Duration.ofMillis(5)).build();
     Fence fence = device.newFence();
     assertThatExceptionOfType(FenceTimeoutException.class)
         .isThrownBy(() -> fence.await(LONG))
         .withMessageContaining("gpu")
         .withMessageContaining("silent")
         .satisfies(timeout -> assertThat(timeout.waited()).isEqualTo(Duration.ofMillis(5)));
-    assertThatExceptionOfType(FenceTimeoutException.class).isThrownBy(() -> fence.awaitUninterruptibly(LONG));
+    assertThatExceptionOfType(FenceTimeoutException.class)
+        .isThrownBy(() -> fence.awaitUninterruptibly(LONG));
     assertThatExceptionOfType(FenceTimeoutException.class).isThrownBy(fence::await);
     assertThat(fence.isSignaled()).isFalse();
-    assertThat(fence.await(Duration.ofMillis(1))).as("a shorter deadline is the caller's own").isFalse();
+    assertThat(fence.await(Duration.ofMillis(1)))
+        .as("a shorter deadline is the caller's own")
+        .isFalse();
     device.signal(fence);
     assertThat(fence.await(LONG)).isTrue();
   }
 
   @Test
   void foreignSilence_wakesWaitersOfContainersToo() {
-    FenceContext device = FenceContext.builder("ring").driverName("gpu").foreign(Duration.ofMillis(5)).build();
+    FenceContext device =
+        FenceContext.builder("ring").driverName("gpu").foreign(Duration.ofMillis(5)).build();
     Fence array = FenceArray.all(List.of(device.newFence(), context.newFence()));
-    Fence chain = FenceChain.append(FenceChain.append(null, device.newFence(), 1), context.newFence(), 2);
+    Fence chain =
+        FenceChain.append(FenceChain.append(null, device.newFence(), 1), context.newFence(), 2);
     for (Fence container : List.of(array, chain)) {
       assertThatExceptionOfType(FenceTimeoutException.class)
           .isThrownBy(() -> container.await(LONG))
@@ -548,9 +566,16 @@ final class FenceTest {
 
   @Test
   void foreign_wantsAPositiveSilence() {
-    assertThatIllegalArgumentException().isThrownBy(() -> FenceContext.builder("x").foreign(Duration.ZERO));
-    assertThatIllegalArgumentException().isThrownBy(() -> FenceContext.builder("x").foreign(Duration.ofMillis(-1)));
-    assertThat(FenceContext.builder("x").foreign(Duration.ofSeconds(Long.MAX_VALUE)).build().newFence()).isNotNull();
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> FenceContext.builder("x").foreign(Duration.ZERO));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> FenceContext.builder("x").foreign(Duration.ofMillis(-1)));
+    assertThat(
+            FenceContext.builder("x")
+                .foreign(Duration.ofSeconds(Long.MAX_VALUE))
+                .build()
+                .newFence())
+        .isNotNull();
   }
 
   // ---- what a producer does ----
@@ -690,7 +715,8 @@ final class FenceTest {
     IOException error = new IOException("EIO");
     context.fail(bad, error);
     assertThatThrownBy(failing::join).isInstanceOf(CompletionException.class).hasCause(error);
-    assertThatThrownBy(() -> bad.toCompletionStage().toCompletableFuture().get(1, TimeUnit.SECONDS)).hasCause(error);
+    assertThatThrownBy(() -> bad.toCompletionStage().toCompletableFuture().get(1, TimeUnit.SECONDS))
+        .hasCause(error);
   }
 
   @Test

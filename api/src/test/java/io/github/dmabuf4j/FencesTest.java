@@ -49,8 +49,9 @@ final class FencesTest {
     Fence late = a.newFence();
     Fence other = b.newFence();
     Fence merged = Fences.merge(List.of(other, late, early));
-    assertThat(((FenceArray) merged).parts()).containsExactly(late, other).isSortedAccordingTo(
-        java.util.Comparator.comparingLong(Fence::context));
+    assertThat(((FenceArray) merged).parts())
+        .containsExactly(late, other)
+        .isSortedAccordingTo(java.util.Comparator.comparingLong(Fence::context));
     assertThat(Fences.merge(List.of(early, late))).isSameAs(late);
   }
 
@@ -58,7 +59,8 @@ final class FencesTest {
   void merge_takesContainersApart() {
     Fence first = a.newFence();
     Fence second = b.newFence();
-    Fence merged = Fences.merge(List.of(FenceChain.append(null, FenceArray.all(List.of(first, second)), 1)));
+    Fence merged =
+        Fences.merge(List.of(FenceChain.append(null, FenceArray.all(List.of(first, second)), 1)));
     assertThat(((FenceArray) merged).parts()).containsExactlyInAnyOrder(first, second);
   }
 
@@ -75,7 +77,9 @@ final class FencesTest {
     Fence first = a.newFence();
     Fence second = b.newFence();
     Threads.Started waiter =
-        Threads.platform(() -> assertThat(Fences.awaitAny(List.of(first, second), LONG)).isSameAs(second)).awaitBlocked();
+        Threads.platform(
+                () -> assertThat(Fences.awaitAny(List.of(first, second), LONG)).isSameAs(second))
+            .awaitBlocked();
     b.signal(second);
     waiter.join();
     assertThat(Fences.awaitAny(List.of(first, second), Duration.ZERO)).isSameAs(second);
@@ -95,7 +99,8 @@ final class FencesTest {
 
   @Test
   void awaitAny_withAnEndlessTimeout_doesNotOverflow() throws InterruptedException {
-    assertThat(Fences.awaitAny(List.of(Fence.stub()), Duration.ofSeconds(Long.MAX_VALUE))).isSameAs(Fence.stub());
+    assertThat(Fences.awaitAny(List.of(Fence.stub()), Duration.ofSeconds(Long.MAX_VALUE)))
+        .isSameAs(Fence.stub());
     Fence fence = a.newFence();
     CompletableFuture<Void> end = CompletableFuture.runAsync(() -> a.signal(fence));
     assertThat(Fences.awaitAny(List.of(fence), Duration.ofSeconds(Long.MAX_VALUE))).isSameAs(fence);
@@ -129,7 +134,8 @@ final class FencesTest {
     assertThat(fence.status()).isEqualTo(Fence.Status.SIGNALED);
 
     IOException error = new IOException("EIO");
-    assertThat(Fences.from(CompletableFuture.failedFuture(error), "failed").error()).containsSame(error);
+    assertThat(Fences.from(CompletableFuture.failedFuture(error), "failed").error())
+        .containsSame(error);
   }
 
   @Test

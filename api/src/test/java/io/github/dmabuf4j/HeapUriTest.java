@@ -19,13 +19,32 @@ final class HeapUriTest {
     assertThat(uri.name()).isEqualTo("offheap:system");
     assertThat(uri.options()).containsExactly(Map.entry("limit", "256MiB"), Map.entry("zero", ""));
     assertThat(HeapUri.parse("dma-heap:linux,cma").heap()).isEqualTo("linux,cma");
-    assertThat(HeapUri.parse("a:b?x=1=2&y=?").options()).containsEntry("x", "1=2").containsEntry("y", "?");
+    assertThat(HeapUri.parse("a:b?x=1=2&y=?").options())
+        .containsEntry("x", "1=2")
+        .containsEntry("y", "?");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", ":", "a", "a:", ":b", "?", "a:?x=1", "a:b?", "a:b?x", "a:b?=1", "a:b?x=1&", "a:b?x=1&x=2", "a:b?&x=1"})
+  @ValueSource(
+      strings = {
+        "",
+        ":",
+        "a",
+        "a:",
+        ":b",
+        "?",
+        "a:?x=1",
+        "a:b?",
+        "a:b?x",
+        "a:b?=1",
+        "a:b?x=1&",
+        "a:b?x=1&x=2",
+        "a:b?&x=1"
+      })
   void parse_refusesOtherForms(String text) {
-    assertThatIllegalArgumentException().isThrownBy(() -> HeapUri.parse(text)).withMessageContaining("wanted");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> HeapUri.parse(text))
+        .withMessageContaining("wanted");
   }
 
   @Test

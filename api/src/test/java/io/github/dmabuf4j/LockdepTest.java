@@ -19,7 +19,9 @@ final class LockdepTest {
   @Test
   void twoReservationsWithoutAContext_areRefused() {
     a.lock();
-    assertThatIllegalStateException().isThrownBy(b::lock).withMessageContaining("without an acquire context");
+    assertThatIllegalStateException()
+        .isThrownBy(b::lock)
+        .withMessageContaining("without an acquire context");
     assertThatIllegalStateException().isThrownBy(b::lockInterruptibly);
     assertThatIllegalStateException().isThrownBy(() -> b.tryLock(java.time.Duration.ofSeconds(1)));
     assertThat(b.tryLock()).as("a try never waits").isTrue();
@@ -33,7 +35,9 @@ final class LockdepTest {
   void plainLockBesideTheLocksOfAContext_isRefused() throws InterruptedException {
     try (AcquireContext context = AcquireContext.lockAll(a)) {
       assertThatIllegalStateException().isThrownBy(b::lock).withMessageContaining("lockdep");
-      assertThatIllegalStateException().isThrownBy(b::lockInterruptibly).withMessageContaining("lockdep");
+      assertThatIllegalStateException()
+          .isThrownBy(b::lockInterruptibly)
+          .withMessageContaining("lockdep");
       assertThat(context.held()).containsExactly(a);
     }
     b.lock();
@@ -43,8 +47,12 @@ final class LockdepTest {
   @Test
   void contextBesideAPlainLock_isRefused() {
     a.lock();
-    assertThatIllegalStateException().isThrownBy(() -> AcquireContext.lockAll(b)).withMessageContaining("lockdep");
-    assertThatIllegalStateException().isThrownBy(AcquireContext::begin).withMessageContaining("lockdep");
+    assertThatIllegalStateException()
+        .isThrownBy(() -> AcquireContext.lockAll(b))
+        .withMessageContaining("lockdep");
+    assertThatIllegalStateException()
+        .isThrownBy(AcquireContext::begin)
+        .withMessageContaining("lockdep");
     a.unlock();
     assertThat(b.isLocked()).isFalse();
   }
@@ -52,7 +60,9 @@ final class LockdepTest {
   @Test
   void twoContextsAtOnce_areRefused() throws InterruptedException {
     try (AcquireContext first = AcquireContext.lockAll(a)) {
-      assertThatIllegalStateException().isThrownBy(() -> AcquireContext.lockAll(b)).withMessageContaining("lockdep");
+      assertThatIllegalStateException()
+          .isThrownBy(() -> AcquireContext.lockAll(b))
+          .withMessageContaining("lockdep");
       assertThat(first.held()).containsExactly(a);
     }
     assertThat(List.of(a, b)).noneMatch(Reservation::isLocked);
@@ -61,13 +71,17 @@ final class LockdepTest {
   @Test
   void reservationInASignallingSection_isRefused() throws InterruptedException {
     try (var _ = Signalling.begin()) {
-      assertThatIllegalStateException().isThrownBy(a::lock).withMessageContaining("signalling section");
+      assertThatIllegalStateException()
+          .isThrownBy(a::lock)
+          .withMessageContaining("signalling section");
       assertThatIllegalStateException().isThrownBy(() -> AcquireContext.lockAll(a));
       try (var _ = Signalling.begin()) {
         assertThatIllegalStateException().isThrownBy(a::lock);
       }
       assertThatIllegalStateException().as("sections nest").isThrownBy(a::lock);
-      assertThatIllegalStateException().isThrownBy(() -> Lockdep.mayReclaim("allocate")).withMessageContaining("allocate");
+      assertThatIllegalStateException()
+          .isThrownBy(() -> Lockdep.mayReclaim("allocate"))
+          .withMessageContaining("allocate");
     }
     a.lock();
     a.unlock();

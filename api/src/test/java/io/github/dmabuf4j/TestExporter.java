@@ -12,7 +12,10 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
-/** An exporter that counts its callbacks, checks what the table in {@link Exporter} promises, and fails where it is told to. */
+/**
+ * An exporter that counts its callbacks, checks what the table in {@link Exporter} promises, and
+ * fails where it is told to.
+ */
 class TestExporter implements Exporter, MappedBytes {
   static final long SIZE = 4096;
 
@@ -197,8 +200,9 @@ class TestExporter implements Exporter, MappedBytes {
   }
 
   /**
-   * A device that isn't coherent: the CPU has a copy of its own, and the two are synchronised by brackets and by nothing else (design rule
-   * CA3). What is read or written outside a bracket is stale.
+   * A device that isn't coherent: the CPU has a copy of its own, and the two are synchronised by
+   * brackets and by nothing else (design rule CA3). What is read or written outside a bracket is
+   * stale.
    */
   static final class Incoherent extends TestExporter {
     private final MemorySegment device = Arena.ofAuto().allocate(SIZE, 4096);

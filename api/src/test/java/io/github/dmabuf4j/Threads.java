@@ -13,7 +13,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
-/** Threads of tests: they start together, are waited for with a limit, and what they throw fails the test. */
+/**
+ * Threads of tests: they start together, are waited for with a limit, and what they throw fails the
+ * test.
+ */
 final class Threads {
   /** No test waits longer than this for anything; nothing asserts on time below it. */
   static final long LIMIT_SECONDS = 60;
@@ -101,7 +104,10 @@ final class Threads {
     }
   }
 
-  /** Runs two bodies against each other again and again for the time of a stress test; they leave a spinning barrier at the same instant. */
+  /**
+   * Runs two bodies against each other again and again for the time of a stress test; they leave a
+   * spinning barrier at the same instant.
+   */
   static void race(Runnable before, Body first, Body second, Runnable after) throws Exception {
     AtomicInteger round = new AtomicInteger(); // negative: over
     AtomicInteger arrived = new AtomicInteger();

@@ -89,8 +89,12 @@ final class TimelineTest {
     timeline.close();
     assertThat(reached.error()).isEmpty();
     assertThat(pending.error()).containsInstanceOf(FenceAbandonedException.class);
-    assertThatIllegalStateException().isThrownBy(() -> timeline.fenceAt(3)).withMessageContaining("test");
-    assertThatIllegalStateException().isThrownBy(() -> timeline.advance(3)).withMessageContaining("test");
+    assertThatIllegalStateException()
+        .isThrownBy(() -> timeline.fenceAt(3))
+        .withMessageContaining("test");
+    assertThatIllegalStateException()
+        .isThrownBy(() -> timeline.advance(3))
+        .withMessageContaining("test");
     assertThat(timeline.value()).isEqualTo(1);
   }
 

@@ -7,11 +7,13 @@ import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.ScatterList;
 
 /**
- * Where the bytes of one buffer live: what a heap or a device provides and {@link BufferObject} calls. One exporter object
- * serves one {@link BufferObject}; it may serve it again after {@link #release}, which is how blocks are pooled.
+ * Where the bytes of one buffer live: what a heap or a device provides and {@link BufferObject}
+ * calls. One exporter object serves one {@link BufferObject}; it may serve it again after {@link
+ * #release}, which is how blocks are pooled.
  *
- * <p><b>Locks.</b> For each callback, whether the buffer's reservation is held by the calling thread (rules CL3, CL4). A callback that
- * runs with the reservation held must not take it again; one that runs without may.
+ * <p><b>Locks.</b> For each callback, whether the buffer's reservation is held by the calling
+ * thread (rules CL3, CL4). A callback that runs with the reservation held must not take it again;
+ * one that runs without may.
  *
  * <table>
  * <caption>Which lock is held</caption>
@@ -26,7 +28,8 @@ import io.github.dmabuf4j.ScatterList;
  * <tr><td>{@link #release}</td><td>not held, possibly on a thread that signals a fence</td><td>no</td><td>must not fail</td></tr>
  * </table>
  *
- * <p>Source: struct dma_buf_ops in include/linux/dma-buf.h; Documentation/driver-api/dma-buf.rst, "locking convention".
+ * <p>Source: struct dma_buf_ops in include/linux/dma-buf.h; Documentation/driver-api/dma-buf.rst,
+ * "locking convention".
  */
 public interface Exporter {
   /**
@@ -37,7 +40,8 @@ public interface Exporter {
   String name();
 
   /**
-   * The bytes of the buffer, for the CPU. Called on the first use, not again until {@link #vunmap} (rule CV1).
+   * The bytes of the buffer, for the CPU. Called on the first use, not again until {@link #vunmap}
+   * (rule CV1).
    *
    * @return the mapped bytes, at least as many as the buffer's size
    * @throws io.github.dmabuf4j.DmaBufException if they can't be mapped
@@ -52,7 +56,8 @@ public interface Exporter {
   default void vunmap(MappedBytes bytes) {}
 
   /**
-   * Makes the bytes coherent for the CPU (rules CV5, CV6). Fences that conflict have been waited for.
+   * Makes the bytes coherent for the CPU (rules CV5, CV6). Fences that conflict have been waited
+   * for.
    *
    * @param access what the CPU is about to do
    */
@@ -66,9 +71,11 @@ public interface Exporter {
   default void endCpuAccess(Access access) {}
 
   /**
-   * Keeps the bytes where they are until {@link #unpin} (rules CM1 to CM4). Called for the first pin of a term.
+   * Keeps the bytes where they are until {@link #unpin} (rules CM1 to CM4). Called for the first
+   * pin of a term.
    *
-   * @param term how long the pin will last; a long-term pin may move the buffer out of a contiguous region first
+   * @param term how long the pin will last; a long-term pin may move the buffer out of a contiguous
+   *     region first
    */
   default void pin(Pin.Term term) {}
 
@@ -109,8 +116,9 @@ public interface Exporter {
   default void unmap(Attachment attachment, ScatterList pieces, Access access) {}
 
   /**
-   * Gives up the memory. The core has saved the content if it is needed, and not if it isn't (design rule SH2): the exporter
-   * need not know which. Called only for a buffer that isn't busy (design rule PN2), with importers notified and no mapping left.
+   * Gives up the memory. The core has saved the content if it is needed, and not if it isn't
+   * (design rule SH2): the exporter need not know which. Called only for a buffer that isn't busy
+   * (design rule PN2), with importers notified and no mapping left.
    *
    * @return true if memory was given up; false if this exporter can't, or not now
    */
@@ -119,15 +127,17 @@ public interface Exporter {
   }
 
   /**
-   * Provides memory again for a buffer that was evicted, before its next use; the core then fills it.
+   * Provides memory again for a buffer that was evicted, before its next use; the core then fills
+   * it.
    *
    * @throws io.github.dmabuf4j.DmaBufException if there is no room; the buffer stays evicted
    */
   default void restore() {}
 
   /**
-   * The last reference is gone and every fence has signaled: the memory is the exporter's again. Must be quick, must not fail, must
-   * neither take a reservation nor wait for a fence: it may run on a thread that is signaling one.
+   * The last reference is gone and every fence has signaled: the memory is the exporter's again.
+   * Must be quick, must not fail, must neither take a reservation nor wait for a fence: it may run
+   * on a thread that is signaling one.
    */
   void release();
 }

@@ -6,8 +6,8 @@ import io.github.dmabuf4j.HeapUri;
 import java.util.List;
 
 /**
- * Opens heaps of one or more kinds; found with {@link java.util.ServiceLoader}. A provider that can't serve says why in {@link
- * #describe()} instead of failing later.
+ * Opens heaps of one or more kinds; found with {@link java.util.ServiceLoader}. A provider that
+ * can't serve says why in {@link #describe()} instead of failing later.
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
@@ -24,7 +24,8 @@ public interface HeapProvider {
    *
    * @param uri what to open, with its options
    * @return a new heap
-   * @throws io.github.dmabuf4j.HeapUnavailableException if it can't be had here: why, and what would fix it
+   * @throws io.github.dmabuf4j.HeapUnavailableException if it can't be had here: why, and what
+   *     would fix it
    * @throws IllegalArgumentException if an option is unknown or its value is bad
    */
   Heap open(HeapUri uri);

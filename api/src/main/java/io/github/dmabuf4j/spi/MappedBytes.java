@@ -4,11 +4,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The bytes of a buffer, mapped for the CPU ({@code struct iosys_map}): what {@link Exporter#vmap} returns.
+ * The bytes of a buffer, mapped for the CPU ({@code struct iosys_map}): what {@link Exporter#vmap}
+ * returns.
  *
- * <p>It lies with the exporter, not the core, to give the bytes the life of an arena, because {@link
- * MemorySegment#reinterpret(long, Arena, java.util.function.Consumer)} is a restricted method: only the exporter's module
- * needs native access, {@code dmabuf4j-api} doesn't.
+ * <p>It lies with the exporter, not the core, to give the bytes the life of an arena, because
+ * {@link MemorySegment#reinterpret(long, Arena, java.util.function.Consumer)} is a restricted
+ * method: only the exporter's module needs native access, {@code dmabuf4j-api} doesn't.
  *
  * <p><b>Threads.</b> Any, at any time between vmap and vunmap.
  */

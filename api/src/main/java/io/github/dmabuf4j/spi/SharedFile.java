@@ -3,8 +3,8 @@ package io.github.dmabuf4j.spi;
 import io.github.dmabuf4j.OwnedFd;
 
 /**
- * A buffer with a file behind it: what exporters that can hand a buffer to a device or another process implement beside {@link
- * Exporter}.
+ * A buffer with a file behind it: what exporters that can hand a buffer to a device or another
+ * process implement beside {@link Exporter}.
  *
  * <p><b>Shape.</b> This type fixes the contract; no implementation is shipped yet.
  *
@@ -12,12 +12,14 @@ import io.github.dmabuf4j.OwnedFd;
  */
 public interface SharedFile {
   /**
-   * A new descriptor of the buffer, close-on-exec (design rules DV3, DV4). The buffer is never pooled again (design rule DV7). Pending
-   * host fences are waited for first (design rule FN6).
+   * A new descriptor of the buffer, close-on-exec (design rules DV3, DV4). The buffer is never
+   * pooled again (design rule DV7). Pending host fences are waited for first (design rule FN6).
    *
    * @return a descriptor owned by the caller
-   * @throws io.github.dmabuf4j.FenceTimeoutException if a host fence on the buffer didn't signal in time
-   * @throws io.github.dmabuf4j.DmaBufException if no descriptor is left within the budget: names the holders
+   * @throws io.github.dmabuf4j.FenceTimeoutException if a host fence on the buffer didn't signal in
+   *     time
+   * @throws io.github.dmabuf4j.DmaBufException if no descriptor is left within the budget: names
+   *     the holders
    * @throws InterruptedException if the thread is interrupted while waiting
    */
   OwnedFd exportFd() throws InterruptedException;

@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Shape.</b> This type fixes the contract; no implementation is shipped yet.
  *
- * <p>Called during reclaim: it allocates only from its own reserve (design rule SH5), and may refuse.
+ * <p>Called during reclaim: it allocates only from its own reserve (design rule SH5), and may
+ * refuse.
  *
  * <p><b>Threads.</b> Any; each ticket is used by one thread at a time.
  */

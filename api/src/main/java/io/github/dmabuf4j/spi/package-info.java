@@ -1,11 +1,12 @@
 /**
- * What implementations provide: {@link io.github.dmabuf4j.spi.Exporter} for one buffer's memory, {@link
- * io.github.dmabuf4j.spi.HeapProvider} for heaps.
+ * What implementations provide: {@link io.github.dmabuf4j.spi.Exporter} for one buffer's memory,
+ * {@link io.github.dmabuf4j.spi.HeapProvider} for heaps.
  *
- * <p>An exporter is a small class: it knows where bytes live and nothing of references, locks or fences. The core, {@link
- * io.github.dmabuf4j.BufferObject}, calls it under the locks that {@link io.github.dmabuf4j.spi.Exporter}'s table states, and at most
- * as often as it says. A heap makes one {@code BufferObject} per exporter and calls {@link
- * io.github.dmabuf4j.BufferObject#export} for each allocation:
+ * <p>An exporter is a small class: it knows where bytes live and nothing of references, locks or
+ * fences. The core, {@link io.github.dmabuf4j.BufferObject}, calls it under the locks that {@link
+ * io.github.dmabuf4j.spi.Exporter}'s table states, and at most as often as it says. A heap makes
+ * one {@code BufferObject} per exporter and calls {@link io.github.dmabuf4j.BufferObject#export}
+ * for each allocation:
  *
  * {@snippet file="io/github/dmabuf4j/snippets/ExampleExporter.java" region="exporter"}
  *

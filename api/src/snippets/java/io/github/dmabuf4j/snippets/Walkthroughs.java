@@ -25,13 +25,15 @@ import io.github.dmabuf4j.PixelFormat;
 import io.github.dmabuf4j.Reservation;
 import io.github.dmabuf4j.SyncFiles;
 import java.lang.foreign.MemorySegment;
-import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 
-/** The examples in the package documentation. They compile in the build, and {@code WalkthroughsTest} runs those it can. */
+/**
+ * The examples in the package documentation. They compile in the build, and {@code
+ * WalkthroughsTest} runs those it can.
+ */
 public final class Walkthroughs {
   private Walkthroughs() {}
 
@@ -79,12 +81,16 @@ public final class Walkthroughs {
   // ---- the seven walk-throughs ----
 
   // @start region="decode"
-  /** What a decoder asks for a frame gets: bytes to write, and the fence that says when they are there. */
+  /**
+   * What a decoder asks for a frame gets: bytes to write, and the fence that says when they are
+   * there.
+   */
   record DecodeTarget(DmaBuf buffer, Job decode, Hold bytes) {}
 
   /** Called by the decoder when it starts a frame, on a thread of its own. */
   static DecodeTarget startFrame(Heap heap) throws InterruptedException {
-    DmaBuf buffer = heap.allocate(FRAME); // before the fence exists: waits while the budget is used up
+    DmaBuf buffer =
+        heap.allocate(FRAME); // before the fence exists: waits while the budget is used up
     try {
       // From here on whoever reads the buffer waits for the decoder.
       Job decode = Job.named("decode").writes(buffer).publish();
@@ -113,7 +119,8 @@ public final class Walkthroughs {
   /** Reads one buffer and writes another from several threads. */
   static CompletionStage<Void> filter(DmaBuf picture, DmaBuf edges, int tiles, Executor executor)
       throws InterruptedException {
-    // Both reservations are locked, both buffers held, the fence published; then the locks are gone.
+    // Both reservations are locked, both buffers held, the fence published; then the locks are
+    // gone.
     Job job = Job.named("edges").reads(picture).writes(edges).publish();
     return job.runAsync(
         executor, tiles, (access, tile) -> filterTile(access, picture, edges, tile));
@@ -162,7 +169,8 @@ public final class Walkthroughs {
 
   /** Meanwhile, elsewhere. */
   static byte firstByte(DmaBuf buffer) throws InterruptedException {
-    try (CpuAccess access = buffer.beginCpuAccess(Access.READ)) { // BufferPurgedException if reclaim was first
+    try (CpuAccess access =
+        buffer.beginCpuAccess(Access.READ)) { // BufferPurgedException if reclaim was first
       return access.segment().get(JAVA_BYTE, 0);
     }
   }
@@ -174,10 +182,13 @@ public final class Walkthroughs {
   static boolean readWhenRendered(DmaBuf buffer, FenceContext device, Fence rendered)
       throws InterruptedException {
     try {
-      buffer.read(segment -> segment.get(JAVA_BYTE, 0)); // waits for `rendered`, a writer's fence on the buffer
+      buffer.read(
+          segment ->
+              segment.get(JAVA_BYTE, 0)); // waits for `rendered`, a writer's fence on the buffer
       return true;
     } catch (FenceTimeoutException silent) {
-      // Silent for longer than device's context allows. The bytes may still be written to: closing our handle doesn't free
+      // Silent for longer than device's context allows. The bytes may still be written to: closing
+      // our handle doesn't free
       // them. They stay in quarantine until the fence signals, or the device is given up for good:
       device.close();
       return rendered.isSignaled(); // failed, with FenceAbandonedException

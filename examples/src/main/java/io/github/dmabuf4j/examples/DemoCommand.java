@@ -35,7 +35,8 @@ final class DemoCommand implements Callable<Integer> {
   @Parameters(
       arity = "0..1",
       paramLabel = "VIDEO",
-      description = "Any video that FFmpeg reads. Unless given, a clip that comes with the program.")
+      description =
+          "Any video that FFmpeg reads. Unless given, a clip that comes with the program.")
   private @Nullable Path video;
 
   @Option(
@@ -165,7 +166,8 @@ final class DemoCommand implements Callable<Integer> {
 
   private void checkNumbers() throws BadInputException {
     if (frames < 0) {
-      throw new BadInputException("--frames: wanted a number of frames, or 0 for all, got " + frames);
+      throw new BadInputException(
+          "--frames: wanted a number of frames, or 0 for all, got " + frames);
     }
     if (runs < 1) {
       throw new BadInputException("--runs: wanted a number from 1 on, got " + runs);

@@ -28,9 +28,7 @@ public final class DeviceHeapProvider implements HeapProvider {
 
   /** For {@link java.util.ServiceLoader}. */
   public DeviceHeapProvider() {
-    this(
-        Path.of("/"),
-        System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("linux"));
+    this(Path.of("/"), System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("linux"));
   }
 
   /** Looks below a folder instead of {@code /}, for tests. */
@@ -47,8 +45,7 @@ public final class DeviceHeapProvider implements HeapProvider {
           describe(
               "dma-heap:" + name,
               "dma-bufs of the kernel's heap \"%s\"".formatted(name),
-              new DeviceNode(
-                  Path.of("/dev/dma_heap", name), "CONFIG_DMABUF_HEAPS_SYSTEM", "")));
+              new DeviceNode(Path.of("/dev/dma_heap", name), "CONFIG_DMABUF_HEAPS_SYSTEM", "")));
     }
     heaps.add(
         describe(

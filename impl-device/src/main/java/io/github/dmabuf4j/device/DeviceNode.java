@@ -21,7 +21,9 @@ record DeviceNode(Path path, String kernelOption, String load) {
     static final Obstacle NONE = new Obstacle("", "");
   }
 
-  /** What stands in the way of opening the node, below a root folder that is {@code /} but in tests. */
+  /**
+   * What stands in the way of opening the node, below a root folder that is {@code /} but in tests.
+   */
   Obstacle obstacle(Path root) {
     Path node = below(root, path);
     if (!Files.exists(node)) {

@@ -1,5 +1,6 @@
 /**
- * Heaps behind Linux file descriptors: {@code dma-heap:NAME}, {@code udmabuf:system}, {@code memfd:system}.
+ * Heaps behind Linux file descriptors: {@code dma-heap:NAME}, {@code udmabuf:system}, {@code
+ * memfd:system}.
  *
  * <p>So far this module knows what a machine has and what it lacks, which {@code dmabuf4j doctor}
  * prints: {@link io.github.dmabuf4j.device.DeviceNode} looks at one device node and says why it
@@ -9,7 +10,8 @@
  * <p>The real kernel is in reach from the first day: {@code impl-device/vm/run -- COMMAND} boots
  * one and runs a command in it, and a smoke test allocates from its {@code /dev/dma_heap/system}.
  *
- * <p>What sharing will look like, against the contract as it stands: a frame is imported into Vulkan without a copy.
+ * <p>What sharing will look like, against the contract as it stands: a frame is imported into
+ * Vulkan without a copy.
  *
  * {@snippet file="io/github/dmabuf4j/device/snippets/VulkanImport.java" region="import"}
  */

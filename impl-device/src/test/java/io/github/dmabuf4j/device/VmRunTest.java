@@ -40,7 +40,7 @@ final class VmRunTest {
         exit 7
         """;
     var arguments =
-        new ArrayList<>(List.of("--offline", "--env", "WORD=a  \"b\" $c", "--limit", "120"));
+        new ArrayList<>(List.of("--offline", "--env", "WORD=a  \"b\" $c", "--limit", "240"));
     arguments.addAll(List.of("--out", results.toString(), "--", "bash", "-c", script, "bash"));
     arguments.addAll(List.of("two words", "", "\"'", "$HOME `date` \\", "--", "*", "ünï", "a,b"));
     Outcome run = VmScripts.call(Map.of(), "run", arguments);

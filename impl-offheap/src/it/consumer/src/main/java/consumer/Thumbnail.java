@@ -18,13 +18,16 @@ public class Thumbnail {
 
       // Several buffers, several threads. Published: from here on others wait for this job.
       Job job = Job.named("thumbnail").reads(picture).writes(thumbnail).publish();
-      job.runAsync(ForkJoinPool.commonPool(), 135, (access, y) -> {
-        MemorySegment row = hd.row(0, y * 8, access.segment(picture));
-        MemorySegment small = access.segment(thumbnail);
-        for (int x = 0; x < 240; x++) {
-          small.set(JAVA_BYTE, y * 240L + x, row.get(JAVA_BYTE, x * 8L));
-        }
-      });
+      job.runAsync(
+          ForkJoinPool.commonPool(),
+          135,
+          (access, y) -> {
+            MemorySegment row = hd.row(0, y * 8, access.segment(picture));
+            MemorySegment small = access.segment(thumbnail);
+            for (int x = 0; x < 240; x++) {
+              small.set(JAVA_BYTE, y * 240L + x, row.get(JAVA_BYTE, x * 8L));
+            }
+          });
 
       // The job's fence is in the buffer: this waits for it.
       byte last = thumbnail.read(bytes -> bytes.get(JAVA_BYTE, bytes.byteSize() - 1));

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * rarely meet; nothing is kept per thread, so that virtual threads cost nothing (design rule AL10).
  */
 final class Magazine {
-  private final Stripe[] stripes;
+  final Stripe[] stripes;
   private final int mask;
 
   /**

@@ -100,7 +100,8 @@ final class Magazines {
     } while (!stack.compareAndSet(this, top, block));
   }
 
-  private Magazine magazine(int sizeClass) {
+  /** The magazine of a class, made if there is none yet. */
+  Magazine magazine(int sizeClass) {
     Magazine present = (Magazine) MAGAZINE.getVolatile(magazines, sizeClass);
     if (present == null) {
       Magazine fresh = new Magazine(stripeCount);

@@ -1,6 +1,6 @@
 /**
- * Heaps in plain off-heap memory: {@code offheap:system?limit=256MiB&decay=10s}. Nothing here is exported; users see {@code
- * io.github.dmabuf4j.Heap}.
+ * Heaps in plain off-heap memory: {@code offheap:system?limit=256MiB&decay=10s}. Nothing here is
+ * exported; users see {@code io.github.dmabuf4j.Heap}.
  *
  * <h2>Where a buffer's memory is</h2>
  *
@@ -12,22 +12,26 @@
  *                                  shortage)
  * </pre>
  *
- * <p>A {@link io.github.dmabuf4j.offheap.Slab} is a piece of address space. A {@link io.github.dmabuf4j.offheap.Block} is a run of its
- * pages, of one of {@link io.github.dmabuf4j.offheap.SizeClasses}' sizes; while it is outside its slab it counts against the
- * limit, in use or not. An idle block lies in a {@link io.github.dmabuf4j.offheap.Magazine} of its class, in one of a few {@link
- * io.github.dmabuf4j.offheap.Stripe}s, and is exported again for the next user: in the steady state an allocation is a pop and a
- * new handle of 24 bytes, a release is a push, whatever the size.
+ * <p>A {@link io.github.dmabuf4j.offheap.Slab} is a piece of address space. A {@link
+ * io.github.dmabuf4j.offheap.Block} is a run of its pages, of one of {@link
+ * io.github.dmabuf4j.offheap.SizeClasses}' sizes; while it is outside its slab it counts against
+ * the limit, in use or not. An idle block lies in a {@link io.github.dmabuf4j.offheap.Magazine} of
+ * its class, in one of a few {@link io.github.dmabuf4j.offheap.Stripe}s, and is exported again for
+ * the next user: in the steady state an allocation is a pop and a new handle of 24 bytes, a release
+ * is a push, whatever the size.
  *
- * <p>Small blocks share slabs, a block of more than a mebibyte has its own, one of more than 64 MiB isn't kept when it
- * is released. {@link io.github.dmabuf4j.offheap.SlabMemory} is what differs between platforms: on Linux, mappings whose pages go back
- * one by one; elsewhere the JDK's allocator.
+ * <p>Small blocks share slabs, a block of more than a mebibyte has its own, one of more than 64 MiB
+ * isn't kept when it is released. {@link io.github.dmabuf4j.offheap.SlabMemory} is what differs
+ * between platforms: on Linux, mappings whose pages go back one by one; elsewhere the JDK's
+ * allocator.
  *
  * <h2>The limit</h2>
  *
- * <p>{@link io.github.dmabuf4j.offheap.Slabs} counts the bytes of all blocks outside slabs, under its lock: the hot paths don't touch that
- * account, and it can't be exceeded. Idle blocks go back to their slabs, and their pages to the operating system, after the
- * decay time ({@link io.github.dmabuf4j.offheap.Decay}), on {@code trim()}, and when an allocation would fail otherwise ({@link
- * io.github.dmabuf4j.offheap.Supply}).
+ * <p>{@link io.github.dmabuf4j.offheap.Slabs} counts the bytes of all blocks outside slabs, under
+ * its lock: the hot paths don't touch that account, and it can't be exceeded. Idle blocks go back
+ * to their slabs, and their pages to the operating system, after the decay time ({@link
+ * io.github.dmabuf4j.offheap.Decay}), on {@code trim()}, and when an allocation would fail
+ * otherwise ({@link io.github.dmabuf4j.offheap.Supply}).
  *
  * <h2>Threads</h2>
  *
@@ -36,20 +40,24 @@
  * <ol>
  *   <li>the lock of the {@link io.github.dmabuf4j.offheap.Lifecycle}: closing and draining;
  *   <li>the lock of the {@link io.github.dmabuf4j.offheap.Slabs}: whatever enters or leaves a slab;
- *   <li>the flag of a {@link io.github.dmabuf4j.offheap.Stripe}: a few dozen instructions, nothing is locked inside.
+ *   <li>the flag of a {@link io.github.dmabuf4j.offheap.Stripe}: a few dozen instructions, nothing
+ *       is locked inside.
  * </ol>
  *
- * <p>The last two are never held together. No fence, reservation or user code is waited for with any of them, so a release may come
- * from a thread that is signaling a fence. Threads that wait for memory hold none; how they are woken without a fence in
- * the hot path is told in {@link io.github.dmabuf4j.offheap.Waiters}.
+ * <p>The last two are never held together. No fence, reservation or user code is waited for with
+ * any of them, so a release may come from a thread that is signaling a fence. Threads that wait for
+ * memory hold none; how they are woken without a fence in the hot path is told in {@link
+ * io.github.dmabuf4j.offheap.Waiters}.
  *
- * <p>Access modes of fields are named as those of {@link java.lang.invoke.VarHandle}: plain, opaque, acquire and release, volatile.
+ * <p>Access modes of fields are named as those of {@link java.lang.invoke.VarHandle}: plain,
+ * opaque, acquire and release, volatile.
  *
  * <h2>Use after close</h2>
  *
- * <p>A stale handle is turned away by its generation, in the core. A segment dies with its hold's arena. A segment of the kind POOL
- * lives as long as its slab's arena: used after its hold was closed it may see another buffer's bytes, and once the slab is unmapped
- * it throws; it can't crash the JVM.
+ * <p>A stale handle is turned away by its generation, in the core. A segment dies with its hold's
+ * arena. A segment of the kind POOL lives as long as its slab's arena: used after its hold was
+ * closed it may see another buffer's bytes, and once the slab is unmapped it throws; it can't crash
+ * the JVM.
  *
  * <h2>With Netty</h2>
  *

@@ -7,8 +7,9 @@ import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
- * Opens heaps for a test and fails it if it leaks: after the test, a heap that was left open must have no live buffer, and give
- * all of its bytes back. A test that failed by itself keeps its own error.
+ * Opens heaps for a test and fails it if it leaks: after the test, a heap that was left open must
+ * have no live buffer, and give all of its bytes back. A test that failed by itself keeps its own
+ * error.
  */
 final class HeapGuard implements AfterEachCallback {
   private final List<PooledHeap> heaps = new ArrayList<>();

@@ -15,7 +15,9 @@ final class HeapGuardTest {
     PooledHeap heap = guard.open(TestMemory.ARENA, TestMemory.MIB);
     try (DmaBuf forgotten =
         heap.allocateUninterruptibly(AllocationRequest.of(10).name("forgotten").build())) {
-      assertThatThrownBy(guard::check).isInstanceOf(AssertionError.class).hasMessageContaining(forgotten.name());
+      assertThatThrownBy(guard::check)
+          .isInstanceOf(AssertionError.class)
+          .hasMessageContaining(forgotten.name());
     }
     heap.close();
   }

@@ -30,7 +30,16 @@ final class HeapOptionsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"?limit=4095", "?limit=0", "?limit=-1", "?limit=", "?limit=many", "?limit=1e9", "?limit=9EiB"})
+  @ValueSource(
+      strings = {
+        "?limit=4095",
+        "?limit=0",
+        "?limit=-1",
+        "?limit=",
+        "?limit=many",
+        "?limit=1e9",
+        "?limit=9EiB"
+      })
   void limit_thatIsNone_isRefusedNamingIt(String options) {
     assertThatThrownBy(() -> of(options))
         .isInstanceOf(IllegalArgumentException.class)

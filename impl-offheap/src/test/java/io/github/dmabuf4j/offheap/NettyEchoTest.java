@@ -45,7 +45,8 @@ class NettyEchoTest {
               .channel();
       byte[] sent = new byte[4 << 20];
       new Random(1).nextBytes(sent);
-      assertThat(echoed(((InetSocketAddress) server.localAddress()).getPort(), sent)).isEqualTo(sent);
+      assertThat(echoed(((InetSocketAddress) server.localAddress()).getPort(), sent))
+          .isEqualTo(sent);
       server.close().sync();
       group.shutdownGracefully().sync();
       assertThat(heap.statistics().liveBuffers()).isZero();

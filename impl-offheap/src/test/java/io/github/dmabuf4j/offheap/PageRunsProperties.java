@@ -47,12 +47,15 @@ class PageRunsProperties {
     assertThat(runs.take(PAGES, 1)).isZero();
   }
 
-  private static void take(Random random, PageRuns runs, BitSet used, BitSet written, List<Run> live) {
+  private static void take(
+      Random random, PageRuns runs, BitSet used, BitSet written, List<Run> live) {
     int count = 1 + random.nextInt(random.nextInt(10) == 0 ? PAGES : 20);
     int step = 1 << random.nextInt(random.nextBoolean() ? 1 : 5);
     int start = runs.take(count, step);
     if (start < 0) {
-      assertThat(hasRoom(used, count, step)).as("no room for %d pages at a multiple of %d", count, step).isFalse();
+      assertThat(hasRoom(used, count, step))
+          .as("no room for %d pages at a multiple of %d", count, step)
+          .isFalse();
       return;
     }
     assertThat(start % step).isZero();
@@ -88,11 +91,11 @@ class PageRunsProperties {
     }
     assertThat(back.start() % pagesPerUnit).isZero();
     assertThat(back.end() % pagesPerUnit).isZero();
-    assertThat(used.get(back.start(), back.end()).isEmpty()).as("nothing in use goes back").isTrue();
-    if (random.nextInt(10) != 0 || used.isEmpty()) { // else the operating system refused
-      written.clear(back.start(), back.end());
-      runs.zeroed(back);
-    }
+    assertThat(used.get(back.start(), back.end()).isEmpty())
+        .as("nothing in use goes back")
+        .isTrue();
+    written.clear(back.start(), back.end());
+    runs.zeroed(back);
   }
 
   @Example
@@ -102,6 +105,14 @@ class PageRunsProperties {
     int second = runs.take(11, 1);
     assertThat(runs.give(first, 5, true)).isNull();
     assertThat(runs.give(second, 11, true)).isEqualTo(new PageRuns.Range(0, 16));
+  }
+
+  @Example
+  void give_notTakenByTheOperatingSystem_staysDirty() {
+    PageRuns runs = new PageRuns(PAGES, 1);
+    runs.give(runs.take(2, 1), 2, true);
+    assertThat(runs.isZero(runs.take(2, 1), 2)).isFalse();
+    assertThat(runs.give(0, 2, false)).isEqualTo(new PageRuns.Range(0, 2));
   }
 
   @Example

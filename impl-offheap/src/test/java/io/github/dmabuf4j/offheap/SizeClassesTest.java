@@ -23,7 +23,8 @@ final class SizeClassesTest {
   @Test
   void bytes_everyClass_isItsOwnClass() {
     for (int sizeClass = 0; sizeClass < SizeClasses.COUNT; sizeClass++) {
-      assertThat(SizeClasses.classOf(SizeClasses.pages(SizeClasses.bytes(sizeClass)))).isEqualTo(sizeClass);
+      assertThat(SizeClasses.classOf(SizeClasses.pages(SizeClasses.bytes(sizeClass))))
+          .isEqualTo(sizeClass);
     }
     assertThat(SizeClasses.bytes(SizeClasses.COUNT - 1)).isEqualTo(LARGEST);
   }
@@ -32,7 +33,8 @@ final class SizeClassesTest {
   void classOf_beyondTheLargest_isUnpooled() {
     assertThat(SizeClasses.classOf(SizeClasses.pages(LARGEST))).isEqualTo(SizeClasses.COUNT - 1);
     assertThat(SizeClasses.classOf(SizeClasses.pages(LARGEST + 1))).isEqualTo(SizeClasses.UNPOOLED);
-    assertThat(SizeClasses.classOf(SizeClasses.pages(Long.MAX_VALUE))).isEqualTo(SizeClasses.UNPOOLED);
+    assertThat(SizeClasses.classOf(SizeClasses.pages(Long.MAX_VALUE)))
+        .isEqualTo(SizeClasses.UNPOOLED);
   }
 
   @Test

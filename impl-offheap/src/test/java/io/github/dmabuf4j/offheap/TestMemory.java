@@ -9,7 +9,8 @@ enum TestMemory {
   MAPPED {
     @Override
     SlabMemory create() {
-      assumeTrue(System.getProperty("os.name").equals("Linux"), "mapped memory is there on Linux only");
+      assumeTrue(
+          System.getProperty("os.name").equals("Linux"), "mapped memory is there on Linux only");
       return new LinuxMemory();
     }
   },

@@ -47,8 +47,7 @@ final class ContactSheet {
     if (sheet == null) {
       cellHeight = Math.clamp(Math.round((double) CELL_WIDTH * height / width), 1, 4 * CELL_WIDTH);
       sheet =
-          new BufferedImage(
-              COLUMNS * CELL_WIDTH, ROWS * cellHeight, BufferedImage.TYPE_3BYTE_BGR);
+          new BufferedImage(COLUMNS * CELL_WIDTH, ROWS * cellHeight, BufferedImage.TYPE_3BYTE_BGR);
       image = sheet;
     }
     int left = cells % COLUMNS * CELL_WIDTH;
@@ -110,8 +109,7 @@ final class ContactSheet {
     return plane.get(ValueLayout.JAVA_BYTE, (long) y * stride + x) & 0xff;
   }
 
-  private static int mean(
-      MemorySegment plane, int stride, int fromX, int toX, int fromY, int toY) {
+  private static int mean(MemorySegment plane, int stride, int fromX, int toX, int fromY, int toY) {
     int sum = 0;
     for (int y = fromY; y < toY; y++) {
       for (int x = fromX; x < toX; x++) {

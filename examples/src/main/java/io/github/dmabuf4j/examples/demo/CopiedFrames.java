@@ -12,9 +12,9 @@ import org.bytedeco.ffmpeg.global.avutil;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The usual way, to compare with: FFmpeg has buffers of its own, and each stage copies what it gets.
- * Written to be quick: our memory is allocated once per picture object and used again, planes are
- * copied whole where their strides agree.
+ * The usual way, to compare with: FFmpeg has buffers of its own, and each stage copies what it
+ * gets. Written to be quick: our memory is allocated once per picture object and used again, planes
+ * are copied whole where their strides agree.
  */
 final class CopiedFrames implements Handover {
   private static final byte NEUTRAL = (byte) 128;
@@ -88,8 +88,7 @@ final class CopiedFrames implements Handover {
   public void filter(Picture picture, FilterCrew crew, BoundedQueue next) throws Exception {
     MemorySegment decoded = Objects.requireNonNull(picture.plainDecoded);
     MemorySegment edges = Objects.requireNonNull(picture.plainEdges);
-    crew.run(
-        picture, (member, tiles) -> crew.work(member, tiles, picture, decoded, edges));
+    crew.run(picture, (member, tiles) -> crew.work(member, tiles, picture, decoded, edges));
     next.add(picture);
   }
 

@@ -19,7 +19,9 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Threads.</b> For one thread; FFmpeg has its own below.
  */
 final class Decoder implements AutoCloseable {
-  /** Frame threads and slice threads, whichever the codec can: FF_THREAD_FRAME | FF_THREAD_SLICE. */
+  /**
+   * Frame threads and slice threads, whichever the codec can: FF_THREAD_FRAME | FF_THREAD_SLICE.
+   */
   private static final int ANY_THREADS = 3;
 
   /** So many errors in a row at the end of the stream and the decoder is given up. */

@@ -75,8 +75,7 @@ public final class Demo {
     Summary summary;
     try {
       Traffic traffic = new Traffic();
-      Pipeline.Result result =
-          run(new SharedFrames(heap, traffic), traffic, withThreads(threads));
+      Pipeline.Result result = run(new SharedFrames(heap, traffic), traffic, withThreads(threads));
       HeapStatistics figures = heap.statistics();
       summary =
           summary(

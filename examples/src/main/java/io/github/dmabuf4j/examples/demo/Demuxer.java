@@ -177,8 +177,8 @@ final class Demuxer implements AutoCloseable {
   }
 
   /**
-   * Whether the file ended before its time: reading failed, a packet was cut, or its header promised
-   * more.
+   * Whether the file ended before its time: reading failed, a packet was cut, or its header
+   * promised more.
    *
    * @param frames how many pictures it gave
    */

@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Threads.</b> For one thread; FFmpeg has its own below.
  */
 final class Encoder implements AutoCloseable {
-  private static final int QUALITY = 5;
+  private static final int QUALITY = 6;
   private static final int KEY_FRAME_EVERY = 25;
   private static final int MACROBLOCK = 16;
 
@@ -96,13 +96,12 @@ final class Encoder implements AutoCloseable {
     context.pix_fmt(AV_PIX_FMT_YUV420P);
     context.thread_count(threads);
     context.gop_size(KEY_FRAME_EVERY);
-    context.flags(
-        context.flags() | AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_QSCALE);
+    context.flags(context.flags() | AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_QSCALE);
     context.global_quality(QUALITY * FF_QP2LAMBDA);
     int num = source.frameRateRational().num();
     int den = source.frameRateRational().den();
     if (num <= 0 || den <= 0 || num > MAX_CLOCK || den > MAX_CLOCK) {
-      num = (int) Math.clamp(Math.round(source.frameRate() * 1000), 1, MAX_CLOCK);
+      num = Math.clamp(Math.round(source.frameRate() * 1000), 1, MAX_CLOCK);
       den = 1000;
     }
     context.time_base().num(den).den(num);
@@ -140,8 +139,8 @@ final class Encoder implements AutoCloseable {
   }
 
   /**
-   * Whether the encoder made copies of its own. FFmpeg's MPEG encoders read a picture in place if it
-   * is made of whole macroblocks, lies aligned, and has the strides of their own pictures, which
+   * Whether the encoder made copies of its own. FFmpeg's MPEG encoders read a picture in place if
+   * it is made of whole macroblocks, lies aligned, and has the strides of their own pictures, which
    * they know from the second picture on: the first is copied in any case and not counted.
    */
   boolean copiedInput() {

@@ -32,7 +32,11 @@ final class FilterCrew implements AutoCloseable {
    * @param edges where the result goes
    */
   void work(
-      int member, TileCrew.Tiles tiles, Picture picture, MemorySegment decoded, MemorySegment edges) {
+      int member,
+      TileCrew.Tiles tiles,
+      Picture picture,
+      MemorySegment decoded,
+      MemorySegment edges) {
     if (member == 0) {
       for (int plane = 0; plane < picture.format.planes().size(); plane++) {
         picture.trail.atFilterInput[plane] = decoded.address() + picture.offsets[plane];

@@ -109,11 +109,10 @@ final class FrameBuffers implements AutoCloseable {
   }
 
   private int allocate(AVCodecContext codec, AVFrame frame, int flags) throws Exception {
-    PixelFormat format = PixelFormats.of(frame.format());
-    if (format == null) { // the decoder refuses such pictures when it delivers them
+    FrameGeometry wanted = geometryOf(codec, frame);
+    if (wanted == null) { // the decoder refuses such pictures when it delivers them
       return avcodec.avcodec_default_get_buffer2(codec, frame, flags);
     }
-    FrameGeometry wanted = geometryOf(codec, frame, format);
     DmaBuf buffer = traffic.allocate(heap, wanted.request());
     Decoded decoded;
     try {
@@ -134,9 +133,13 @@ final class FrameBuffers implements AutoCloseable {
     return 0;
   }
 
-  private FrameGeometry geometryOf(AVCodecContext codec, AVFrame frame, PixelFormat format) {
+  private @Nullable FrameGeometry geometryOf(AVCodecContext codec, AVFrame frame) {
     FrameGeometry known = geometry;
     if (!FrameGeometry.fits(known, frame.format(), frame.width(), frame.height())) {
+      PixelFormat format = PixelFormats.of(frame.format());
+      if (format == null) {
+        return null;
+      }
       known = FrameGeometry.of(codec, frame.format(), format, frame.width(), frame.height());
       geometry = known;
     }

@@ -8,9 +8,9 @@ import org.bytedeco.ffmpeg.global.avcodec;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a picture has to lie in memory for FFmpeg's codecs to work in it: rows and columns up to whole
- * blocks, vector-aligned strides, and some bytes to read past the end. The same sums as in FFmpeg's
- * own {@code avcodec_default_get_buffer2}.
+ * How a picture has to lie in memory for FFmpeg's codecs to work in it: rows and columns up to
+ * whole blocks, vector-aligned strides, and some bytes to read past the end. The same sums as in
+ * FFmpeg's own {@code avcodec_default_get_buffer2}.
  *
  * @param pixelFormat FFmpeg's number
  * @param width coded pixels across
@@ -73,8 +73,7 @@ record FrameGeometry(
   }
 
   /** Whether a picture of this kind is laid out so. */
-  static boolean fits(
-      @Nullable FrameGeometry known, int pixelFormat, int width, int height) {
+  static boolean fits(@Nullable FrameGeometry known, int pixelFormat, int width, int height) {
     return known != null
         && known.pixelFormat == pixelFormat
         && known.width == width

@@ -22,7 +22,7 @@ final class NativeHandles {
       free = Arrays.copyOf(free, slot * 2);
     }
     objects[slot] = object;
-    return slot + 1;
+    return slot + 1L;
   }
 
   static synchronized Object get(long handle) {

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Threads.</b> {@link #run} once, on one thread; {@link #stop} on any.
  */
 final class Pipeline {
-  private static final int QUEUE_CAPACITY = Integer.getInteger("q", 4);
+  private static final int QUEUE_CAPACITY = 3;
 
   /** Pictures in both queues and in the hands of each stage. */
   private static final int PICTURES = 2 * QUEUE_CAPACITY + 3;
@@ -46,11 +46,7 @@ final class Pipeline {
    * @param messages where progress goes
    */
   Pipeline(
-      DemoOptions options,
-      Handover handover,
-      Traffic traffic,
-      String name,
-      PrintStream messages) {
+      DemoOptions options, Handover handover, Traffic traffic, String name, PrintStream messages) {
     this.options = options;
     this.handover = handover;
     this.traffic = traffic;
@@ -107,8 +103,7 @@ final class Pipeline {
     return Math.min(4, Runtime.getRuntime().availableProcessors());
   }
 
-  private Result run(
-      Demuxer first, Decoder decoder, FilterCrew crew, Encoder encoder, Path output)
+  private Result run(Demuxer first, Decoder decoder, FilterCrew crew, Encoder encoder, Path output)
       throws Exception {
     long begin = System.nanoTime();
     Thread filtering = start("filter", () -> filter(crew));

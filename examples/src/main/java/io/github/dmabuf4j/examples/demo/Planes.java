@@ -8,7 +8,13 @@ final class Planes {
 
   /** Copies a plane out of FFmpeg's memory. */
   static void copyOut(
-      NativeFrame frame, int plane, MemorySegment to, long start, int stride, long rowBytes, int rows) {
+      NativeFrame frame,
+      int plane,
+      MemorySegment to,
+      long start,
+      int stride,
+      long rowBytes,
+      int rows) {
     int theirs = frame.stride(plane);
     if (theirs < 0) { // a picture that lies upside down
       for (int row = 0; row < rows; row++) {
@@ -22,7 +28,13 @@ final class Planes {
 
   /** Copies a plane into FFmpeg's memory. */
   static void copyIn(
-      MemorySegment from, long start, int stride, NativeFrame frame, int plane, long rowBytes, int rows) {
+      MemorySegment from,
+      long start,
+      int stride,
+      NativeFrame frame,
+      int plane,
+      long rowBytes,
+      int rows) {
     MemorySegment to = at(frame, plane, rowBytes, rows);
     copy(from, start, stride, to, 0, frame.stride(plane), rowBytes, rows);
   }

@@ -1,5 +1,6 @@
 package io.github.dmabuf4j.examples.demo;
 
+import java.io.Console;
 import java.io.PrintStream;
 import java.util.concurrent.TimeUnit;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
@@ -32,7 +33,8 @@ final class Progress implements AutoCloseable {
   }
 
   static boolean isTerminal() {
-    return System.console() != null && System.console().isTerminal();
+    Console console = System.console();
+    return console != null && console.isTerminal();
   }
 
   private static ProgressBar bar(PrintStream out, String task, long total) {

@@ -111,7 +111,8 @@ final class SharedFrames implements Handover {
   }
 
   private AllocationRequest edgesRequest(Picture picture) {
-    edgesStride = FrameGeometry.paddedWidth(Objects.requireNonNull(decoder), PixelFormat.I420, picture.width);
+    edgesStride =
+        FrameGeometry.paddedWidth(Objects.requireNonNull(decoder), PixelFormat.I420, picture.width);
     long size = (long) edgesStride * picture.height + TAIL_BYTES;
     FrameLayout layout =
         FrameLayout.builder(PixelFormat.GRAY8, picture.width, picture.height)
@@ -125,7 +126,12 @@ final class SharedFrames implements Handover {
     AVFrame raw = frame.pointer();
     if (!FrameGeometry.fits(copies, raw.format(), picture.width, picture.height)) {
       copies =
-          FrameGeometry.of(Objects.requireNonNull(decoder), raw.format(), picture.format, picture.width, picture.height);
+          FrameGeometry.of(
+              Objects.requireNonNull(decoder),
+              raw.format(),
+              picture.format,
+              picture.width,
+              picture.height);
     }
     FrameGeometry geometry = Objects.requireNonNull(copies);
     FrameLayout layout = geometry.layout();
@@ -232,7 +238,8 @@ final class SharedFrames implements Handover {
     job.await();
     for (Fence dependency : job.dependencies()) {
       if (dependency.error().isPresent()) {
-        throw new IllegalStateException("a stage before the encoder failed", dependency.error().get());
+        throw new IllegalStateException(
+            "a stage before the encoder failed", dependency.error().get());
       }
     }
   }

@@ -101,7 +101,7 @@ final class Traffic {
   DmaBuf allocate(Heap heap, AllocationRequest request) throws StarvedException {
     CompletableFuture<DmaBuf> wanted = heap.allocateAsync(request);
     if (!wanted.isDone()) {
-      wanted.whenComplete((buffer, failure) -> wakeUp());
+      var _ = wanted.whenComplete((buffer, failure) -> wakeUp());
       awaitRoom(wanted);
       if (wanted.cancel(false)) {
         if (isStopped()) {
@@ -148,6 +148,7 @@ final class Traffic {
     }
   }
 
+  @SuppressWarnings("WaitNotInLoop") // the caller loops
   private long awaitQuietly(long nanos) {
     try {
       return changed.awaitNanos(nanos);

@@ -18,10 +18,11 @@
  * its way behind it, the budget is below what the codecs keep for themselves, see {@link
  * io.github.dmabuf4j.examples.demo.Traffic}.
  *
- * <p><b>Who waits for whom.</b> A frame is the codec's alone until it is delivered, and its decoding
- * may need further buffers, so a fence for it would be one that waits for an allocation: a {@link
- * io.github.dmabuf4j.Hold} is all it gets. Filter and encoder are {@link io.github.dmabuf4j.Job}s:
- * the filter's is published before the picture is handed on, and the encoder's waits for its fence.
+ * <p><b>Who waits for whom.</b> A frame is the codec's alone until it is delivered, and its
+ * decoding may need further buffers, so a fence for it would be one that waits for an allocation: a
+ * {@link io.github.dmabuf4j.Hold} is all it gets. Filter and encoder are {@link
+ * io.github.dmabuf4j.Job}s: the filter's is published before the picture is handed on, and the
+ * encoder's waits for its fence.
  */
 @NullMarked
 package io.github.dmabuf4j.examples.demo;

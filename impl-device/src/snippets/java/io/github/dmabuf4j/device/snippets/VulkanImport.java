@@ -57,7 +57,10 @@ final class VulkanImport {
     var planes = VkSubresourceLayout.calloc(layout.planes().size(), stack);
     for (int i = 0; i < layout.planes().size(); i++) {
       PlaneLayout plane = layout.planes().get(i);
-      planes.get(i).offset(plane.offset()).rowPitch(plane.stride()); // size stays 0, says the extension
+      planes
+          .get(i)
+          .offset(plane.offset())
+          .rowPitch(plane.stride()); // size stays 0, says the extension
     }
     var modifier =
         VkImageDrmFormatModifierExplicitCreateInfoEXT.calloc(stack)

@@ -33,11 +33,15 @@ public final class NettyEcho extends ChannelInboundHandlerAdapter {
     previous = // one after the other, so that nothing overtakes
         previous
             .thenCompose(ended -> heap.allocateAsync(request))
-            .handleAsync((buffer, failure) -> echo(context, incoming, buffer, failure), context.executor());
+            .handleAsync(
+                (buffer, failure) -> echo(context, incoming, buffer, failure), context.executor());
   }
 
   private static @Nullable Void echo(
-      ChannelHandlerContext context, ByteBuf incoming, @Nullable DmaBuf buffer, @Nullable Throwable failure) {
+      ChannelHandlerContext context,
+      ByteBuf incoming,
+      @Nullable DmaBuf buffer,
+      @Nullable Throwable failure) {
     try {
       if (buffer == null) {
         context.fireExceptionCaught(failure);

@@ -1,0 +1,168 @@
+package io.github.dmabuf4j.offheap;
+
+import static io.github.dmabuf4j.offheap.TestMemory.MIB;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Stripes and magazines, with blocks that have no memory. */
+@Timeout(60)
+final class MagazinesTest {
+  private final Pool pool = new Pool("test", MIB, new ArenaMemory(), 4);
+  private final AtomicInteger moved = new AtomicInteger();
+  private final Magazines magazines = new Magazines(4, moved::incrementAndGet);
+
+  private Block block(long address) {
+    SlabMemory.Region none =
+        new SlabMemory.Region(
+            java.lang.foreign.MemorySegment.ofAddress(address), java.lang.foreign.Arena.global());
+    return new Block(new Slab(pool, none, null), address, SizeClasses.PAGE, 0, true);
+  }
+
+  // ---- one stripe ----
+
+  @Test
+  void pop_severalBlocks_newestFirst() {
+    Stripe stripe = new Stripe();
+    Block old = block(4096);
+    Block fresh = block(8192);
+    stripe.push(old);
+    stripe.push(fresh);
+    assertThat(stripe.pop(0)).isSameAs(fresh);
+    assertThat(stripe.pop(0)).isSameAs(old);
+    assertThat(stripe.pop(0)).isNull();
+    assertThat(stripe.taken()).isEqualTo(2);
+  }
+
+  @Test
+  void pop_addressMask_newestThatFits() {
+    Stripe stripe = new Stripe();
+    List<Block> blocks = List.of(block(0x10000), block(0x11000), block(0x20000), block(0x21000));
+    blocks.forEach(stripe::push);
+    assertThat(stripe.pop(0xffff)).isSameAs(blocks.get(2));
+    assertThat(stripe.pop(0xffff)).isSameAs(blocks.get(0));
+    assertThat(stripe.pop(0xffff)).isNull();
+    assertThat(stripe.pop(0)).isSameAs(blocks.get(3));
+    assertThat(stripe.pop(0)).isSameAs(blocks.get(1));
+  }
+
+  @Test
+  void surplus_isWhatLaySinceTheLastTick() {
+    Stripe stripe = new Stripe();
+    List<Block> blocks = new ArrayList<>();
+    for (int i = 0; i < 40; i++) {
+      blocks.add(block(4096L * (i + 1)));
+    }
+    blocks.forEach(stripe::push);
+    assertThat(stripe.surplus()).as("they came after the last tick").isZero();
+    Block a = stripe.pop(0);
+    Block b = stripe.pop(0);
+    stripe.push(b);
+    stripe.push(a);
+    int surplus = stripe.surplus();
+    assertThat(surplus).as("two of forty were used").isEqualTo(38);
+    List<Block> oldest = new ArrayList<>();
+    stripe.takeOldest(surplus, oldest);
+    assertThat(oldest).isEqualTo(blocks.subList(0, 38));
+    assertThat(stripe.size()).isEqualTo(2);
+    assertThat(stripe.surplus()).as("the other two have waited for one tick").isEqualTo(2);
+  }
+
+  @Test
+  void undo_leavesTheCountsAsTheyWere() {
+    Stripe stripe = new Stripe();
+    stripe.push(block(4096));
+    Block block = stripe.pop(0);
+    assertThat(block).isNotNull();
+    assertThat(block.idle).isFalse();
+    stripe.undo(block);
+    assertThat(stripe.taken()).isZero();
+    assertThat(stripe.put()).isEqualTo(1);
+    assertThat(block.idle).isTrue();
+  }
+
+  // ---- all of them ----
+
+  @Test
+  void push_everyStripeBusy_endsAndIsFound() throws InterruptedException {
+    Block first = block(4096);
+    magazines.push(first);
+    List<Stripe> stripes = List.of(magazines.magazine(0).stripes);
+    stripes.forEach(Stripe::lock);
+    Block second = block(8192);
+    magazines.push(second);
+    assertThat(magazines.pop(0, 0)).as("everything is busy").isNull();
+    assertThat(magazines.take(Long.MAX_VALUE, false)).as("and passed by").isEmpty();
+    stripes.forEach(Stripe::unlock);
+    Set<Block> found = new HashSet<>();
+    found.add(magazines.popPatiently(0, 0));
+    found.add(magazines.popPatiently(0, 0));
+    assertThat(found).containsExactlyInAnyOrder(first, second);
+    assertThat(moved).hasPositiveValue();
+    assertThat(magazines.taken(0)).isZero();
+  }
+
+  @Test
+  void take_bytesWanted_largestFirstAndNoMoreThanNeeded() {
+    Block small = block(4096);
+    Block large = new Block(small.slab, 8192, SizeClasses.bytes(10), 10, true);
+    magazines.push(small);
+    magazines.push(large);
+    assertThat(magazines.idleBytes()).isEqualTo(4096 + SizeClasses.bytes(10));
+    assertThat(magazines.take(1, true)).containsExactly(large);
+    assertThat(magazines.take(1, true)).containsExactly(small);
+    assertThat(magazines.take(1, true)).isEmpty();
+  }
+
+  @Test
+  void retire_blocksWithoutClass_areTakenByWhoeverGivesBack() {
+    Block block = new Block(block(4096).slab, 4096, SizeClasses.PAGE, SizeClasses.UNPOOLED, true);
+    magazines.retire(block);
+    assertThat(magazines.idleBytes()).isEqualTo(SizeClasses.PAGE);
+    assertThat(magazines.takeSurplus()).containsExactly(block);
+    assertThat(magazines.takeRetired()).isEmpty();
+  }
+
+  @Test
+  void pushAndPop_manyThreads_noBlockLostOrDoubled() throws InterruptedException {
+    int blocks = 64;
+    for (int i = 0; i < blocks; i++) {
+      magazines.push(block(4096L * (i + 1)));
+    }
+    Set<Block> inUse = java.util.concurrent.ConcurrentHashMap.newKeySet();
+    AtomicInteger doubled = new AtomicInteger();
+    List<Thread> threads = new ArrayList<>();
+    for (int t = 0; t < 8; t++) {
+      boolean collector = t == 7;
+      threads.add(
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    for (int i = 0; i < 100_000; i++) {
+                      if (collector && i % 100 == 0) {
+                        magazines.take(Long.MAX_VALUE, i % 200 == 0).forEach(magazines::push);
+                      }
+                      Block block = magazines.pop(0, 0);
+                      if (block != null) {
+                        if (!inUse.add(block)) {
+                          doubled.incrementAndGet();
+                        }
+                        inUse.remove(block);
+                        magazines.push(block);
+                      }
+                    }
+                  }));
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertThat(doubled).hasValue(0);
+    assertThat(magazines.take(Long.MAX_VALUE, true)).hasSize(blocks).doesNotHaveDuplicates();
+  }
+}
