@@ -189,9 +189,8 @@ final class FenceSlots {
 
   private void beginChange() {
     VERSION.setOpaque(this, (int) VERSION.get(this) + 1);
-    VarHandle
-        .storeStoreFence(); // the odd version before the changes; partner: the second read in
-                            // isUnchanged()
+    VarHandle.storeStoreFence(); // the odd version before the changes; partner: the second read in
+    // isUnchanged()
   }
 
   private void endChange() {
