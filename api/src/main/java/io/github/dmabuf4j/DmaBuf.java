@@ -254,7 +254,12 @@ public final class DmaBuf implements AutoCloseable {
 
   // ---- bytes ----
 
-  /** What runs on the bytes of a buffer and returns something. */
+  /**
+   * What runs on the bytes of a buffer and returns something.
+   *
+   * @param <R> what it returns
+   * @param <X> what it may throw
+   */
   @FunctionalInterface
   public interface Reader<R extends @Nullable Object, X extends Exception> {
     /**
@@ -267,7 +272,11 @@ public final class DmaBuf implements AutoCloseable {
     R read(MemorySegment segment) throws X;
   }
 
-  /** What runs on the bytes of a buffer and may change them. */
+  /**
+   * What runs on the bytes of a buffer and may change them.
+   *
+   * @param <X> what it may throw
+   */
   @FunctionalInterface
   public interface Writer<X extends Exception> {
     /**

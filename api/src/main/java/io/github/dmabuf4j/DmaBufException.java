@@ -18,7 +18,10 @@ import org.jspecify.annotations.Nullable;
 public class DmaBufException extends RuntimeException {
   @Serial private static final long serialVersionUID = 1L;
 
+  /** What failed. */
   private final String operation;
+
+  /** What the kernel would say, or null. */
   private final @Nullable Errno errno;
 
   /**

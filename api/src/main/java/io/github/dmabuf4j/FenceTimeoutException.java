@@ -17,6 +17,8 @@ public final class FenceTimeoutException extends DmaBufException {
   @Serial private static final long serialVersionUID = 1L;
 
   private final transient Fence fence;
+
+  /** How long it was waited for. */
   private final Duration waited;
 
   /**

@@ -223,7 +223,11 @@ public final class Job implements AutoCloseable {
 
   // ---- run ----
 
-  /** What a job does. */
+  /**
+   * What a job does.
+   *
+   * @param <X> what it may throw
+   */
   @FunctionalInterface
   public interface Body<X extends Exception> {
     /**
@@ -297,7 +301,11 @@ public final class Job implements AutoCloseable {
     }
   }
 
-  /** What one of several threads of a job does. */
+  /**
+   * What one of several threads of a job does.
+   *
+   * @param <X> what it may throw
+   */
   @FunctionalInterface
   public interface PartBody<X extends Exception> {
     /**

@@ -11,8 +11,13 @@ import java.io.Serial;
 public final class OutOfBuffersException extends DmaBufException {
   @Serial private static final long serialVersionUID = 1L;
 
+  /** What was asked for. */
   private final long requestedBytes;
+
+  /** What was committed. */
   private final long committedBytes;
+
+  /** What may be committed. */
   private final long limitBytes;
 
   /**
