@@ -4,6 +4,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,9 +14,9 @@ import org.jspecify.annotations.Nullable;
  * system.
  *
  * <p><b>Invariant.</b> A block is in at most one place. It is put where any later patient call by
- * any thread finds it: those that look visit every stripe with its flag set and the overflow stack,
- * hence either find the block, or came before it was put; see {@link Waiters} for what that is good
- * for.
+ * any thread finds it: those empty the overflow stack first, or wait for whoever is doing that, and
+ * then visit every stripe with its flag set. Hence they find the block, or came before it was put;
+ * see {@link Waiters} for what that is good for.
  *
  * <table>
  * <caption>Access modes</caption>
@@ -23,6 +24,9 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>magazines[i]</td><td>acquire; patient calls volatile</td><td>CAS from null, once</td><td>-</td></tr>
  * <tr><td>overflow, retired</td><td>volatile</td><td>CAS to push, swapped for null to take all: nothing can come back in between</td><td>-</td></tr>
  * </table>
+ *
+ * <p><b>Locks.</b> {@code settling} is held while the overflow stack is emptied, by patient calls
+ * only; flags of stripes are set inside.
  */
 final class Magazines {
   private static final VarHandle MAGAZINE = MethodHandles.arrayElementVarHandle(Magazine[].class);
@@ -41,7 +45,7 @@ final class Magazines {
 
   private final int stripeCount;
   private final @Nullable Magazine[] magazines = new @Nullable Magazine[SizeClasses.COUNT];
-  private final Runnable moved;
+  private final ReentrantLock settling = new ReentrantLock();
   private volatile @Nullable Block overflow;
   private volatile @Nullable Block retired;
 
@@ -49,11 +53,9 @@ final class Magazines {
    * Creates empty magazines.
    *
    * @param stripeCount how many stripes each has, a power of two
-   * @param moved to be run when blocks that nobody could find for a moment are back in a place
    */
-  Magazines(int stripeCount, Runnable moved) {
+  Magazines(int stripeCount) {
     this.stripeCount = stripeCount;
-    this.moved = moved;
   }
 
   // ---- hot paths ----
@@ -124,7 +126,7 @@ final class Magazines {
 
   /** Takes a block out wherever one is; null if there is none. */
   @Nullable Block popPatiently(int sizeClass, long addressMask) {
-    emptyOverflow();
+    settle();
     Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, sizeClass);
     return magazine == null ? null : magazine.popPatiently(addressMask);
   }
@@ -137,7 +139,7 @@ final class Magazines {
    */
   List<Block> take(long bytes, boolean patiently) {
     List<Block> taken = takeRetired();
-    emptyOverflow();
+    settle();
     long left = bytes;
     for (Block block : taken) {
       left -= block.bytes;
@@ -160,7 +162,7 @@ final class Magazines {
   /** Takes out what nobody needed since the last call. */
   List<Block> takeSurplus() {
     List<Block> taken = takeRetired();
-    emptyOverflow();
+    settle();
     for (int i = 0; i < SizeClasses.COUNT; i++) {
       Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, i);
       if (magazine != null) {
@@ -184,25 +186,26 @@ final class Magazines {
     return taken;
   }
 
-  /** Finds those that overflowed a place in a stripe. */
-  private void emptyOverflow() {
-    if (overflow == null) {
-      return;
+  /** Finds those that overflowed a place in a stripe, or waits for whoever is doing that. */
+  private void settle() {
+    settling.lock();
+    try {
+      for (Block block = (Block) OVERFLOW.getAndSet(this, null); block != null; ) {
+        Block below = block.below;
+        block.below = null;
+        push(block);
+        block = below;
+      }
+    } finally {
+      settling.unlock();
     }
-    for (Block block = (Block) OVERFLOW.getAndSet(this, null); block != null; ) {
-      Block below = block.below;
-      block.below = null;
-      push(block);
-      block = below;
-    }
-    moved.run();
   }
 
   // ---- figures ----
 
   /** The bytes that could be given back now. */
   long idleBytes() {
-    emptyOverflow();
+    settle();
     long bytes = 0;
     for (int i = 0; i < SizeClasses.COUNT; i++) {
       Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, i);
@@ -227,7 +230,7 @@ final class Magazines {
 
   /** How many blocks were taken out for users so far. */
   long hits() {
-    emptyOverflow();
+    settle();
     long hits = 0;
     for (int i = 0; i < SizeClasses.COUNT; i++) {
       Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, i);

@@ -7,6 +7,7 @@ import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.Lockdep;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +20,10 @@ import org.jspecify.annotations.Nullable;
  * ever changes: allocating takes a block out and then looks whether anybody is watching, releasing
  * puts one back and then looks the same way. Everything else — the limit, other classes, waiting,
  * the end — is in the slow paths, {@link Supply}.
+ *
+ * <p><b>Locks.</b> {@code returning} is held while blocks are on the way from magazines to slabs,
+ * so that who has waited for it knows that nothing idle is out of sight; the locks of the slabs and
+ * the magazines are taken inside.
  */
 final class Pool {
   final String name;
@@ -32,6 +37,7 @@ final class Pool {
   private final Supply supply = new Supply(this);
   private final int largestClass;
   private final String operation;
+  private final ReentrantLock returning = new ReentrantLock();
   private final AtomicLong unpooledLive = new AtomicLong();
   private final AtomicLong unpooledLiveBytes = new AtomicLong();
 
@@ -39,7 +45,7 @@ final class Pool {
     this.name = name;
     this.limit = limit;
     this.memory = memory;
-    this.magazines = new Magazines(stripes, this::afterReturn);
+    this.magazines = new Magazines(stripes);
     this.slabs = new Slabs(this, memory, limit);
     this.largestClass = largestClassWithin(limit);
     this.operation = "allocating from " + name;
@@ -180,22 +186,51 @@ final class Pool {
 
   /** Gives everything idle back to the operating system. */
   long trim() {
-    return giveBack(Long.MAX_VALUE, true);
+    return giveBack(Long.MAX_VALUE);
   }
 
-  /** Gives idle blocks back, the largest first, for as many bytes as are wanted. */
-  long giveBack(long bytes, boolean patiently) {
-    return giveBack(magazines.take(bytes, patiently));
+  /**
+   * Gives idle blocks back, the largest first, for as many bytes as are wanted; waits for those who
+   * are at it.
+   */
+  long giveBack(long bytes) {
+    returning.lock();
+    try {
+      return giveBack(magazines.take(bytes, true));
+    } finally {
+      returning.unlock();
+    }
   }
 
-  /** Gives back what belongs to no class. Called by the timer. */
-  void retire() {
-    giveBack(magazines.takeRetired());
+  /** Gives back for as many bytes as are wanted, but passes by what is busy. */
+  void giveBackLightly(long bytes) {
+    if (returning.tryLock()) {
+      try {
+        giveBack(magazines.take(bytes, false));
+      } finally {
+        returning.unlock();
+      }
+    }
   }
 
   /** Gives back what nobody needed for a while. Called by the timer. */
   void tick() {
-    giveBack(magazines.takeSurplus());
+    returning.lock();
+    try {
+      giveBack(magazines.takeSurplus());
+    } finally {
+      returning.unlock();
+    }
+  }
+
+  /** Gives back what belongs to no class. Called by the timer. */
+  void retire() {
+    returning.lock();
+    try {
+      giveBack(magazines.takeRetired());
+    } finally {
+      returning.unlock();
+    }
   }
 
   private long giveBack(List<Block> blocks) {

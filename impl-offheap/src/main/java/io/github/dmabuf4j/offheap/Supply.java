@@ -107,7 +107,7 @@ final class Supply {
   private @Nullable Block lightly(Wanted wanted) throws SlabMemoryException {
     Block block = pool.slabs.commit(wanted, true);
     if (block == null) {
-      pool.giveBack(missing(wanted), false);
+      pool.giveBackLightly(missing(wanted));
       block = pool.slabs.commit(wanted, true);
     }
     return block;
@@ -136,7 +136,7 @@ final class Supply {
       block = pool.slabs.commit(wanted, true);
     }
     if (block == null && pool.magazines.idleBytes() >= missing(wanted)) {
-      pool.giveBack(missing(wanted), true);
+      pool.giveBack(missing(wanted));
       block = pool.slabs.commit(wanted, true);
     }
     return block;

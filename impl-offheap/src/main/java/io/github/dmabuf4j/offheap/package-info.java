@@ -39,14 +39,17 @@
  *
  * <ol>
  *   <li>the lock of the {@link io.github.dmabuf4j.offheap.Lifecycle}: closing and draining;
- *   <li>the lock of the {@link io.github.dmabuf4j.offheap.Slabs}: whatever enters or leaves a slab;
+ *   <li>that of the {@link io.github.dmabuf4j.offheap.Pool}: blocks on the way back to their slabs;
+ *   <li>either the lock of the {@link io.github.dmabuf4j.offheap.Slabs}: whatever enters or leaves
+ *       a slab; or that of the {@link io.github.dmabuf4j.offheap.Magazines}: blocks that found
+ *       every stripe busy;
  *   <li>the flag of a {@link io.github.dmabuf4j.offheap.Stripe}: a few dozen instructions, nothing
  *       is locked inside.
  * </ol>
  *
- * <p>The last two are never held together. No fence, reservation or user code is waited for with
- * any of them, so a release may come from a thread that is signaling a fence. Threads that wait for
- * memory hold none; how they are woken without a fence in the hot path is told in {@link
+ * <p>No flag is set with the lock of the slabs held. No fence, reservation or user code is waited
+ * for with any of them, so a release may come from a thread that is signaling a fence. Threads that
+ * wait for memory hold none; how they are woken without a fence in the hot path is told in {@link
  * io.github.dmabuf4j.offheap.Waiters}.
  *
  * <p>Access modes of fields are named as those of {@link java.lang.invoke.VarHandle}: plain,

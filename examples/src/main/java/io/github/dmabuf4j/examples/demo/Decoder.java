@@ -80,6 +80,11 @@ final class Decoder implements AutoCloseable {
     return codecName;
   }
 
+  /** Whether the codec can write into memory that isn't its own. */
+  boolean writesIntoOurMemory() {
+    return (context.codec().capabilities() & AV_CODEC_CAP_DR1) != 0;
+  }
+
   /** The picture that {@link #next} got; of this decoder until the next call. */
   NativeFrame frame() {
     return frame;

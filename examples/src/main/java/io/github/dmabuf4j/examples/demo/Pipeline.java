@@ -88,6 +88,7 @@ final class Pipeline {
       if (!decoder.next()) {
         throw new BadInputException(options.video() + ": not one picture could be decoded");
       }
+      remark(first, decoder);
       Path output = options.folder().resolve(name + ".mp4");
       try (Encoder encoder =
           Encoder.open(output, first, decoder.width(), decoder.height(), encoderThreads())) {
@@ -96,6 +97,22 @@ final class Pipeline {
         Files.deleteIfExists(output); // without its end it can't be played
         throw e;
       }
+    }
+  }
+
+  /** Says what of the video is lost on the way. */
+  private void remark(Demuxer first, Decoder decoder) {
+    if (first.soundStreams() > 0) {
+      messages.printf("the sound of %s is dropped%n", options.video().getFileName());
+    }
+    if (!decoder.writesIntoOurMemory()) {
+      messages.printf(
+          "the decoder %s insists on memory of its own: its pictures are copied%n",
+          decoder.codecName());
+    }
+    if (!Provenance.handsChromaOn(decoder.format())) {
+      messages.printf(
+          "colour is dropped: the encoder takes that of I420 only, not of %s%n", decoder.format());
     }
   }
 

@@ -32,6 +32,7 @@ final class Progress implements AutoCloseable {
     this.bar = isTerminal() ? bar(out, task, total) : null;
   }
 
+  @SuppressWarnings("SystemConsoleNull") // true of 22 to 24; from 25 on there is none without a tty
   static boolean isTerminal() {
     Console console = System.console();
     return console != null && console.isTerminal();
