@@ -4,9 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,14 +29,18 @@ import org.jspecify.annotations.Nullable;
  * <p>Source: struct ww_acquire_ctx, struct drm_exec; rules CW1 to CW6, CX1 to CX3.
  */
 public final class AcquireContext implements AutoCloseable {
+  private static final Comparator<Reservation> BY_ID =
+      Comparator.comparingLong(reservation -> reservation.id);
+
   private final Thread owner = Thread.currentThread();
-  private final List<Reservation> held = new ArrayList<>();
+  private final List<Reservation> held;
   private @Nullable Reservation contended;
   private boolean done;
   private boolean closed;
 
-  private AcquireContext() {
+  private AcquireContext(int expected) {
     Lockdep.contextBegun();
+    held = new ArrayList<>(expected);
   }
 
   /**
@@ -47,7 +49,7 @@ public final class AcquireContext implements AutoCloseable {
    * @return a new context of the calling thread
    */
   public static AcquireContext begin() {
-    return new AcquireContext();
+    return new AcquireContext(4);
   }
 
   /**
@@ -60,15 +62,18 @@ public final class AcquireContext implements AutoCloseable {
    */
   public static AcquireContext lockAll(Collection<Reservation> reservations)
       throws InterruptedException {
-    Reservation[] ordered = reservations.toArray(Reservation[]::new);
-    Arrays.sort(ordered, Comparator.comparingLong(reservation -> reservation.id));
-    AcquireContext context = new AcquireContext();
+    return lockInOrder(reservations.toArray(Reservation[]::new));
+  }
+
+  /** Takes over the array. */
+  static AcquireContext lockInOrder(Reservation[] reservations) throws InterruptedException {
+    Arrays.sort(reservations, BY_ID);
+    AcquireContext context = new AcquireContext(reservations.length);
     try {
-      Set<Reservation> seen = new HashSet<>();
-      for (Reservation reservation : ordered) {
-        if (seen.add(reservation)) {
-          reservation.lockInContext();
-          context.held.add(reservation);
+      for (int i = 0; i < reservations.length; i++) {
+        if (i == 0 || reservations[i] != reservations[i - 1]) {
+          reservations[i].lockInContext();
+          context.held.add(reservations[i]);
         }
       }
       context.done = true;
@@ -88,7 +93,7 @@ public final class AcquireContext implements AutoCloseable {
    *     is held
    */
   public static AcquireContext lockAll(Reservation... reservations) throws InterruptedException {
-    return lockAll(Arrays.asList(reservations));
+    return lockInOrder(reservations.clone());
   }
 
   /**

@@ -20,14 +20,18 @@ public final class Attachment implements AutoCloseable {
   private final BufferObject object;
   private final Importer importer;
 
-  // Guarded by the reservation of the buffer.
+  /** Of the attached generation: the memory's next owner gets another one. */
+  private final Reservation reservation;
+
+  // Guarded by the reservation.
   private @Nullable ScatterList mapped;
   private Access mappedFor = Access.READ;
-  private boolean closed;
+  private volatile boolean closed;
 
   Attachment(BufferObject object, Importer importer) {
     this.object = object;
     this.importer = importer;
+    this.reservation = object.reservationForUser();
   }
 
   /**
@@ -45,7 +49,7 @@ public final class Attachment implements AutoCloseable {
    * @return the reservation
    */
   public Reservation reservation() {
-    return object.reservation();
+    return reservation;
   }
 
   /**
@@ -74,12 +78,16 @@ public final class Attachment implements AutoCloseable {
       mapped = pieces;
       mappedFor = access;
       if (!importer.isDynamic()) {
-        object.reservation().awaitUninterruptibly(FenceUsage.KERNEL);
+        reservation.awaitUninterruptibly(FenceUsage.KERNEL);
       }
       return pieces;
     } catch (RuntimeException | Error e) {
-      if (mapped != null) {
-        unmap();
+      ScatterList pieces = mapped;
+      if (pieces != null) {
+        Throwable failure = unmapLocked(pieces).failure();
+        if (failure != null) {
+          e.addSuppressed(failure);
+        }
       } else if (!importer.isDynamic()) {
         object.unpinLocked(Pin.Term.SHORT);
       }
@@ -98,18 +106,24 @@ public final class Attachment implements AutoCloseable {
     if (pieces == null) {
       throw new IllegalStateException(this + " is not mapped");
     }
+    unmapLocked(pieces).finish();
+  }
+
+  private RunAll unmapLocked(ScatterList pieces) {
     mapped = null;
-    object.exporter().unmap(this, pieces, mappedFor);
+    RunAll steps = new RunAll().run(() -> object.exporter().unmap(this, pieces, mappedFor));
     if (!importer.isDynamic()) {
-      object.unpinLocked(Pin.Term.SHORT);
+      steps.run(() -> object.unpinLocked(Pin.Term.SHORT));
     }
+    return steps;
   }
 
   private void checkUsable(String operation) {
-    object.reservation().assertHeld(operation);
     if (closed) {
-      throw new IllegalStateException(this + " is closed");
+      throw new IllegalStateException(
+          "%s on a closed attachment of %s".formatted(operation, importer.name()));
     }
+    reservation.assertHeld(operation);
   }
 
   /**
@@ -120,10 +134,11 @@ public final class Attachment implements AutoCloseable {
     if (importer.isDynamic()) {
       ScatterList pieces = mapped;
       mapped = null;
-      importer.moveNotify(this);
+      RunAll steps = new RunAll().run(() -> importer.moveNotify(this));
       if (pieces != null) {
-        object.exporter().unmap(this, pieces, mappedFor);
+        steps.run(() -> object.exporter().unmap(this, pieces, mappedFor));
       }
+      steps.finish();
     }
   }
 
@@ -134,26 +149,34 @@ public final class Attachment implements AutoCloseable {
    */
   @Override
   public void close() {
-    Reservation reservation = object.reservation();
+    if (closed) {
+      return; // the memory may be somebody else's by now
+    }
+    RunAll steps = new RunAll();
     reservation.lock();
     try {
       if (closed) {
         return;
       }
-      if (mapped != null) {
-        unmap();
-      }
       closed = true;
+      ScatterList pieces = mapped;
+      if (pieces != null) {
+        Throwable failure = unmapLocked(pieces).failure();
+        if (failure != null) {
+          steps.failed(failure);
+        }
+      }
       object.removeAttachmentLocked(this);
     } finally {
       reservation.unlock();
     }
-    object.exporter().detach(this);
-    object.put();
+    steps.run(() -> object.exporter().detach(this)).run(object::put).finish();
   }
 
   @Override
   public String toString() {
-    return "attachment of %s to %s".formatted(importer.name(), object);
+    return closed
+        ? "closed attachment of " + importer.name()
+        : "attachment of %s to %s".formatted(importer.name(), object);
   }
 }

@@ -25,12 +25,14 @@ public final class BufferObject {
    *
    *   bits     meaning
    *   63..32   generation: raised by each export, so that a handle of an earlier one can't touch this one
-   *   31..0    references: handles, holds, pins, attachments, jobs
+   *   31       out: set by export(), cleared when the memory goes back to the exporter
+   *   30..0    references: handles, holds, pins, attachments, jobs
    *
    * Invariants:
-   *  - references > 0: the memory belongs to the users of this generation. Nobody can raise it from 0 but export().
-   *  - references = 0: the memory is the exporter's, or quarantined until every fence in the reservation has signaled;
-   *    whoever dropped the last reference carries it from the one to the other, see release().
+   *  - references > 0: out; the memory belongs to the users of this generation. Nobody can raise it from 0 but export().
+   *  - references = 0 and out: quarantine, until every fence that was in the reservation when the last reference was dropped
+   *    has signaled; whoever dropped it carries the memory on, see release().
+   *  - not out: the memory is the exporter's.
    *  - holds > 0 or pins > 0 implies references > 0, for each owns a reference.
    *  - holds is raised under the reservation only and dropped anywhere: who holds the reservation and reads 0 knows that
    *    nobody starts to touch the bytes until it unlocks.
@@ -40,8 +42,9 @@ public final class BufferObject {
    *   holds                          volatile            CAS                 raised under the reservation
    *   size                           plain, then state   plain               before the state of its generation
    *   name, layout                   volatile            volatile            -
+   *   attachments                    volatile            volatile            written under the reservation; a new list each time
    *   bytes, residency, advice,
-   *   pins, attachments              plain               plain               reservation; at release nobody else is left
+   *   pins                           plain               plain               reservation; at release nobody else is left
    */
   private static final VarHandle STATE;
   private static final VarHandle HOLDS;
@@ -59,7 +62,8 @@ public final class BufferObject {
     }
   }
 
-  private static final long REFERENCES = 0xffff_ffffL;
+  private static final long REFERENCES = 0x7fff_ffffL;
+  private static final long OUT = 0x8000_0000L;
   private static final int GENERATION_SHIFT = 32;
 
   /** Where the content is (design rule SH4: stored; everything else about reclaim is derived). */
@@ -87,7 +91,7 @@ public final class BufferObject {
   private Advice advice = Advice.WILL_NEED;
   private int shortPins;
   private int longPins;
-  private @Nullable List<Attachment> attachments;
+  private volatile List<Attachment> attachments = List.of();
 
   /**
    * Creates an object whose buffers have a reservation of their own.
@@ -129,15 +133,15 @@ public final class BufferObject {
       throw new IllegalArgumentException("wanted a size of at least 1 byte, got " + byteSize);
     }
     long seen = state;
-    if (references(seen) != 0) {
+    if ((seen & OUT) != 0) {
       throw new IllegalStateException(
-          this + " is in use: it can be exported again after its release");
+          this + " is in use or in quarantine: it can be exported again after its release");
     }
     size = byteSize;
     name = bufferName;
     layout = frameLayout;
     int generation = generation(seen) + 1;
-    long next = ((long) generation << GENERATION_SHIFT) | 1;
+    long next = ((long) generation << GENERATION_SHIFT) | OUT | 1;
     if (!STATE.compareAndSet(this, seen, next)) {
       throw new IllegalStateException(this + " was exported by two threads at once");
     }
@@ -156,7 +160,7 @@ public final class BufferObject {
       }
       if (references(seen) == REFERENCES) {
         throw new IllegalStateException(
-            this + " has 2^32 - 1 references: some of its users forget to close theirs");
+            this + " has 2^31 - 1 references: some of its users forget to close theirs");
       }
       if (STATE.compareAndSet(this, seen, seen + 1)) {
         return true;
@@ -168,7 +172,12 @@ public final class BufferObject {
   void put() {
     long left = (long) STATE.getAndAdd(this, -1L) - 1;
     if (references(left) == 0) {
-      release();
+      Reservation reservation = reservationOrNull();
+      List<Fence> pending =
+          reservation == null || reservation.isSignaled(FenceUsage.BOOKKEEP)
+              ? List.of()
+              : reservation.fences(FenceUsage.BOOKKEEP);
+      release(pending, 0);
     }
   }
 
@@ -176,25 +185,29 @@ public final class BufferObject {
    * Gives the memory back to the exporter as soon as nothing in flight touches it: fences of any
    * usage keep it in quarantine (design rules FN1, PN2). Runs on the thread that dropped the last
    * reference, or later on one that signals a fence.
+   *
+   * @param fences those of the moment when the last reference was dropped: with a shared
+   *     reservation, what users of other buffers add later would keep the memory for ever
+   * @param from where to go on
    */
-  private void release() {
-    Reservation reservation = reservationOrNull();
-    if (reservation != null) {
-      for (Fence fence : reservation.fences(FenceUsage.BOOKKEEP)) {
-        if (fence.addCallback(signaled -> release())) {
-          return;
-        }
+  private void release(List<Fence> fences, int from) {
+    for (int i = from; i < fences.size(); i++) {
+      int next = i + 1;
+      if (fences.get(i).addCallback(signaled -> release(fences, next))) {
+        return;
       }
     }
+    RunAll steps = new RunAll();
     MappedBytes mapped = bytes;
     if (mapped != null) {
       bytes = null;
-      exporter.vunmap(mapped);
+      steps.run(() -> exporter.vunmap(mapped));
     }
     residency = Residency.RESIDENT;
     advice = Advice.WILL_NEED;
     forgetReservation();
-    exporter.release();
+    STATE.getAndBitwiseAnd(this, ~OUT); // before the exporter may export again
+    steps.run(exporter::release).finish(); // also where vunmap failed
   }
 
   private void forgetReservation() {
@@ -299,7 +312,7 @@ public final class BufferObject {
    * @return true from export until release
    */
   public boolean isReferenced() {
-    return references(state) != 0;
+    return (state & OUT) != 0;
   }
 
   /**
@@ -310,7 +323,6 @@ public final class BufferObject {
   public BufInfo.Buffer info() {
     Reservation reservation = reservationOrNull();
     List<Fence> fences = reservation == null ? List.of() : reservation.fences(FenceUsage.BOOKKEEP);
-    List<Attachment> attached = attachments;
     return new BufInfo.Buffer(
         displayName(),
         exporter.name(),
@@ -319,7 +331,7 @@ public final class BufferObject {
         holds,
         shortPins + longPins,
         residency,
-        attached == null ? List.of() : attached.stream().map(a -> a.importer().name()).toList(),
+        attachments.stream().map(attachment -> attachment.importer().name()).toList(),
         fences.stream().map(Fence::toString).toList());
   }
 
@@ -358,13 +370,13 @@ public final class BufferObject {
   }
 
   void pinLocked(Pin.Term term) {
+    ensureResidentLocked();
     if (advice == Advice.DONT_NEED) {
       throw new IllegalStateException(
           displayName()
               + " can't be pinned: its content may be dropped. Advise WILL_NEED first (design rule"
               + " PN3)");
     }
-    ensureResidentLocked();
     int before = term == Pin.Term.LONG ? longPins : shortPins;
     if (before == 0) {
       exporter.pin(term);
@@ -400,19 +412,15 @@ public final class BufferObject {
   }
 
   void addAttachmentLocked(Attachment attachment) {
-    List<Attachment> attached = attachments;
-    if (attached == null) {
-      attached = new ArrayList<>();
-      attachments = attached;
-    }
-    attached.add(attachment);
+    List<Attachment> more = new ArrayList<>(attachments);
+    more.add(attachment);
+    attachments = List.copyOf(more);
   }
 
   void removeAttachmentLocked(Attachment attachment) {
-    List<Attachment> attached = attachments;
-    if (attached != null) {
-      attached.remove(attachment);
-    }
+    List<Attachment> fewer = new ArrayList<>(attachments);
+    fewer.remove(attachment);
+    attachments = List.copyOf(fewer);
   }
 
   // ---- for exporters that move or evict, under the reservation ----
@@ -448,10 +456,9 @@ public final class BufferObject {
       bytes = null;
       exporter.vunmap(mapped);
     }
-    List<Attachment> attached = attachments;
-    if (attached != null) {
-      List.copyOf(attached).forEach(Attachment::moveNotifyLocked);
-    }
+    RunAll steps = new RunAll();
+    attachments.forEach(attachment -> steps.run(attachment::moveNotifyLocked));
+    steps.finish();
   }
 
   /**

@@ -48,7 +48,7 @@ public final class CpuAccess implements AutoCloseable {
       BufferObject object, Access access, ArenaKind kind, boolean publish, Waiting waiting)
       throws InterruptedException {
     Fence fence = publish ? new Fence(FenceOrigin.CPU_ACCESS, FenceOrigin.nextSingle()) : null;
-    List<Fence> conflicts = new ArrayList<>();
+    List<Fence> conflicts = new ArrayList<>(0);
     Hold hold = hold(object, access, kind, fence, waiting, conflicts);
     try {
       await(conflicts, waiting);
@@ -85,9 +85,7 @@ public final class CpuAccess implements AutoCloseable {
         bytes = object.holdLocked();
         Hold hold = new Hold(object, bytes, kind, !access.writes());
         FenceUsage conflicting = FenceUsage.conflictingWith(access);
-        if (!reservation.isSignaled(conflicting)) {
-          conflicts.addAll(reservation.fences(conflicting));
-        }
+        reservation.collect(conflicting, conflicts);
         if (fence != null) {
           reservation.add(fence, FenceUsage.of(access));
         }
@@ -158,19 +156,11 @@ public final class CpuAccess implements AutoCloseable {
     }
     checkThread();
     closed = true;
-    RuntimeException failure = null;
-    try {
-      object.exporter().endCpuAccess(access);
-    } catch (RuntimeException e) {
-      failure = e;
-    }
+    RunAll steps = new RunAll().run(() -> object.exporter().endCpuAccess(access));
     if (published != null) {
-      published.signal(failure);
+      published.signal(steps.failure());
     }
-    hold.close();
-    if (failure != null) {
-      throw failure;
-    }
+    steps.run(hold::close).finish();
   }
 
   private void checkThread() {

@@ -378,6 +378,7 @@ public final class DmaBuf implements AutoCloseable {
    *     the thread holds the reservation
    */
   public CpuAccess beginCpuAccess(Access access) throws InterruptedException {
+    checkNotNested("beginCpuAccess");
     return begin("beginCpuAccess", access, false, CpuAccess.Waiting.INTERRUPTIBLY);
   }
 
@@ -392,6 +393,7 @@ public final class DmaBuf implements AutoCloseable {
    *     the thread holds the reservation
    */
   public CpuAccess beginCpuAccessUninterruptibly(Access access) {
+    checkNotNested("beginCpuAccess");
     try {
       return begin("beginCpuAccess", access, false, CpuAccess.Waiting.UNINTERRUPTIBLY);
     } catch (InterruptedException e) {
@@ -470,7 +472,8 @@ public final class DmaBuf implements AutoCloseable {
     retain("attach");
     try {
       Attachment attachment = new Attachment(object, Objects.requireNonNull(importer, "importer"));
-      Reservation reservation = object.reservationForUser();
+      Reservation reservation = attachment.reservation();
+      reservation.checkMayLock(); // before the exporter hears of it
       object.exporter().attach(attachment);
       reservation.lock();
       try {

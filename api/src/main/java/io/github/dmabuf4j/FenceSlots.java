@@ -3,6 +3,7 @@ package io.github.dmabuf4j;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * The fences of a {@link Reservation}: written under its lock, read by anybody.
@@ -25,6 +26,7 @@ import java.util.Arrays;
  */
 final class FenceSlots {
   private static final int FIRST_CAPACITY = 4;
+  private static final int MAX_CAPACITY = 1 << 20;
   private static final Object[] NONE = {};
   private static final VarHandle VERSION;
 
@@ -80,10 +82,15 @@ final class FenceSlots {
    * grows.
    */
   private void ensureCapacity(int more) {
-    if (count + reserved + more > capacity()) {
+    if ((long) count + reserved + more > capacity()) {
       prune();
     }
-    int needed = count + reserved + more;
+    long wanted = (long) count + reserved + more;
+    if (wanted > MAX_CAPACITY) {
+      throw new IllegalArgumentException(
+          "wanted at most %d slots in use and reserved, got %d".formatted(MAX_CAPACITY, wanted));
+    }
+    int needed = (int) wanted;
     if (needed > capacity()) {
       int capacity = Math.max(FIRST_CAPACITY, Math.max(needed, 2 * capacity()));
       Object[] grown = Arrays.copyOf(entries, 2 * capacity);
@@ -124,6 +131,14 @@ final class FenceSlots {
       }
     }
     return count;
+  }
+
+  void collect(FenceUsage usage, List<Fence> pending) {
+    for (int i = 0; i < count; i++) {
+      if (usage.includes(usage(i)) && !fence(i).isSignaled()) {
+        pending.add(fence(i));
+      }
+    }
   }
 
   void replace(long context, Fence replacement, FenceUsage usage) {
@@ -218,9 +233,27 @@ final class FenceSlots {
   }
 
   boolean isSignaled(FenceUsage usage) {
-    Snapshot snapshot = snapshot();
-    for (int i = 0; i < snapshot.size; i++) {
-      if (usage.includes(snapshot.usage(i)) && !snapshot.fence(i).isSignaled()) {
+    while (true) {
+      int before = (int) VERSION.getAcquire(this);
+      if ((before & 1) == 0) {
+        boolean signaled = allSignaled(entries, count, usage);
+        if (isUnchanged(before)) {
+          return signaled;
+        }
+      }
+      Thread.onSpinWait();
+    }
+  }
+
+  /** Reads slots that may change meanwhile: the caller validates the answer. */
+  private static boolean allSignaled(Object[] seen, int size, FenceUsage usage) {
+    for (int i = 0; i + 1 < seen.length && i < 2 * size; i += 2) {
+      Fence fence = (Fence) seen[i];
+      FenceUsage fenceUsage = (FenceUsage) seen[i + 1];
+      if (fence != null
+          && fenceUsage != null
+          && usage.includes(fenceUsage)
+          && !fence.isSignaled()) {
         return false;
       }
     }

@@ -139,7 +139,11 @@ public record FrameLayout(
    * @return 1 to {@link #MAX_PLANES}
    */
   public int bufferCount() {
-    return planes.stream().mapToInt(PlaneLayout::bufferIndex).max().orElseThrow() + 1;
+    int last = 0;
+    for (PlaneLayout plane : planes) {
+      last = Math.max(last, plane.bufferIndex());
+    }
+    return last + 1;
   }
 
   /**

@@ -100,6 +100,13 @@ public final class Hold implements AutoCloseable {
    */
   @Override
   public void close() {
+    if ((boolean) CLOSED.getVolatile(this)) {
+      return;
+    }
+    if (arena != null && !segment.isAccessibleBy(Thread.currentThread())) {
+      throw new WrongThreadException(
+          "this hold was opened on another thread, with a confined arena");
+    }
     if (!CLOSED.compareAndSet(this, false, true)) {
       return;
     }

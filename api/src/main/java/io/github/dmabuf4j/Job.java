@@ -1,6 +1,7 @@
 package io.github.dmabuf4j;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -53,13 +54,19 @@ public final class Job implements AutoCloseable {
   private final List<Fence> dependencies;
 
   private Job(
-      Builder builder, JobUses uses, FenceContext context, Fence fence, List<Fence> dependencies) {
-    this.name = builder.name;
+      String name,
+      JobUses uses,
+      FenceContext context,
+      boolean ownContext,
+      Fence fence,
+      List<Fence> dependencies) {
+    this.name = name;
     this.uses = uses;
     this.context = context;
-    this.ownContext = builder.context == null;
+    this.ownContext = ownContext;
     this.fence = fence;
-    this.dependencies = List.copyOf(dependencies);
+    this.dependencies =
+        dependencies.isEmpty() ? List.of() : Collections.unmodifiableList(dependencies);
   }
 
   /**
@@ -75,9 +82,9 @@ public final class Job implements AutoCloseable {
   /** What a job uses. Not for several threads at once. */
   public static final class Builder {
     private final String name;
-    private final List<DmaBuf> buffers = new ArrayList<>();
-    private final List<Access> accesses = new ArrayList<>();
-    private final List<Fence> explicit = new ArrayList<>();
+    private final List<DmaBuf> buffers = new ArrayList<>(4);
+    private final List<Access> accesses = new ArrayList<>(4);
+    private final List<Fence> explicit = new ArrayList<>(0);
     private @Nullable FenceContext context;
 
     private Builder(String name) {
@@ -145,41 +152,56 @@ public final class Job implements AutoCloseable {
      *     holds one of the reservations
      */
     public Job publish() throws InterruptedException {
-      JobUses uses = JobUses.retain(buffers, accesses);
-      FenceContext producer = null;
-      try (var _ = AcquireContext.lockAll(uses.reservations())) {
-        List<Fence> dependencies = new ArrayList<>(explicit);
+      return publish(name, JobUses.retain(buffers, accesses), new ArrayList<>(explicit), context);
+    }
+
+    private static Job publish(
+        String name, JobUses uses, List<Fence> dependencies, @Nullable FenceContext shared)
+        throws InterruptedException {
+      Job job;
+      try (var _ = AcquireContext.lockInOrder(uses.reservations())) {
         uses.prepareLocked(dependencies);
-        producer = context == null ? FenceContext.create(name) : context;
+        FenceContext producer = shared == null ? FenceContext.create(name) : shared;
         Fence fence = producer.newFence();
+        job = new Job(name, uses, producer, shared == null, fence, dependencies);
         if (!fence.addCallback(uses)) {
           throw new IllegalStateException(
               producer + " was closed while " + name + " was being published");
         }
         // Point of no return: nothing below can fail.
         uses.publishLocked(fence);
-        return new Job(this, uses, producer, fence, dependencies);
       } catch (InterruptedException | RuntimeException | Error e) {
-        uses.giveUp();
+        uses.abandon();
         throw e;
       }
+      uses.published();
+      return job;
     }
 
     /**
      * Prepares and publishes the job without blocking the caller, for event loops (design rule
-     * JB2).
+     * JB2). References are taken before this returns: the handles may be closed, and this builder
+     * used again.
      *
      * @return a stage that completes with the published job, or with what {@link #publish} would
      *     have thrown
      */
     public CompletionStage<Job> publishAsync() {
       CompletableFuture<Job> published = new CompletableFuture<>();
+      JobUses uses;
+      try {
+        uses = JobUses.retain(buffers, accesses);
+      } catch (IllegalStateException e) {
+        return CompletableFuture.failedStage(e);
+      }
+      List<Fence> dependencies = new ArrayList<>(explicit);
+      FenceContext shared = context;
       Thread.ofVirtual()
           .name("publish " + name)
           .start(
               () -> {
                 try {
-                  published.complete(publish());
+                  published.complete(publish(name, uses, dependencies, shared));
                 } catch (InterruptedException | RuntimeException | Error e) {
                   published.completeExceptionally(e);
                 }
@@ -209,7 +231,9 @@ public final class Job implements AutoCloseable {
   }
 
   /**
-   * Waits for the dependencies, at most {@link Fences#defaultTimeout()} for all.
+   * Waits for the dependencies, at most {@link Fences#defaultTimeout()} for all. A dependency that
+   * failed is waited for like any other, as in the kernel: whoever cares what it left behind looks
+   * at its {@link Fence#error()}.
    *
    * @throws FenceTimeoutException if one didn't signal in time
    * @throws InterruptedException if the thread is interrupted while waiting
@@ -219,6 +243,24 @@ public final class Job implements AutoCloseable {
     for (Fence dependency : dependencies) {
       deadline.await(dependency);
     }
+  }
+
+  /**
+   * The address of the first byte of one of the job's buffers, for native code and devices. The
+   * bytes stay where they are until the job ends; coherency for the CPU is the business of {@link
+   * #open}.
+   *
+   * @param buffer a buffer of this job
+   * @return the address, valid until the job ends
+   * @throws IllegalArgumentException if the buffer isn't one of the job's
+   * @throws IllegalStateException if the job has ended
+   */
+  public long address(DmaBuf buffer) {
+    if (fence.isSignaled()) {
+      throw new IllegalStateException(this + " has ended: its buffers are no longer its own");
+    }
+    JobUses.Use use = uses.of(buffer);
+    return use.bytes().segment(use.object.size()).address();
   }
 
   // ---- run ----
@@ -338,8 +380,9 @@ public final class Job implements AutoCloseable {
    * @param executor where to run
    * @param parts how many, at least 1
    * @param body touches the bytes of a part
-   * @return a stage that completes when the job has ended, with what the first failing part threw
-   *     if one did
+   * @return a stage that completes when the job has ended, with the error of its fence if it
+   *     failed: what the first failing part threw, or {@link FenceTimeoutException} if the
+   *     dependencies didn't signal within the time that {@link #await} allows
    * @throws IllegalArgumentException if the number of parts isn't positive
    */
   public CompletionStage<Void> runAsync(
@@ -348,10 +391,7 @@ public final class Job implements AutoCloseable {
       throw new IllegalArgumentException("wanted at least 1 part, got " + parts);
     }
     JobParts running = new JobParts(this, parts, body);
-    Fence.Callback ready = dependency -> running.submit(executor);
-    if (!Fences.merge(dependencies).addCallback(ready)) {
-      running.submit(executor);
-    }
+    running.startAfter(dependencies, executor);
     return running.ended();
   }
 
@@ -364,6 +404,8 @@ public final class Job implements AutoCloseable {
    * @return true if the job was pending, false if it had ended already
    * @throws IllegalStateException if an access is still open, or an earlier job of the same context
    *     is pending
+   * @throws RuntimeException if an exporter could not make visible what was written; the job has
+   *     failed with it
    */
   public boolean signal() {
     return end(null);
@@ -382,10 +424,14 @@ public final class Job implements AutoCloseable {
   }
 
   private boolean end(@Nullable Throwable error) {
-    uses.checkNoneOpen(this);
-    boolean pending = error == null ? context.signal(fence) : context.fail(fence, error);
+    Throwable failure = uses.endAccess(this);
+    Throwable outcome = error == null ? failure : error;
+    boolean pending = outcome == null ? context.signal(fence) : context.fail(fence, outcome);
     if (ownContext) {
       context.close();
+    }
+    if (pending && error == null && failure != null) {
+      RunAll.rethrow(failure); // the caller believes that all went well
     }
     return pending;
   }

@@ -2,7 +2,6 @@ package io.github.dmabuf4j;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Objects;
 
 /**
  * One thread's access to the buffers of a {@link Job}. The segments share a confined arena that
@@ -13,6 +12,7 @@ import java.util.Objects;
 public final class JobAccess implements AutoCloseable {
   private final JobUses uses;
   private final Arena arena = Arena.ofConfined();
+  private final Thread owner = Thread.currentThread();
 
   JobAccess(JobUses uses) {
     this.uses = uses;
@@ -24,15 +24,22 @@ public final class JobAccess implements AutoCloseable {
    * @param buffer the handle that was given to the job, closed or not, or another one of the same
    *     buffer
    * @return a segment of the buffer's size, dead after this access; read-only if the job only reads
-   *     it
+   *     it, or the handle is read-only
    * @throws IllegalArgumentException if the buffer isn't one of the job's
    * @throws IllegalStateException if this access is closed
    * @throws WrongThreadException if called on another thread
    */
   public MemorySegment segment(DmaBuf buffer) {
+    if (owner != Thread.currentThread()) {
+      throw new WrongThreadException(
+          "this access was opened on %s, not on %s".formatted(owner, Thread.currentThread()));
+    }
+    if (!arena.scope().isAlive()) {
+      throw new IllegalStateException("segment of %s on a closed access".formatted(buffer));
+    }
     JobUses.Use use = uses.of(buffer);
-    MemorySegment segment = Objects.requireNonNull(use.bytes).segment(use.object.size(), arena);
-    return use.access.writes() ? segment : segment.asReadOnly();
+    MemorySegment segment = use.bytes().segment(use.object.size(), arena);
+    return use.access.writes() && !buffer.isReadOnly() ? segment : segment.asReadOnly();
   }
 
   /**

@@ -1,8 +1,11 @@
 package io.github.dmabuf4j;
 
+import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -26,18 +29,79 @@ final class JobParts {
     this.parts = parts;
     this.body = body;
     this.left = new AtomicInteger(parts);
+    completeWith(job.fence(), ended);
+  }
+
+  /**
+   * The stage ends as the fence does, however that comes about. The fence must not refer to the
+   * job: an executor that forgets the parts has lost it, and that is what ends it then.
+   */
+  private static void completeWith(Fence fence, CompletableFuture<Void> ended) {
+    Fence.Callback complete = signaled -> complete(ended, signaled);
+    if (!fence.addCallback(complete)) {
+      complete(ended, fence);
+    }
+  }
+
+  private static void complete(CompletableFuture<Void> ended, Fence fence) {
+    fence.error().ifPresentOrElse(ended::completeExceptionally, () -> ended.complete(null));
   }
 
   CompletionStage<Void> ended() {
     return ended.minimalCompletionStage();
   }
 
-  void submit(Executor executor) {
+  /** Submits the parts on the thread that signals the last dependency, or fails the job. */
+  void startAfter(List<Fence> dependencies, Executor executor) {
+    List<Fence> pending =
+        dependencies.stream().filter(dependency -> !dependency.isSignaled()).toList();
+    if (pending.isEmpty()) {
+      submit(executor);
+      return;
+    }
+    AtomicInteger waitingFor = new AtomicInteger(pending.size());
+    CompletableFuture<Void> ready = new CompletableFuture<>();
+    Fence.Callback arrived =
+        dependency -> {
+          if (waitingFor.decrementAndGet() == 0) {
+            ready.complete(null);
+          }
+        };
+    long silence = pending.stream().mapToLong(Fence::silenceNanos).min().orElseThrow();
+    long limit = Math.min(silence, Fence.saturatedNanos(Fences.defaultTimeout()));
+    CompletableFuture<Void> unused =
+        ready.whenComplete(
+            (none, late) -> {
+              if (late == null) {
+                submit(executor);
+              } else {
+                pending.forEach(dependency -> dependency.removeCallback(arrived));
+                giveUp(pending, Duration.ofNanos(limit));
+              }
+            });
+    for (Fence dependency : pending) {
+      if (!dependency.addCallback(arrived)) {
+        arrived.signaled(dependency);
+      }
+    }
+    unused = ready.orTimeout(limit, TimeUnit.NANOSECONDS);
+  }
+
+  private void giveUp(List<Fence> pending, Duration waited) {
+    Fence silent =
+        pending.stream()
+            .filter(dependency -> !dependency.isSignaled())
+            .findFirst()
+            .orElse(pending.getFirst());
+    fail(silent.timeout(waited));
+  }
+
+  private void submit(Executor executor) {
     for (int i = 0; i < parts; i++) {
       int part = i;
       try {
         executor.execute(() -> run(part));
-      } catch (RuntimeException refused) {
+      } catch (RuntimeException | Error refused) {
         failure.compareAndSet(null, refused);
         partEnded();
       }
@@ -60,16 +124,19 @@ final class JobParts {
       return;
     }
     Throwable error = failure.get();
-    if (error == null) {
-      try {
-        job.signal();
-        ended.complete(null);
-        return;
-      } catch (IllegalStateException refused) {
-        error = refused;
-      }
+    if (error != null) {
+      fail(error);
+      return;
     }
+    try {
+      job.signal();
+    } catch (RuntimeException | Error refused) {
+      fail(refused);
+    }
+  }
+
+  private void fail(Throwable error) {
     job.failAfter(error);
-    ended.completeExceptionally(error);
+    ended.completeExceptionally(error); // also where failing is refused
   }
 }

@@ -4,7 +4,6 @@ import io.github.dmabuf4j.spi.MappedBytes;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,7 +14,10 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Invariant.</b> The holds and references are dropped exactly once, by whoever makes {@code
  * ended && open == 0} true, hence never while a thread has segments. CPU access is begun by the
  * first that opens and ended before the fence signals, or with the last close where the fence
- * signaled from elsewhere.
+ * signaled from elsewhere. Publishing counts as open: a context that is closed meanwhile drops
+ * nothing under the publisher's hands. {@code open}, {@code cpuAccess}, {@code ended}, {@code
+ * dropped} and {@code failure} are guarded by this object's monitor, under which exporters begin
+ * and end CPU access; nothing else runs under it.
  */
 final class JobUses implements Fence.Callback {
   /** One buffer of the job. */
@@ -30,54 +32,87 @@ final class JobUses implements Fence.Callback {
       this.object = object;
       this.access = access;
     }
+
+    MappedBytes bytes() {
+      MappedBytes mapped = bytes;
+      if (mapped == null) {
+        throw new IllegalStateException(handle + " is not held by a published job");
+      }
+      return mapped;
+    }
   }
 
-  private final List<Use> uses = new ArrayList<>();
-  private final ReentrantLock lock = new ReentrantLock();
-
-  // Guarded by lock.
-  private int open;
-  private boolean cpuAccessBegun;
+  private final List<Use> uses;
+  private int open = 1; // until published() or abandon()
+  private int cpuAccess;
   private boolean ended;
   private boolean dropped;
 
-  private JobUses() {}
+  /** What an exporter threw when CPU access ended: what was written may not be visible. */
+  private @Nullable Throwable failure;
+
+  private JobUses(int buffers) {
+    uses = new ArrayList<>(buffers);
+  }
 
   /**
    * Takes a reference to each buffer; the same buffer given twice is used once, with both accesses.
    */
   static JobUses retain(List<DmaBuf> buffers, List<Access> accesses) {
-    JobUses result = new JobUses();
+    JobUses result = new JobUses(buffers.size());
     try {
       for (int i = 0; i < buffers.size(); i++) {
-        DmaBuf buffer = buffers.get(i);
-        Access access = accesses.get(i);
-        buffer.checkWritable("a job", access);
-        Use present = result.find(buffer);
-        if (present != null) {
-          present.access = access.writes() ? access : present.access;
-        } else {
-          result.uses.add(new Use(buffer, buffer.retain("a job"), access));
-        }
+        result.retain(buffers.get(i), accesses.get(i));
       }
       return result;
     } catch (RuntimeException | Error e) {
-      result.giveUp();
+      result.abandon();
       throw e;
     }
   }
 
+  private void retain(DmaBuf buffer, Access access) {
+    buffer.checkWritable("a job", access);
+    BufferObject object = buffer.retain("a job");
+    Use present = find(buffer);
+    if (present == null) {
+      uses.add(new Use(buffer, object, access));
+      return;
+    }
+    object.put(); // the first handle's reference is enough
+    if (access.writes()) {
+      present.access = access;
+    }
+  }
+
+  /** The use of a buffer, by the handle that was given or any other of the same buffer. */
+  Use of(DmaBuf buffer) {
+    Use use = find(buffer);
+    if (use == null) {
+      throw new IllegalArgumentException(
+          "%s is not a buffer of this job: give it to reads() or writes() before publishing"
+              .formatted(buffer));
+    }
+    return use;
+  }
+
   private @Nullable Use find(DmaBuf buffer) {
-    for (Use use : uses) {
-      if (use.handle.isSameBuffer(buffer)) {
-        return use;
+    for (int i = 0; i < uses.size(); i++) {
+      if (uses.get(i).handle.isSameBuffer(buffer)) {
+        return uses.get(i);
       }
     }
     return null;
   }
 
-  List<Reservation> reservations() {
-    return uses.stream().map(use -> use.object.reservation()).toList();
+  // ---- prepare and publish ----
+
+  Reservation[] reservations() {
+    Reservation[] reservations = new Reservation[uses.size()];
+    for (int i = 0; i < reservations.length; i++) {
+      reservations[i] = uses.get(i).object.reservation();
+    }
+    return reservations;
   }
 
   /** Takes holds, reserves slots and collects what to wait for. All reservations are held. */
@@ -86,7 +121,7 @@ final class JobUses implements Fence.Callback {
       use.bytes = use.object.holdLocked();
       Reservation reservation = use.object.reservation();
       reservation.reserve(1);
-      dependencies.addAll(reservation.fences(FenceUsage.conflictingWith(use.access)));
+      reservation.collect(FenceUsage.conflictingWith(use.access), dependencies);
     }
   }
 
@@ -97,106 +132,118 @@ final class JobUses implements Fence.Callback {
     }
   }
 
-  /** Undoes what {@link #retain} and {@link #prepareLocked} did, for a job that isn't published. */
-  void giveUp() {
+  /** The job stands: from here on its fence's end drops what it holds. */
+  void published() {
+    leave();
+  }
+
+  /** The job isn't published after all, whatever may become of its fence. */
+  void abandon() {
+    synchronized (this) {
+      open--;
+      ended = true;
+      if (!isOver()) {
+        return;
+      }
+    }
+    giveUp();
+  }
+
+  /** Drops holds and references, of all buffers even where an exporter fails. */
+  private void giveUp() {
+    RunAll steps = new RunAll();
     for (Use use : uses) {
       if (use.bytes != null) {
         use.object.dropHold();
       }
-      use.object.put();
+      steps.run(use.object::put);
     }
+    steps.finish();
   }
 
   // ---- access ----
 
-  void enter(Job job) {
-    lock.lock();
-    try {
-      if (ended) {
-        throw new IllegalStateException(job + " has ended: its buffers are no longer its own");
-      }
-      if (!cpuAccessBegun) {
-        cpuAccessBegun = true;
-        uses.forEach(use -> use.object.exporter().beginCpuAccess(use.access));
-      }
-      open++;
-    } finally {
-      lock.unlock();
+  synchronized void enter(Job job) {
+    if (ended) {
+      throw new IllegalStateException(job + " has ended: its buffers are no longer its own");
     }
+    if (cpuAccess == 0) {
+      beginCpuAccess();
+    }
+    open++;
   }
 
   void leave() {
-    lock.lock();
-    try {
+    boolean last;
+    synchronized (this) {
       open--;
-      if (ended && open == 0) {
-        endCpuAccess();
-        drop();
-      }
-    } finally {
-      lock.unlock();
+      last = isOver();
     }
-  }
-
-  /** Called before the job signals: what was written becomes visible first. */
-  void checkNoneOpen(Job job) {
-    lock.lock();
-    try {
-      if (open > 0) {
-        throw new IllegalStateException(
-            "%s has %d open accesses: close them before it is signaled or failed"
-                .formatted(job, open));
-      }
-      endCpuAccess();
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  @Override
-  public void signaled(Fence fence) {
-    lock.lock();
-    try {
-      ended = true;
-      if (open == 0) {
-        endCpuAccess();
-        drop();
-      }
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void endCpuAccess() {
-    if (cpuAccessBegun) {
-      cpuAccessBegun = false;
-      for (Use use : uses) {
-        try {
-          use.object.exporter().endCpuAccess(use.access);
-        } catch (RuntimeException e) {
-          System.getLogger(Job.class.getName())
-              .log(Level.ERROR, "ending the CPU access to " + use.object + " failed", e);
-        }
-      }
-    }
-  }
-
-  private void drop() {
-    if (!dropped) {
-      dropped = true;
+    if (last) {
       giveUp();
     }
   }
 
-  /** The use of a buffer, by the handle that was given or any other of the same buffer. */
-  Use of(DmaBuf buffer) {
-    for (Use use : uses) {
-      if (use.handle == buffer || use.handle.isSameBuffer(buffer)) {
-        return use;
+  /**
+   * Called before the job signals: what was written becomes visible first.
+   *
+   * @return why it could not be made visible, or null
+   */
+  synchronized @Nullable Throwable endAccess(Job job) {
+    if (open > 0) {
+      throw new IllegalStateException(
+          "%s has %d open accesses: close them before it is signaled or failed"
+              .formatted(job, open));
+    }
+    endCpuAccess();
+    return failure;
+  }
+
+  @Override
+  public void signaled(Fence fence) {
+    boolean last;
+    synchronized (this) {
+      ended = true;
+      last = isOver();
+    }
+    if (last) {
+      giveUp();
+    }
+  }
+
+  /** Whether the caller is the one who drops holds and references. Monitor held. */
+  private boolean isOver() {
+    if (!ended || open > 0 || dropped) {
+      return false;
+    }
+    endCpuAccess();
+    dropped = true;
+    return true;
+  }
+
+  /** Begins for all buffers; where one fails, ends what has begun. */
+  private void beginCpuAccess() {
+    try {
+      for (Use use : uses) {
+        use.object.exporter().beginCpuAccess(use.access);
+        cpuAccess++;
+      }
+    } catch (RuntimeException | Error e) {
+      endCpuAccess();
+      throw e;
+    }
+  }
+
+  private void endCpuAccess() {
+    while (cpuAccess > 0) {
+      Use use = uses.get(--cpuAccess);
+      try {
+        use.object.exporter().endCpuAccess(use.access);
+      } catch (RuntimeException | Error e) {
+        failure = failure == null ? e : failure;
+        System.getLogger(Job.class.getName())
+            .log(Level.ERROR, "ending the CPU access to " + use.object + " failed", e);
       }
     }
-    throw new IllegalArgumentException(
-        "%s is not a buffer of this job: give it to reads() or writes() before publishing"
-            .formatted(buffer));
   }
 }

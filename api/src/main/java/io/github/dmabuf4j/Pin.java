@@ -24,10 +24,12 @@ public final class Pin implements AutoCloseable {
 
   private final BufferObject object;
   private final Term term;
-  private boolean closed;
+  private final Reservation reservation;
+  private volatile boolean closed;
 
   Pin(BufferObject object, Term term) {
     this.object = object;
+    this.reservation = object.reservationForUser();
     this.term = term;
   }
 
@@ -47,11 +49,11 @@ public final class Pin implements AutoCloseable {
    */
   @Override
   public void close() {
-    object.reservation().assertHeld("unpin");
-    if (!closed) {
-      closed = true;
-      object.unpinLocked(term);
-      object.put();
+    if (closed) {
+      return; // the memory may be somebody else's by now
     }
+    reservation.assertHeld("unpin");
+    closed = true;
+    new RunAll().run(() -> object.unpinLocked(term)).run(object::put).finish();
   }
 }

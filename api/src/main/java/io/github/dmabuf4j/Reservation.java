@@ -59,7 +59,7 @@ public final class Reservation {
    * @throws IllegalStateException if this thread holds it already
    */
   public void lock() {
-    beforeLock();
+    checkMayLock();
     mutex.acquire(1);
     Lockdep.locked(this);
   }
@@ -71,7 +71,7 @@ public final class Reservation {
    * @throws IllegalStateException if this thread holds it already
    */
   public void lockInterruptibly() throws InterruptedException {
-    beforeLock();
+    checkMayLock();
     mutex.acquireInterruptibly(1);
     Lockdep.locked(this);
   }
@@ -109,7 +109,7 @@ public final class Reservation {
    * @throws IllegalStateException if this thread holds it already
    */
   public boolean tryLock(Duration timeout) throws InterruptedException {
-    beforeLock();
+    checkMayLock();
     if (mutex.tryAcquireNanos(1, TimeUnit.NANOSECONDS.convert(timeout))) {
       Lockdep.locked(this);
       return true;
@@ -152,7 +152,8 @@ public final class Reservation {
     return mutex.holder();
   }
 
-  private void beforeLock() {
+  /** Throws what {@link #lock} would throw without waiting. */
+  void checkMayLock() {
     checkNotHeld();
     Lockdep.beforeLock(this);
   }
@@ -206,12 +207,15 @@ public final class Reservation {
    */
   public void add(Fence fence, FenceUsage usage) {
     assertHeld("add");
-    Objects.requireNonNull(usage, "usage");
+    checkPlain(fence);
+    slots.add(fence, Objects.requireNonNull(usage, "usage"));
+  }
+
+  private static void checkPlain(Fence fence) {
     if (fence instanceof FenceArray || fence instanceof FenceChain) {
       throw new IllegalArgumentException(
           "wanted a plain fence, got " + fence + ": add its parts, see Fences.unwrap");
     }
-    slots.add(fence, usage);
   }
 
   /**
@@ -221,10 +225,12 @@ public final class Reservation {
    * @param context the context to replace
    * @param replacement what stands for it from now on
    * @param usage what the replacement stands for
+   * @throws IllegalArgumentException if the replacement is a container (rule CR7)
    * @throws IllegalStateException if this thread doesn't hold the lock
    */
   public void replace(long context, Fence replacement, FenceUsage usage) {
     assertHeld("replace");
+    checkPlain(replacement);
     slots.replace(
         context,
         Objects.requireNonNull(replacement, "replacement"),
@@ -241,6 +247,11 @@ public final class Reservation {
   public void copyFrom(Reservation source) {
     assertHeld("copyFrom");
     slots.copyFrom(source.slots);
+  }
+
+  /** Appends the pending fences of a usage and of all stronger ones, without a copy in between. */
+  void collect(FenceUsage usage, List<Fence> pending) {
+    slots.collect(usage, pending);
   }
 
   // ---- fences, for anybody ----

@@ -117,7 +117,7 @@ final class DmaBufTest {
     uses.put("name", DmaBuf::name);
     uses.put("setName", handle -> handle.setName("x"));
     uses.put("layout", DmaBuf::layout);
-    uses.put("setLayout", handle -> handle.setLayout(FrameLayout.of(PixelFormat.I420, 16, 16)));
+    uses.put("setLayout", handle -> handle.setLayout(FrameLayout.of(PixelFormat.I420, 8, 4)));
     uses.put("reservation", DmaBuf::reservation);
     uses.put("info", DmaBuf::info);
     uses.put("read", handle -> handle.read(segment -> 0));
@@ -379,7 +379,7 @@ final class DmaBufTest {
     second.setName("frame 7");
     assertThat(buffer.name()).isEqualTo("frame 7");
     assertThat(buffer.toString()).isEqualTo("frame 7");
-    FrameLayout layout = FrameLayout.of(PixelFormat.I420, 16, 16);
+    FrameLayout layout = FrameLayout.of(PixelFormat.I420, 8, 4);
     second.setLayout(layout);
     assertThat(buffer.layout()).contains(layout);
     assertThatIllegalArgumentException()

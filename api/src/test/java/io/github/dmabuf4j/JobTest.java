@@ -22,6 +22,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -54,7 +55,7 @@ final class JobTest {
   }
 
   private static <T> CompletableFuture<T> future(java.util.concurrent.CompletionStage<T> stage) {
-    return stage.toCompletableFuture();
+    return stage.toCompletableFuture().orTimeout(Threads.LIMIT_SECONDS, TimeUnit.SECONDS);
   }
 
   // ---- JB1 ----

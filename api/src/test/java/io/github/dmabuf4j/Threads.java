@@ -19,7 +19,7 @@ import java.util.function.BooleanSupplier;
  */
 final class Threads {
   /** No test waits longer than this for anything; nothing asserts on time below it. */
-  static final long LIMIT_SECONDS = 60;
+  static final long LIMIT_SECONDS = Long.getLong("dmabuf4j.test.limit.seconds", 60);
 
   /** How long each stress test runs: {@code -Ddmabuf4j.stress.seconds}. */
   private static final double STRESS_SECONDS =

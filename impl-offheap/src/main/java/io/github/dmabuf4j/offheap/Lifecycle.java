@@ -31,6 +31,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * <caption>Access modes</caption>
  * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
  * <tr><td>state</td><td>volatile</td><td>volatile; DRAINING to CLOSED by CAS</td><td>lock, but for that CAS</td></tr>
+ * <tr><td>shuts</td><td>volatile</td><td>volatile</td><td>lock</td></tr>
  * </table>
  *
  * <p><b>Locks.</b> The lock is held by whoever closes or begins to drain, and waited for by
@@ -62,9 +63,15 @@ final class Lifecycle {
   private final ReentrantLock lock = new ReentrantLock();
   private final CountDownLatch closed = new CountDownLatch(1);
   private volatile State state = State.OPEN;
+  private volatile int shuts;
 
   Lifecycle(Pool pool) {
     this.pool = pool;
+  }
+
+  /** A number that changes each time the slabs are sealed. */
+  int shuts() {
+    return shuts;
   }
 
   boolean isOpen() {
@@ -133,8 +140,10 @@ final class Lifecycle {
     }
   }
 
+  @SuppressWarnings("NonAtomicVolatileUpdate") // the lock is held
   private void shut(State next) {
     state = next;
+    shuts++; // after the state: who sees the count sees the state
     pool.waiters.watch(true);
     pool.slabs.seal(true);
   }
@@ -205,7 +214,7 @@ final class Lifecycle {
   /** Bytes went back to the limit. */
   void afterGivingBack() {
     if (state == State.DRAINING
-        && pool.slabs.committed() == 0
+        && pool.slabs.areSpent()
         && STATE.compareAndSet(this, State.DRAINING, State.CLOSED)) {
       end();
     }

@@ -8,6 +8,8 @@ import org.jspecify.annotations.Nullable;
  * rarely meet; nothing is kept per thread, so that virtual threads cost nothing (design rule AL10).
  */
 final class Magazine {
+  private static final int SWEEPS = 8;
+
   final Stripe[] stripes;
   private final int mask;
 
@@ -29,19 +31,32 @@ final class Magazine {
   }
 
   /**
-   * Takes a block out: from the home stripe, else from one that isn't busy; null if none was found.
+   * Takes a block out: from the home stripe, else from another; null if none was found without
+   * waiting.
    */
   @Nullable Block pop(long addressMask) {
     int home = home();
-    for (int i = 0; i <= mask; i++) {
-      Stripe stripe = stripes[(home + i) & mask];
-      if (!stripe.looksEmpty() && stripe.tryLock()) {
-        Block block = stripe.pop(addressMask);
-        stripe.unlock();
-        if (block != null) {
-          return block;
+    for (int sweep = 0; sweep < SWEEPS; sweep++) {
+      boolean busy = false;
+      for (int i = 0; i <= mask; i++) {
+        Stripe stripe = stripes[(home + i) & mask];
+        if (stripe.looksEmpty()) {
+          continue;
+        }
+        if (stripe.tryLock()) {
+          Block block = stripe.pop(addressMask);
+          stripe.unlock();
+          if (block != null) {
+            return block;
+          }
+        } else {
+          busy = true;
         }
       }
+      if (!busy) {
+        return null;
+      }
+      Thread.onSpinWait(); // a fresh block would make the pool grow: look once more
     }
     return null;
   }

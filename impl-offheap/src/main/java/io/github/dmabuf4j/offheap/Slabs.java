@@ -287,6 +287,16 @@ final class Slabs {
     }
   }
 
+  /** Whether all blocks are back, and none will be let out. */
+  boolean areSpent() {
+    lock.lock();
+    try {
+      return sealed && committed == 0;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   // ---- figures ----
 
   long committed() {

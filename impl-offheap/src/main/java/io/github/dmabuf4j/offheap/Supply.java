@@ -2,7 +2,6 @@ package io.github.dmabuf4j.offheap;
 
 import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.Fences;
-import io.github.dmabuf4j.OutOfBuffersException;
 import java.lang.System.Logger.Level;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -19,6 +18,9 @@ import org.jspecify.annotations.Nullable;
 final class Supply {
   /** How long TRY_HARD waits for others, in nanoseconds. */
   static final long TRY_HARD_NANOS = 50_000_000;
+
+  /** How often NORMAL tries again when others were faster. */
+  private static final int RACES = 10;
 
   private static final System.Logger LOG = System.getLogger(Supply.class.getName());
 
@@ -42,27 +44,45 @@ final class Supply {
     if (kept != null) {
       return kept;
     }
-    pool.lifecycle.requireOpen(wanted.policy() != AllocPolicy.NOWAIT);
-    if (wanted.bytes() > pool.limit || wanted.bytes() < 0) {
-      throw Shortage.neverFits(wanted, pool.statistics(), pool.name);
-    }
-    try {
-      Block found =
-          switch (wanted.policy()) {
-            case NOWAIT -> pool.slabs.commit(wanted, false);
-            case FAIL_FAST -> lightly(wanted);
-            case NORMAL -> thoroughly(wanted);
-            case TRY_HARD -> await(wanted, TRY_HARD_NANOS, interruptibly);
-            case NO_FAIL -> await(wanted, Long.MAX_VALUE, interruptibly);
-          };
+    boolean patiently = wanted.policy() != AllocPolicy.NOWAIT;
+    while (true) {
+      int shuts = pool.lifecycle.shuts();
+      pool.lifecycle.requireOpen(patiently);
+      Block found = tryPolicy(wanted, interruptibly);
       if (found != null) {
         return found;
       }
+      pool.lifecycle.requireOpen(patiently);
+      if (!patiently || pool.lifecycle.shuts() == shuts) {
+        throw Shortage.inUse(wanted, pool.statistics(), pool.slabs.info(patiently));
+      }
+      // A close that was refused was in the way.
+    }
+  }
+
+  private @Nullable Block tryPolicy(Wanted wanted, boolean interruptibly)
+      throws InterruptedException {
+    checkFits(wanted);
+    try {
+      return switch (wanted.policy()) {
+        case NOWAIT -> pool.slabs.commit(wanted, false);
+        case FAIL_FAST -> lightly(wanted);
+        case NORMAL -> thoroughly(wanted);
+        case TRY_HARD -> {
+          Block now = thoroughly(wanted);
+          yield now != null ? now : await(wanted, TRY_HARD_NANOS, interruptibly);
+        }
+        case NO_FAIL -> await(wanted, Long.MAX_VALUE, interruptibly);
+      };
     } catch (SlabMemoryException e) {
       throw Shortage.refused(wanted, pool.statistics(), pool.name, e);
     }
-    pool.lifecycle.requireOpen(wanted.policy() != AllocPolicy.NOWAIT);
-    throw shortage(wanted);
+  }
+
+  private void checkFits(Wanted wanted) {
+    if (wanted.bytes() > pool.limit || wanted.bytes() < 0) {
+      throw Shortage.neverFits(wanted, pool.statistics(), pool.name);
+    }
   }
 
   /** Finds a block at once, behind those who wait; null if there is none. */
@@ -73,9 +93,7 @@ final class Supply {
       return kept;
     }
     pool.lifecycle.requireOpen(false);
-    if (wanted.bytes() > pool.limit || wanted.bytes() < 0) {
-      throw Shortage.neverFits(wanted, pool.statistics(), pool.name);
-    }
+    checkFits(wanted);
     try {
       return behindOthers ? null : pool.slabs.commit(wanted, false);
     } catch (SlabMemoryException e) {
@@ -96,16 +114,14 @@ final class Supply {
     return null;
   }
 
-  private OutOfBuffersException shortage(Wanted wanted) {
-    boolean patiently = wanted.policy() != AllocPolicy.NOWAIT;
-    return Shortage.inUse(wanted, pool.statistics(), pool.slabs.info(patiently));
-  }
-
   // ---- one try ----
 
   /** FAIL_FAST: passes by what is busy, gives back as much as is needed. */
   private @Nullable Block lightly(Wanted wanted) throws SlabMemoryException {
-    Block block = pool.slabs.commit(wanted, true);
+    Block block = popPatiently(wanted);
+    if (block == null) {
+      block = pool.slabs.commit(wanted, true);
+    }
     if (block == null) {
       pool.giveBackLightly(missing(wanted));
       block = pool.slabs.commit(wanted, true);
@@ -115,15 +131,21 @@ final class Supply {
 
   /** NORMAL: waits for busy stripes, and gives everything idle back. */
   private @Nullable Block thoroughly(Wanted wanted) throws SlabMemoryException {
-    Block block = popPatiently(wanted);
-    if (block == null) {
-      block = pool.slabs.commit(wanted, true);
+    for (int tries = 0; ; tries++) {
+      Block block = popPatiently(wanted);
+      if (block == null) {
+        block = pool.slabs.commit(wanted, true);
+      }
+      if (block == null) {
+        pool.trim();
+        block = pool.slabs.commit(wanted, true);
+      }
+      // What was given back may be in other magazines again by now: those who took it are done with
+      // it.
+      if (block != null || tries == RACES || pool.magazines.idleBytes() < missing(wanted)) {
+        return block;
+      }
     }
-    if (block == null) {
-      pool.trim();
-      block = pool.slabs.commit(wanted, true);
-    }
-    return block;
   }
 
   /**
@@ -167,19 +189,22 @@ final class Supply {
     try {
       Patience patience = new Patience(nanos);
       int seen = waiters.wakeUps();
-      boolean mayTry = true; // at least once, and again before giving up
+      boolean stalled = false;
       while (true) {
         if (pool.lifecycle.hasEnded()) {
           return null;
         }
         boolean timeIsUp = patience.isUp();
         boolean first = waiters.isFirst(self);
-        Block block = first || mayTry || timeIsUp ? patiently(wanted) : null;
+        Block block = first || stalled || timeIsUp ? patiently(wanted) : null;
         if (block != null || timeIsUp) {
           return block;
         }
         patience.reportIfDue(wanted, pool);
-        LockSupport.parkNanos(this, patience.next(first));
+        // A wake-up during the try may have been used up by a lock in there: the count tells.
+        if (!first || waiters.wakeUps() == seen) {
+          LockSupport.parkNanos(this, patience.next(first));
+        }
         if (Thread.interrupted()) {
           if (interruptibly) {
             throw new InterruptedException("interrupted while waiting for memory of " + pool.name);
@@ -187,7 +212,7 @@ final class Supply {
           interrupted = true;
         }
         int now = waiters.wakeUps();
-        mayTry = now == seen; // nothing moves: order may be what holds it up
+        stalled = now == seen; // nothing moves: order may be what holds it up
         seen = now;
       }
     } finally {

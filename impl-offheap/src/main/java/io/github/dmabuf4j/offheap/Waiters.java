@@ -20,6 +20,9 @@ import java.util.concurrent.locks.LockSupport;
  * stack and the first use of a magazine are volatile on both sides, and the lock of the slabs does
  * the same for bytes that go back to the limit.
  *
+ * <p>The wake-up itself can still be used up by a lock that the waiter parks for during its try; it
+ * compares {@code wakeUps} before it parks for memory.
+ *
  * <table>
  * <caption>Access modes</caption>
  * <tr><th>field</th><th>read</th><th>written</th></tr>

@@ -1,0 +1,99 @@
+package io.github.dmabuf4j.offheap;
+
+import static io.github.dmabuf4j.offheap.TestMemory.KIB;
+import static io.github.dmabuf4j.offheap.TestMemory.MIB;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.Heap;
+import io.github.dmabuf4j.Hold;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The account of committed bytes against what the kernel says of this process. */
+@EnabledOnOs(value = OS.LINUX, disabledReason = "reads /proc/self/smaps_rollup")
+@Timeout(60)
+final class ResidentMemoryTest {
+  private static final long SLACK = 24 * MIB; // what the JVM itself does meanwhile
+
+  @RegisterExtension final HeapGuard heaps = new HeapGuard();
+
+  private static long anonymousBytes() {
+    try {
+      return Files.readAllLines(Path.of("/proc/self/smaps_rollup")).stream()
+          .filter(line -> line.startsWith("Anonymous:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * KIB)
+          .sum();
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static List<DmaBuf> fill(Heap heap, long size, long total) {
+    List<DmaBuf> buffers = new ArrayList<>();
+    for (long bytes = 0; bytes < total; bytes += size) {
+      DmaBuf buffer = heap.allocate(size);
+      try (Hold hold = buffer.hold()) {
+        hold.segment().fill((byte) 1);
+      }
+      buffers.add(buffer);
+    }
+    return buffers;
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {4 * KIB, 256 * KIB, 3 * MIB, 100 * MIB})
+  void trim_touchedBlocks_returnsTheirPages(long size) {
+    long total = 200 * MIB;
+    Heap heap = heaps.open(TestMemory.MAPPED, 210 * MIB);
+    fill(heap, size, total - size).forEach(DmaBuf::close); // lets the Java heap grow
+    heap.trim();
+    long before = anonymousBytes();
+    List<DmaBuf> buffers = fill(heap, size, total - size);
+    long committed = heap.statistics().committedBytes();
+    assertThat(anonymousBytes() - before)
+        .isBetween(committed - committed / 8 - SLACK, committed + SLACK);
+    buffers.forEach(DmaBuf::close);
+    heap.trim();
+    assertThat(anonymousBytes() - before).isLessThan(SLACK);
+  }
+
+  @Test
+  void trim_slabPartlyInUse_returnsTheRest() {
+    Heap heap = heaps.open(TestMemory.MAPPED, 256 * MIB);
+    fill(heap, 64 * KIB, 200 * MIB).forEach(DmaBuf::close); // lets the Java heap grow
+    heap.trim();
+    long before = anonymousBytes();
+    List<DmaBuf> buffers = fill(heap, 64 * KIB, 200 * MIB);
+    for (int i = 0; i < buffers.size(); i++) {
+      if (i % 16 != 0) { // so that no slab becomes empty
+        buffers.get(i).close();
+      }
+    }
+    heap.trim();
+    long committed = heap.statistics().committedBytes();
+    assertThat(committed).isLessThanOrEqualTo(13 * MIB);
+    assertThat(anonymousBytes() - before).isLessThan(committed + SLACK);
+    buffers.forEach(DmaBuf::close);
+  }
+
+  @Test
+  void allocate_untouched_costsNoMemory() {
+    Heap heap = heaps.open(TestMemory.MAPPED, 256 * MIB);
+    long before = anonymousBytes();
+    try (DmaBuf large = heap.allocate(200 * MIB)) {
+      assertThat(anonymousBytes() - before).as("fresh pages need no zeroing").isLessThan(SLACK);
+      assertThat(heap.statistics().committedBytes()).isEqualTo(large.size());
+    }
+  }
+}
