@@ -38,6 +38,10 @@ final class ConcurrencyTest {
       TimeUnit.MILLISECONDS.toNanos(
           (long) (1000 * Double.parseDouble(System.getProperty("dmabuf4j.stress.seconds", "2"))));
 
+  private static final List<AllocPolicy> POLICIES = List.of(AllocPolicy.values());
+  private static final List<AllocPolicy> IMPATIENT =
+      List.of(AllocPolicy.NOWAIT, AllocPolicy.FAIL_FAST, AllocPolicy.NORMAL);
+
   @RegisterExtension final HeapGuard heaps = new HeapGuard();
 
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
@@ -107,7 +111,7 @@ final class ConcurrencyTest {
     repeatInThreads(
         8,
         random -> {
-          AllocPolicy policy = AllocPolicy.values()[random.nextInt(AllocPolicy.values().length)];
+          AllocPolicy policy = POLICIES.get(random.nextInt(POLICIES.size()));
           AllocationRequest.Builder request = AllocationRequest.of(size(random)).policy(policy);
           if (random.nextBoolean()) {
             request.uninitialized();
@@ -174,7 +178,7 @@ final class ConcurrencyTest {
         random -> {
           long pages = 1 + random.nextInt(8) * (1L + random.nextInt(8));
           long bytes = SizeClasses.bytes(SizeClasses.classOf(pages));
-          AllocPolicy policy = AllocPolicy.values()[random.nextInt(3)];
+          AllocPolicy policy = IMPATIENT.get(random.nextInt(IMPATIENT.size()));
           try (DmaBuf buffer =
               heap.allocate(AllocationRequest.of(bytes).policy(policy).uninitialized().build())) {
             long now = held.addAndGet(bytes);

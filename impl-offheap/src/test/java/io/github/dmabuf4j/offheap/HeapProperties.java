@@ -42,6 +42,8 @@ class HeapProperties {
   private static final int TRIES = 60;
   private static final int STEPS = 1000;
   private static final long LIMIT = 8 * MIB;
+  private static final List<AllocPolicy> POLICIES =
+      List.of(AllocPolicy.NOWAIT, AllocPolicy.FAIL_FAST, AllocPolicy.NORMAL);
   private static final AtomicLong STEPS_DONE = new AtomicLong();
 
   private enum Kind {
@@ -202,7 +204,7 @@ class HeapProperties {
       boolean zeroed = step.choice % 3 == 0;
       long alignment =
           step.choice % 5 == 0 ? 1L << (step.choice / 5 % 18) : AllocationRequest.DEFAULT_ALIGNMENT;
-      AllocPolicy policy = AllocPolicy.values()[step.choice % 3];
+      AllocPolicy policy = POLICIES.get(step.choice % POLICIES.size());
       AllocationRequest.Builder request =
           AllocationRequest.of(step.size).alignment(alignment).policy(policy);
       if (!zeroed) {

@@ -26,6 +26,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Closing, draining, and what operations do afterwards. */
 @Timeout(120)
 final class LifecycleTest {
+  private static final List<AllocPolicy> POLICIES = List.of(AllocPolicy.values());
+
   @RegisterExtension final HeapGuard heaps = new HeapGuard();
 
   private static void assertRefuses(Heap heap) {
@@ -143,7 +145,7 @@ final class LifecycleTest {
       List<Throwable> failures = java.util.Collections.synchronizedList(new ArrayList<>());
       List<Thread> threads = new ArrayList<>();
       for (int t = 0; t < 4; t++) {
-        AllocPolicy policy = AllocPolicy.values()[(round + t) % AllocPolicy.values().length];
+        AllocPolicy policy = POLICIES.get((round + t) % POLICIES.size());
         threads.add(Thread.ofPlatform().start(() -> allocateUntilClosed(heap, policy, failures)));
       }
       while (!heap.isClosed()) {
@@ -195,7 +197,7 @@ final class LifecycleTest {
       List<Throwable> failures = java.util.Collections.synchronizedList(new ArrayList<>());
       List<Thread> threads = new ArrayList<>();
       for (int t = 0; t < 4; t++) {
-        AllocPolicy policy = AllocPolicy.values()[(round + t) % AllocPolicy.values().length];
+        AllocPolicy policy = POLICIES.get((round + t) % POLICIES.size());
         threads.add(Thread.ofPlatform().start(() -> allocateUntilClosed(heap, policy, failures)));
       }
       assertThat(heap.drain(Duration.ofSeconds(30))).isTrue();
