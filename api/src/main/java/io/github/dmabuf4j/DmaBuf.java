@@ -106,6 +106,13 @@ public final class DmaBuf implements AutoCloseable {
     return closed;
   }
 
+  /**
+   * What all handles of the buffer share; of this generation only while this handle is retained.
+   */
+  BufferObject object() {
+    return object;
+  }
+
   /** Takes a reference for an operation on this handle. */
   BufferObject retain(String operation) {
     if (closed || !object.retain(generation)) {
@@ -246,7 +253,7 @@ public final class DmaBuf implements AutoCloseable {
     return object == other.object && generation == other.generation;
   }
 
-  private void checkOpen(String operation) {
+  void checkOpen(String operation) {
     if (closed) {
       throw closed(operation);
     }

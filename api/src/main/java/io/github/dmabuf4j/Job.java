@@ -79,13 +79,13 @@ public final class Job implements AutoCloseable {
     return new Builder(name);
   }
 
-  /** What a job uses. Not for several threads at once. */
+  /** What a job uses. Makes one job. Not for several threads at once. */
   public static final class Builder {
     private final String name;
-    private final List<DmaBuf> buffers = new ArrayList<>(4);
-    private final List<Access> accesses = new ArrayList<>(4);
-    private final List<Fence> explicit = new ArrayList<>(0);
+    private final JobUses uses = new JobUses();
+    private final List<Fence> dependencies = new ArrayList<>(0);
     private @Nullable FenceContext context;
+    private boolean published;
 
     private Builder(String name) {
       this.name = Objects.requireNonNull(name, "name");
@@ -113,8 +113,8 @@ public final class Job implements AutoCloseable {
     }
 
     private Builder uses(DmaBuf buffer, Access access) {
-      buffers.add(Objects.requireNonNull(buffer, "buffer"));
-      accesses.add(access);
+      checkNotPublished();
+      uses.add(Objects.requireNonNull(buffer, "buffer"), access);
       return this;
     }
 
@@ -125,7 +125,8 @@ public final class Job implements AutoCloseable {
      * @return this builder
      */
     public Builder after(Fence fence) {
-      explicit.add(Objects.requireNonNull(fence, "fence"));
+      checkNotPublished();
+      dependencies.add(Objects.requireNonNull(fence, "fence"));
       return this;
     }
 
@@ -152,18 +153,30 @@ public final class Job implements AutoCloseable {
      *     holds one of the reservations
      */
     public Job publish() throws InterruptedException {
-      return publish(name, JobUses.retain(buffers, accesses), new ArrayList<>(explicit), context);
+      retain();
+      return publishRetained();
     }
 
-    private static Job publish(
-        String name, JobUses uses, List<Fence> dependencies, @Nullable FenceContext shared)
-        throws InterruptedException {
+    private void retain() {
+      checkNotPublished();
+      published = true;
+      uses.retain();
+    }
+
+    private void checkNotPublished() {
+      if (published) {
+        throw new IllegalStateException(
+            "job %s was published: a builder makes one job".formatted(name));
+      }
+    }
+
+    private Job publishRetained() throws InterruptedException {
       Job job;
       try (var _ = AcquireContext.lockInOrder(uses.reservations())) {
         uses.prepareLocked(dependencies);
-        FenceContext producer = shared == null ? FenceContext.create(name) : shared;
+        FenceContext producer = context == null ? FenceContext.create(name) : context;
         Fence fence = producer.newFence();
-        job = new Job(name, uses, producer, shared == null, fence, dependencies);
+        job = new Job(name, uses, producer, context == null, fence, dependencies);
         if (!fence.addCallback(uses)) {
           throw new IllegalStateException(
               producer + " was closed while " + name + " was being published");
@@ -180,33 +193,29 @@ public final class Job implements AutoCloseable {
 
     /**
      * Prepares and publishes the job without blocking the caller, for event loops (design rule
-     * JB2). References are taken before this returns: the handles may be closed, and this builder
-     * used again.
+     * JB2). References are taken before this returns: the handles may be closed.
      *
      * @return a stage that completes with the published job, or with what {@link #publish} would
      *     have thrown
      */
     public CompletionStage<Job> publishAsync() {
-      CompletableFuture<Job> published = new CompletableFuture<>();
-      JobUses uses;
       try {
-        uses = JobUses.retain(buffers, accesses);
+        retain();
       } catch (IllegalStateException e) {
         return CompletableFuture.failedStage(e);
       }
-      List<Fence> dependencies = new ArrayList<>(explicit);
-      FenceContext shared = context;
+      CompletableFuture<Job> future = new CompletableFuture<>();
       Thread.ofVirtual()
           .name("publish " + name)
           .start(
               () -> {
                 try {
-                  published.complete(publish(name, uses, dependencies, shared));
+                  future.complete(publishRetained());
                 } catch (InterruptedException | RuntimeException | Error e) {
-                  published.completeExceptionally(e);
+                  future.completeExceptionally(e);
                 }
               });
-      return published.minimalCompletionStage();
+      return future.minimalCompletionStage();
     }
   }
 
@@ -239,6 +248,9 @@ public final class Job implements AutoCloseable {
    * @throws InterruptedException if the thread is interrupted while waiting
    */
   public void await() throws InterruptedException {
+    if (dependencies.isEmpty()) {
+      return;
+    }
     Deadline deadline = Deadline.after(Fences.defaultTimeout());
     for (Fence dependency : dependencies) {
       deadline.await(dependency);
@@ -259,8 +271,7 @@ public final class Job implements AutoCloseable {
     if (fence.isSignaled()) {
       throw new IllegalStateException(this + " has ended: its buffers are no longer its own");
     }
-    JobUses.Use use = uses.of(buffer);
-    return use.bytes().segment(use.object.size()).address();
+    return uses.of(buffer).bytes().address();
   }
 
   // ---- run ----

@@ -2,6 +2,7 @@ package io.github.dmabuf4j;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One thread's access to the buffers of a {@link Job}. The segments share a confined arena that
@@ -11,8 +12,9 @@ import java.lang.foreign.MemorySegment;
  */
 public final class JobAccess implements AutoCloseable {
   private final JobUses uses;
-  private final Arena arena = Arena.ofConfined();
   private final Thread owner = Thread.currentThread();
+  private @Nullable Arena arena; // made for the first segment
+  private boolean closed;
 
   JobAccess(JobUses uses) {
     this.uses = uses;
@@ -30,14 +32,14 @@ public final class JobAccess implements AutoCloseable {
    * @throws WrongThreadException if called on another thread
    */
   public MemorySegment segment(DmaBuf buffer) {
-    if (owner != Thread.currentThread()) {
-      throw new WrongThreadException(
-          "this access was opened on %s, not on %s".formatted(owner, Thread.currentThread()));
-    }
-    if (!arena.scope().isAlive()) {
+    checkThread();
+    if (closed) {
       throw new IllegalStateException("segment of %s on a closed access".formatted(buffer));
     }
     JobUses.Use use = uses.of(buffer);
+    if (arena == null) {
+      arena = Arena.ofConfined();
+    }
     MemorySegment segment = use.bytes().segment(use.object.size(), arena);
     return use.access.writes() && !buffer.isReadOnly() ? segment : segment.asReadOnly();
   }
@@ -49,9 +51,20 @@ public final class JobAccess implements AutoCloseable {
    */
   @Override
   public void close() {
-    if (arena.scope().isAlive()) {
-      arena.close();
+    checkThread();
+    if (!closed) {
+      closed = true;
+      if (arena != null) {
+        arena.close();
+      }
       uses.leave();
+    }
+  }
+
+  private void checkThread() {
+    if (owner != Thread.currentThread()) {
+      throw new WrongThreadException(
+          "this access was opened on %s, not on %s".formatted(owner, Thread.currentThread()));
     }
   }
 }

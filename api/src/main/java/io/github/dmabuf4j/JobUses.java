@@ -27,9 +27,9 @@ final class JobUses implements Fence.Callback {
     Access access;
     @Nullable MappedBytes bytes;
 
-    Use(DmaBuf handle, BufferObject object, Access access) {
+    Use(DmaBuf handle, Access access) {
       this.handle = handle;
-      this.object = object;
+      this.object = handle.object();
       this.access = access;
     }
 
@@ -42,7 +42,8 @@ final class JobUses implements Fence.Callback {
     }
   }
 
-  private final List<Use> uses;
+  private final List<Use> uses = new ArrayList<>(2);
+  private int retained; // by the publisher, then constant
   private int open = 1; // until published() or abandon()
   private int cpuAccess;
   private boolean ended;
@@ -51,37 +52,30 @@ final class JobUses implements Fence.Callback {
   /** What an exporter threw when CPU access ended: what was written may not be visible. */
   private @Nullable Throwable failure;
 
-  private JobUses(int buffers) {
-    uses = new ArrayList<>(buffers);
-  }
-
-  /**
-   * Takes a reference to each buffer; the same buffer given twice is used once, with both accesses.
-   */
-  static JobUses retain(List<DmaBuf> buffers, List<Access> accesses) {
-    JobUses result = new JobUses(buffers.size());
-    try {
-      for (int i = 0; i < buffers.size(); i++) {
-        result.retain(buffers.get(i), accesses.get(i));
-      }
-      return result;
-    } catch (RuntimeException | Error e) {
-      result.abandon();
-      throw e;
-    }
-  }
-
-  private void retain(DmaBuf buffer, Access access) {
+  /** Notes a buffer; the same one given twice is used once, with both accesses. */
+  void add(DmaBuf buffer, Access access) {
     buffer.checkWritable("a job", access);
-    BufferObject object = buffer.retain("a job");
     Use present = find(buffer);
     if (present == null) {
-      uses.add(new Use(buffer, object, access));
+      uses.add(new Use(buffer, access));
       return;
     }
-    object.put(); // the first handle's reference is enough
+    buffer.checkOpen("a job");
     if (access.writes()) {
       present.access = access;
+    }
+  }
+
+  /** Takes a reference to each buffer, or none. */
+  void retain() {
+    try {
+      for (Use use : uses) {
+        use.handle.retain("a job");
+        retained++;
+      }
+    } catch (RuntimeException | Error e) {
+      abandon();
+      throw e;
     }
   }
 
@@ -152,7 +146,8 @@ final class JobUses implements Fence.Callback {
   /** Drops holds and references, of all buffers even where an exporter fails. */
   private void giveUp() {
     RunAll steps = new RunAll();
-    for (Use use : uses) {
+    for (int i = 0; i < retained; i++) {
+      Use use = uses.get(i);
       if (use.bytes != null) {
         use.object.dropHold();
       }

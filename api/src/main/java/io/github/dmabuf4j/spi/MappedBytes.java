@@ -23,6 +23,15 @@ public interface MappedBytes {
   MemorySegment segment(long byteSize);
 
   /**
+   * The address of the first byte, for native code and devices.
+   *
+   * @return the address
+   */
+  default long address() {
+    return segment(1).address();
+  }
+
+  /**
    * The bytes with the life of an arena: once that is closed, access throws.
    *
    * @param byteSize how many of them, at most the size given to the exporter

@@ -9,6 +9,7 @@ import io.github.dmabuf4j.spi.MappedBytes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,6 +39,11 @@ final class Block implements Exporter, MappedBytes {
 
   /** Whether somebody may have written to it since it was known to be zero. */
   boolean written;
+
+  /**
+   * All of it, made by the first vmap: what segments are made from without an object in between.
+   */
+  private @Nullable MemorySegment mapped;
 
   /** Whether it is in a magazine. */
   boolean idle;
@@ -72,7 +78,15 @@ final class Block implements Exporter, MappedBytes {
 
   @Override
   public MappedBytes vmap() {
+    if (mapped == null) {
+      mapped = MemorySegment.ofAddress(address).reinterpret(bytes);
+    }
     return this;
+  }
+
+  @Override
+  public long address() {
+    return address;
   }
 
   @Override
@@ -82,7 +96,7 @@ final class Block implements Exporter, MappedBytes {
 
   @Override
   public MemorySegment segment(long byteSize, Arena arena) {
-    return MemorySegment.ofAddress(address).reinterpret(byteSize, arena, null);
+    return Objects.requireNonNull(mapped, "mapped").reinterpret(byteSize, arena, null);
   }
 
   @Override

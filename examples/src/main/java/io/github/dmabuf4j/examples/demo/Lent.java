@@ -17,6 +17,8 @@ abstract class Lent {
   private static final AtomicReference<@Nullable Throwable> FAILURE = new AtomicReference<>();
 
   private static final Return RETURN = new Return();
+  private static final Address MEMORY = new Address();
+  private static final Address OPAQUE = new Address();
 
   /** FFmpeg is done with the memory. Called once per {@link #lend}, on any thread. */
   abstract void returned();
@@ -31,9 +33,11 @@ abstract class Lent {
    */
   final AVBufferRef lend(long address, long size, int flags) {
     long handle = NativeHandles.register(this);
-    AVBufferRef reference =
-        avutil.av_buffer_create(
-            new Address().at(address), size, RETURN, new Address().at(handle), flags);
+    AVBufferRef reference;
+    synchronized (RETURN) { // pointers are objects: two for all, not two each time
+      reference =
+          avutil.av_buffer_create(MEMORY.at(address), size, RETURN, OPAQUE.at(handle), flags);
+    }
     if (reference == null) {
       NativeHandles.release(handle);
       throw new FfmpegException("av_buffer_create", Ffmpeg.ENOMEM);

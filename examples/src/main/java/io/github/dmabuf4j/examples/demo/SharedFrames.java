@@ -12,9 +12,7 @@ import io.github.dmabuf4j.Job;
 import io.github.dmabuf4j.JobAccess;
 import io.github.dmabuf4j.PixelFormat;
 import io.github.dmabuf4j.PlaneLayout;
-import java.lang.foreign.MemorySegment;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.bytedeco.ffmpeg.avcodec.AVCodecContext;
 import org.bytedeco.ffmpeg.avutil.AVFrame;
 import org.jspecify.annotations.Nullable;
@@ -197,10 +195,9 @@ final class SharedFrames implements Handover {
 
   // ---- encode ----
 
-  /** A picture while the encoder has it, under two references: one for luma, one for chroma. */
+  /** A picture while the encoder has it. */
   private static final class Encoding extends Lent {
     private final Job job;
-    private final AtomicInteger references = new AtomicInteger(2);
 
     Encoding(Job job) {
       this.job = job;
@@ -208,9 +205,7 @@ final class SharedFrames implements Handover {
 
     @Override
     void returned() {
-      if (references.decrementAndGet() == 0) {
-        job.signal();
-      }
+      job.signal();
     }
   }
 
@@ -223,8 +218,8 @@ final class SharedFrames implements Handover {
     Encoding encoding = new Encoding(job);
     try {
       await(job);
-      try (JobAccess access = job.open()) {
-        fill(picture, frame, encoding, access.segment(edges), access.segment(colours));
+      try (var _ = job.open()) { // begins the CPU access, which lasts until the encoder is done
+        fill(picture, frame, encoding, edges, colours);
       }
     } catch (Throwable e) {
       frame.clear(); // what of the job is still pending ends with its context
@@ -246,20 +241,18 @@ final class SharedFrames implements Handover {
 
   /** The addresses stay good after the access: the job's holds last until the encoder is done. */
   private static void fill(
-      Picture picture,
-      NativeFrame frame,
-      Encoding encoding,
-      MemorySegment edges,
-      MemorySegment colours) {
+      Picture picture, NativeFrame frame, Encoding encoding, DmaBuf edges, DmaBuf colours) {
+    long luma = encoding.job.address(edges);
+    long chroma = encoding.job.address(colours);
     AVFrame raw = frame.pointer();
-    raw.buf(0, encoding.lend(edges.address(), edges.byteSize(), AV_BUFFER_FLAG_READONLY));
-    raw.buf(1, encoding.lend(colours.address(), colours.byteSize(), AV_BUFFER_FLAG_READONLY));
-    frame.setPlane(0, edges.address(), picture.edgesStride);
+    // One reference stands for both: FFmpeg counts references to a frame, not to its planes.
+    raw.buf(0, encoding.lend(luma, edges.size(), AV_BUFFER_FLAG_READONLY));
+    frame.setPlane(0, luma, picture.edgesStride);
     for (int plane = 1; plane <= 2; plane++) {
       if (Provenance.handsChromaOn(picture.format)) {
-        frame.setPlane(plane, colours.address() + picture.offsets[plane], picture.strides[plane]);
+        frame.setPlane(plane, chroma + picture.offsets[plane], picture.strides[plane]);
       } else {
-        frame.setPlane(plane, colours.address(), picture.edgesStride / 2);
+        frame.setPlane(plane, chroma, picture.edgesStride / 2);
       }
     }
   }
