@@ -300,14 +300,20 @@ public final class Job implements AutoCloseable {
    * @throws IllegalStateException if a dependency is pending, or the job has ended
    */
   public JobAccess open() {
+    if (!dependencies.isEmpty()) {
+      checkReady();
+    }
+    uses.enter(this);
+    return new JobAccess(uses);
+  }
+
+  private void checkReady() {
     for (Fence dependency : dependencies) {
       if (!dependency.isSignaled()) {
         throw new IllegalStateException(
             "%s has to wait for %s first: call await() or runAsync()".formatted(this, dependency));
       }
     }
-    uses.enter(this);
-    return new JobAccess(uses);
   }
 
   /**

@@ -145,15 +145,22 @@ final class JobUses implements Fence.Callback {
 
   /** Drops holds and references, of all buffers even where an exporter fails. */
   private void giveUp() {
-    RunAll steps = new RunAll();
+    RunAll failures = null;
     for (int i = 0; i < retained; i++) {
       Use use = uses.get(i);
       if (use.bytes != null) {
         use.object.dropHold();
       }
-      steps.run(use.object::put);
+      try {
+        use.object.put();
+      } catch (RuntimeException | Error e) {
+        failures = failures == null ? new RunAll() : failures;
+        failures.failed(e);
+      }
     }
-    steps.finish();
+    if (failures != null) {
+      failures.finish();
+    }
   }
 
   // ---- access ----

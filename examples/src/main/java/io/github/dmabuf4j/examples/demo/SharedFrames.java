@@ -229,6 +229,9 @@ final class SharedFrames implements Handover {
   }
 
   private void await(Job job) throws InterruptedException {
+    if (job.dependencies().isEmpty()) {
+      return;
+    }
     fenceWaits += job.dependencies().size();
     job.await();
     for (Fence dependency : job.dependencies()) {
