@@ -350,8 +350,6 @@ final class DmaBufTest {
   }
 
   private static Fence addTo(Reservation reservation, FenceContext context) {
-    Fence fence = FenceContext.create("x").newFence();
-    assertThat(fence.isSignaled()).isFalse();
     reservation.lock();
     reservation.reserve(1);
     Fence mine = context.newFence();

@@ -88,13 +88,15 @@ final class FencesTest {
   @Test
   void awaitAny_timesOutNamingAllAndLeavesNoCallback() {
     Fence first = a.newFence();
-    Fence second = FenceContext.create("the-second").newFence();
+    FenceContext other = FenceContext.create("the-second");
+    Fence second = other.newFence();
     assertThatExceptionOfType(FenceTimeoutException.class)
         .isThrownBy(() -> Fences.awaitAny(List.of(first, second), Duration.ofMillis(1)))
         .withMessageContaining("host/a")
         .withMessageContaining("the-second");
     assertThatExceptionOfType(FenceTimeoutException.class)
         .isThrownBy(() -> Fences.awaitAny(List.of(first), Duration.ZERO));
+    other.close();
   }
 
   @Test

@@ -92,7 +92,7 @@ final class HoldTest {
 
   @Test
   void hold_waitsForNoFence_andMakesReclaimPassBy() {
-    Fence fence = FenceContext.create("writer").newFence();
+    Fence fence = new Fence(FenceOrigin.CPU_ACCESS, FenceOrigin.nextSingle());
     Reservation reservation = buffer.reservation();
     reservation.lock();
     reservation.reserve(1);

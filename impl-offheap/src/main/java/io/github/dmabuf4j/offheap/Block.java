@@ -23,8 +23,6 @@ import org.jspecify.annotations.Nullable;
  * <table>
  * <caption>Access modes</caption>
  * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
- * <tr><td>idle</td><td>plain</td><td>plain</td><td>its owner, on the way into and out of a magazine. Reports read it without: a
- *   benign race, for a late value only lists or misses a buffer that comes or goes meanwhile</td></tr>
  * <tr><td>written</td><td>plain</td><td>plain</td><td>its owner; handed on with the block</td></tr>
  * <tr><td>below</td><td>plain</td><td>plain</td><td>its owner, until the CAS that publishes it on the overflow stack</td></tr>
  * <tr><td>before, after</td><td>plain</td><td>plain</td><td>the lock of the {@link Slabs}</td></tr>
@@ -44,9 +42,6 @@ final class Block implements Exporter, MappedBytes {
    * All of it, made by the first vmap: what segments are made from without an object in between.
    */
   private @Nullable MemorySegment mapped;
-
-  /** Whether it is in a magazine. */
-  boolean idle;
 
   @Nullable Block below;
   @Nullable Block before;

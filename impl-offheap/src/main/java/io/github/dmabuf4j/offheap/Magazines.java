@@ -46,7 +46,10 @@ final class Magazines {
   private final int stripeCount;
   private final @Nullable Magazine[] magazines = new @Nullable Magazine[SizeClasses.COUNT];
   private final ReentrantLock settling = new ReentrantLock();
+
+  @SuppressWarnings("UnusedVariable") // by OVERFLOW
   private volatile @Nullable Block overflow;
+
   private volatile @Nullable Block retired;
 
   /**
@@ -94,7 +97,6 @@ final class Magazines {
   }
 
   private void pushOn(VarHandle stack, Block block) {
-    block.idle = true;
     Block top;
     do {
       top = (Block) stack.getVolatile(this);

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * What users have of a {@link Pool}. A thin front, so that a heap that was forgotten can be noticed
@@ -117,18 +118,20 @@ final class PooledHeap implements Heap {
 
   /**
    * A virtual thread waits in the caller's stead; it is interrupted when somebody else completes
-   * the future.
+   * the future first. Which thread runs a future's callbacks says nothing about who completed it,
+   * hence the flag.
    */
   private CompletableFuture<DmaBuf> allocateLater(AllocationRequest request) {
     CompletableFuture<DmaBuf> future = new CompletableFuture<>();
+    AtomicBoolean served = new AtomicBoolean();
     Thread waiter =
         Thread.ofVirtual()
             .name("allocate from " + pool.name)
-            .unstarted(() -> complete(future, request));
+            .unstarted(() -> complete(future, request, served));
     var _ =
         future.whenComplete(
             (buffer, error) -> {
-              if (Thread.currentThread() != waiter) {
+              if (!served.get()) {
                 waiter.interrupt();
               }
             });
@@ -136,13 +139,16 @@ final class PooledHeap implements Heap {
     return future;
   }
 
-  private void complete(CompletableFuture<DmaBuf> future, AllocationRequest request) {
+  private void complete(
+      CompletableFuture<DmaBuf> future, AllocationRequest request, AtomicBoolean served) {
     try {
       DmaBuf buffer = pool.allocate(request, AllocPolicy.NO_FAIL, true);
+      served.set(true);
       if (!future.complete(buffer)) { // cancelled meanwhile: nobody will get it
         buffer.close();
       }
     } catch (InterruptedException | RuntimeException | Error e) {
+      served.set(true);
       future.completeExceptionally(e);
     } finally {
       Reference.reachabilityFence(this);

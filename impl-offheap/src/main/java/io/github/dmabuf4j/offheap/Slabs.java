@@ -342,11 +342,8 @@ final class Slabs {
     try {
       List<BufInfo.Buffer> buffers = new ArrayList<>();
       for (Block block = first; block != null; block = block.after) {
-        if (!block.idle) {
-          BufInfo.Buffer buffer = block.object.info();
-          if (buffer.references() > 0 || buffer.isQuarantined()) {
-            buffers.add(buffer);
-          }
+        if (block.object.isReferenced()) {
+          buffers.add(block.object.info());
         }
       }
       return new BufInfo(pool.name, buffers);

@@ -113,7 +113,6 @@ final class Stripe {
     if (size == blocks.length && !grow()) {
       return false;
     }
-    block.idle = true;
     blocks[size] = block;
     SIZE.setOpaque(this, size + 1);
     return true;
@@ -143,7 +142,6 @@ final class Stripe {
     clear(left);
     low = Math.min(low, left);
     taken++;
-    block.idle = false;
     return block;
   }
 
