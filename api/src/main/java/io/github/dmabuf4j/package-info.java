@@ -58,7 +58,8 @@
  *
  * <h2>Walk-throughs</h2>
  *
- * <p>They compile in the build. A decoder writes straight into buffers:
+ * <p>They compile in the build. A decoder writes straight into buffers; its frames are handed to a
+ * job:
  *
  * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="decode"}
  *

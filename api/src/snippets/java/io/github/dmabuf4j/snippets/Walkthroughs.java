@@ -81,33 +81,36 @@ public final class Walkthroughs {
   // ---- the seven walk-throughs ----
 
   // @start region="decode"
-  /**
-   * What a decoder asks for a frame gets: bytes to write, and the fence that says when they are
-   * there.
-   */
-  record DecodeTarget(DmaBuf buffer, Job decode, Hold bytes) {}
+  /** What a decoder gets for a frame: bytes that stay in place for as long as it refers to them. */
+  record DecodeTarget(DmaBuf buffer, Hold bytes) {}
 
-  /** Called by the decoder when it starts a frame, on a thread of its own. */
+  /**
+   * Called by the decoder when it starts a frame, on a thread of its own. No fence is published:
+   * before this frame is done the decoder may ask for another one, so the fence would wait for an
+   * allocation. Nor is one needed, for nobody else knows the buffer yet.
+   */
   static DecodeTarget startFrame(Heap heap) throws InterruptedException {
-    DmaBuf buffer =
-        heap.allocate(FRAME); // before the fence exists: waits while the budget is used up
+    DmaBuf buffer = heap.allocate(FRAME); // waits while the budget is used up
     try {
-      // From here on whoever reads the buffer waits for the decoder.
-      Job decode = Job.named("decode").writes(buffer).publish();
-      // The codec reads finished frames as references for later ones: it keeps a hold of its own.
-      return new DecodeTarget(buffer, decode, buffer.hold(ArenaKind.POOL));
-    } catch (InterruptedException | RuntimeException e) {
+      return new DecodeTarget(buffer, buffer.hold(ArenaKind.POOL));
+    } catch (RuntimeException e) {
       buffer.close();
       throw e;
     }
   }
 
-  /** Called when the frame comes out of the decoder: from here on readers run. */
-  static void finishFrame(DecodeTarget target) {
-    target.decode().signal();
+  /**
+   * Called when the frame comes out of the decoder: it is complete, and handed on. A decoder that
+   * has all its buffers beforehand, such as a device, publishes a job here and signals it later.
+   */
+  static CompletionStage<Void> frameDecoded(DecodeTarget target, DmaBuf next, Executor executor)
+      throws InterruptedException {
+    return filter(target.buffer(), next, 8, executor);
   }
 
-  /** Called when the codec no longer refers to the frame. */
+  /**
+   * Called when the codec no longer refers to the frame, before or after the filter has read it.
+   */
   static void releaseFrame(DecodeTarget target) {
     target.bytes().close();
     target.buffer().close();

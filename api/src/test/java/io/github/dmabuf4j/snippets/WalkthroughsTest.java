@@ -24,7 +24,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -110,28 +109,19 @@ final class WalkthroughsTest {
   }
 
   @Test
-  void decode_readersWaitForTheFrame_andTheCodecKeepsItsHold() throws Exception {
+  void decode_handsTheFrameOn_whileTheCodecKeepsItsHold() throws Exception {
     Walkthroughs.DecodeTarget target = Walkthroughs.startFrame(heap);
-    assertThat(target.buffer().name()).isEqualTo("decoded");
-    CompletableFuture<Byte> reader = new CompletableFuture<>();
-    try (DmaBuf frame = target.buffer().dup()) {
-      Thread thread =
-          Thread.ofVirtual()
-              .start(
-                  () -> {
-                    try {
-                      reader.complete(
-                          frame.<Byte, RuntimeException>read(segment -> segment.get(JAVA_BYTE, 0)));
-                    } catch (InterruptedException | RuntimeException e) {
-                      reader.completeExceptionally(e);
-                    }
-                  });
-      target.bytes().segment().set(JAVA_BYTE, 0, (byte) 33); // what the codec does, natively
-      assertThat(reader).isNotDone();
-      Walkthroughs.finishFrame(target);
-      assertThat(reader.get(60, TimeUnit.SECONDS)).isEqualTo((byte) 33);
-      thread.join();
-      assertThat(frame.info().holds()).isEqualTo(1);
+    try (ExecutorService pool = Executors.newFixedThreadPool(2);
+        DmaBuf frame = target.buffer().dup();
+        DmaBuf filtered = heap.allocate(frame.size())) {
+      assertThat(frame.name()).isEqualTo("decoded");
+      target.bytes().segment().fill((byte) 33); // what the codec does, natively
+      Walkthroughs.frameDecoded(target, filtered, pool)
+          .toCompletableFuture()
+          .get(60, TimeUnit.SECONDS);
+      assertThat(filtered.<Byte, RuntimeException>read(segment -> segment.get(JAVA_BYTE, 7)))
+          .isEqualTo((byte) 33);
+      assertThat(frame.info().holds()).as("the codec's").isEqualTo(1);
       Walkthroughs.releaseFrame(target);
       assertThat(frame.info().holds()).isZero();
     }
