@@ -7,6 +7,8 @@ import io.github.dmabuf4j.examples.demo.DemoOptions;
 import io.github.dmabuf4j.examples.demo.Summary;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -89,44 +91,46 @@ final class DemoCommand implements Callable<Integer> {
     long budgetBytes = checkedBudget();
     checkNumbers();
     makeFolder();
-    if (video != null) {
-      run(video, stem(video), budgetBytes);
-    } else {
-      try (Clip clip = Clip.unpack()) {
-        run(clip.file(), Clip.NAME, budgetBytes);
+    try (Ending end = new Ending()) {
+      if (video != null) {
+        run(video, stem(video), budgetBytes, end);
+      } else {
+        try (Clip clip = Clip.unpack()) {
+          run(clip.file(), Clip.NAME, budgetBytes, end);
+        }
       }
     }
     return CommandLine.ExitCode.OK;
   }
 
-  private void run(Path file, String name, long budgetBytes) throws Exception {
+  private void run(Path file, String name, long budgetBytes, Ending end) throws Exception {
     int threads = Math.min(MAX_DECODER_THREADS, Runtime.getRuntime().availableProcessors());
     DemoOptions options = new DemoOptions(file, out, budgetBytes, frames, loops, threads);
     if (compare) {
-      compare(options, name);
+      compare(options, name, end);
     } else {
-      print(run(options, name, false), "");
+      print(run(options, name, false, end), "");
     }
   }
 
-  private Summary run(DemoOptions options, String name, boolean copying) throws Exception {
+  private Summary run(DemoOptions options, String name, boolean copying, Ending end)
+      throws Exception {
     Demo demo = new Demo(options, name + (copying ? "-edges-copying" : "-edges"), messages);
-    try (Ending ending = new Ending(demo)) {
-      return copying ? demo.runCopying() : demo.runShared();
-    }
+    end.concerns(demo);
+    return copying ? demo.runCopying() : demo.runShared();
   }
 
-  private void compare(DemoOptions options, String name) throws Exception {
+  private void compare(DemoOptions options, String name, Ending end) throws Exception {
     long warm = System.nanoTime() + TimeUnit.SECONDS.toNanos(runs > 1 ? WARM_UP_SECONDS : 0);
-    while (System.nanoTime() - warm < 0) {
-      run(options, name, false);
-      run(options, name, true);
+    while (System.nanoTime() - warm < 0 && !end.hasBegun()) {
+      run(options, name, false, end);
+      run(options, name, true, end);
     }
     List<Summary> shared = new ArrayList<>();
     List<Summary> copying = new ArrayList<>();
-    for (int i = 0; i < runs; i++) {
-      shared.add(run(options, name, false));
-      copying.add(run(options, name, true));
+    for (int i = 0; i < runs && (i == 0 || !end.hasBegun()); i++) {
+      shared.add(run(options, name, false, end));
+      copying.add(run(options, name, true, end));
       messages.printf(
           Locale.ROOT,
           "run %d: %.1f frames per second without copies, %.1f with%n",
@@ -180,8 +184,13 @@ final class DemoCommand implements Callable<Integer> {
   private void makeFolder() throws BadInputException {
     try {
       Files.createDirectories(out);
+    } catch (FileAlreadyExistsException e) {
+      throw new BadInputException("--out: %s is there and is no folder".formatted(e.getFile()));
+    } catch (FileSystemException e) {
+      String reason = e.getReason() == null ? "not permitted" : e.getReason();
+      throw new BadInputException("--out: %s can't be made: %s".formatted(out, reason));
     } catch (IOException e) {
-      throw new BadInputException("--out: %s can't be made: %s".formatted(out, e));
+      throw new BadInputException("--out: %s can't be made: %s".formatted(out, e.getMessage()));
     }
     if (!Files.isWritable(out)) {
       throw new BadInputException("--out: %s may not be written".formatted(out));
@@ -197,17 +206,36 @@ final class DemoCommand implements Callable<Integer> {
   /** Ends a run properly when the program is interrupted: the JVM waits for its shutdown hooks. */
   private static final class Ending implements AutoCloseable {
     private final CountDownLatch ended = new CountDownLatch(1);
-    private final Thread hook;
+    private final Thread hook = new Thread(this::begin, "dmabuf4j-interrupted");
 
-    Ending(Demo demo) {
-      hook =
-          new Thread(
-              () -> {
-                demo.stop();
-                await();
-              },
-              "dmabuf4j-interrupted");
+    // Guarded by this.
+    private @Nullable Demo running;
+    private boolean begun;
+
+    Ending() {
       Runtime.getRuntime().addShutdownHook(hook);
+    }
+
+    /** What to stop; stopped at once if that was asked for before. */
+    synchronized void concerns(Demo demo) {
+      running = demo;
+      if (begun) {
+        demo.stop();
+      }
+    }
+
+    synchronized boolean hasBegun() {
+      return begun;
+    }
+
+    private void begin() {
+      synchronized (this) {
+        begun = true;
+        if (running != null) {
+          running.stop();
+        }
+      }
+      await();
     }
 
     private void await() {

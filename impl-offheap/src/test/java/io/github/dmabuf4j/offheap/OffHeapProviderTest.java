@@ -11,9 +11,6 @@ import io.github.dmabuf4j.HeapUnavailableException;
 import io.github.dmabuf4j.HeapUri;
 import io.github.dmabuf4j.Heaps;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -51,7 +48,7 @@ final class OffHeapProviderTest {
 
   @Test
   void describe_nativeAccessDenied_namesTheFlag() throws IOException, InterruptedException {
-    String output = runInChild("--illegal-native-access=deny");
+    String output = ChildJvm.run(Child.class, "--illegal-native-access=deny");
     assertThat(output)
         .contains("unavailable: this JVM denies native access to the class path")
         .contains("fix: java --enable-native-access=ALL-UNNAMED")
@@ -62,29 +59,10 @@ final class OffHeapProviderTest {
   @Test
   void open_nativeAccessNotMentioned_worksWithTheJvmsOwnWarning()
       throws IOException, InterruptedException {
-    assertThat(runInChild("--illegal-native-access=warn"))
+    assertThat(ChildJvm.run(Child.class, "--illegal-native-access=warn"))
         .contains("unavailable: \n")
         .contains("--enable-native-access=ALL-UNNAMED")
         .contains("allocated 100 B");
-  }
-
-  /** What {@link Child} prints in a JVM with an option and without native access. */
-  private static String runInChild(String option) throws IOException, InterruptedException {
-    Process child =
-        new ProcessBuilder(
-                List.of(
-                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                    option,
-                    "-XX:TieredStopAtLevel=1",
-                    "-cp",
-                    System.getProperty(
-                        "surefire.test.class.path", System.getProperty("java.class.path")),
-                    Child.class.getName()))
-            .redirectErrorStream(true)
-            .start();
-    String output = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(child.waitFor()).as(output).isZero();
-    return output;
   }
 
   /** Says what there is, and opens it. */

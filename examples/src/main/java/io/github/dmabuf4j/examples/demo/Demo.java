@@ -59,13 +59,15 @@ public final class Demo {
   public Summary runShared() throws Exception {
     for (int threads = options.threads(); ; threads = threads / 2) {
       try {
-        return runShared(threads);
+        Summary summary = runShared(threads);
+        if (threads < options.threads()) {
+          messages.printf("the budget left room for %d decoder threads only%n", threads);
+        }
+        return summary;
       } catch (Traffic.StarvedException e) {
         if (threads == 1) {
           throw new BadInputException(String.valueOf(e.getMessage()));
         }
-        messages.printf(
-            "the budget is too small for %d decoder threads, trying %d%n", threads, threads / 2);
       }
     }
   }

@@ -88,31 +88,36 @@ final class Pipeline {
       if (!decoder.next()) {
         throw new BadInputException(options.video() + ": not one picture could be decoded");
       }
-      remark(first, decoder);
       Path output = options.folder().resolve(name + ".mp4");
+      boolean begun = false;
       try (Encoder encoder =
           Encoder.open(output, first, decoder.width(), decoder.height(), encoderThreads())) {
-        return run(first, decoder, crew, encoder, output);
+        begun = true;
+        Result result = run(first, decoder, crew, encoder, output);
+        remark(first, decoder); // only now: a failure is one line
+        return result;
       } catch (Throwable e) {
-        Files.deleteIfExists(output); // without its end it can't be played
+        if (begun) {
+          Files.deleteIfExists(output); // without its end it can't be played
+        }
         throw e;
       }
     }
   }
 
-  /** Says what of the video is lost on the way. */
+  /** Says what of the video was lost on the way. */
   private void remark(Demuxer first, Decoder decoder) {
     if (first.soundStreams() > 0) {
-      messages.printf("the sound of %s is dropped%n", options.video().getFileName());
+      messages.printf("the sound of %s was dropped%n", options.video().getFileName());
     }
     if (!decoder.writesIntoOurMemory()) {
       messages.printf(
-          "the decoder %s insists on memory of its own: its pictures are copied%n",
+          "the decoder %s insists on memory of its own: its pictures were copied%n",
           decoder.codecName());
     }
     if (!Provenance.handsChromaOn(decoder.format())) {
       messages.printf(
-          "colour is dropped: the encoder takes that of I420 only, not of %s%n", decoder.format());
+          "colour was dropped: the encoder takes that of I420 only, not of %s%n", decoder.format());
     }
   }
 

@@ -32,7 +32,6 @@ final class SharedFrames implements Handover {
   private final Traffic traffic;
   private final FrameBuffers buffers;
   private final FenceContext filterOrder = FenceContext.create("edges");
-  private final FenceContext encodeOrder = FenceContext.create("encode");
 
   // Of the decode thread.
   private @Nullable AVCodecContext decoder;
@@ -214,7 +213,8 @@ final class SharedFrames implements Handover {
     boolean chroma = Provenance.handsChromaOn(picture.format);
     DmaBuf edges = picture.edges();
     DmaBuf colours = chroma ? picture.decoded() : Objects.requireNonNull(neutral);
-    Job job = Job.named("encode").reads(edges).reads(colours).inOrderOf(encodeOrder).publish();
+    // A context for each job: FFmpeg gives pictures back in whatever order it likes.
+    Job job = Job.named("encode").reads(edges).reads(colours).publish();
     Encoding encoding = new Encoding(job);
     try {
       await(job);
@@ -222,7 +222,8 @@ final class SharedFrames implements Handover {
         fill(picture, frame, encoding, edges, colours);
       }
     } catch (Throwable e) {
-      frame.clear(); // what of the job is still pending ends with its context
+      frame.clear(); // ends the job, if FFmpeg had the picture already
+      job.fail(e);
       throw e;
     }
     picture.release();
@@ -274,6 +275,5 @@ final class SharedFrames implements Handover {
     }
     buffers.close();
     filterOrder.close();
-    encodeOrder.close();
   }
 }
