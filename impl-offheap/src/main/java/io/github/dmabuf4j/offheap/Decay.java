@@ -49,9 +49,13 @@ final class Decay implements Runnable {
     task.ticks = TIMER.scheduleWithFixedDelay(task, period, period, TimeUnit.NANOSECONDS);
   }
 
-  /** Gives back soon what a thread that must be quick has put aside. */
+  /** Gives back soon what a thread that must be quick, and must not fail, has put aside. */
   static void soon(Pool pool) {
-    TIMER.execute(new Decay(pool));
+    try {
+      TIMER.execute(new Decay(pool));
+    } catch (OutOfMemoryError e) {
+      // The next tick finds it too.
+    }
   }
 
   @Override

@@ -106,8 +106,13 @@ final class Slabs {
   private Block takeOwn(Wanted wanted) throws SlabMemoryException {
     SlabMemory.Region region =
         memory.map(wanted.bytes(), Math.max(wanted.alignment(), SizeClasses.PAGE), false);
-    return new Block(
-        new Slab(pool, region, null), region.address(), wanted.bytes(), wanted.sizeClass(), true);
+    try {
+      Slab slab = new Slab(pool, region, null);
+      return new Block(slab, region.address(), wanted.bytes(), wanted.sizeClass(), true);
+    } catch (OutOfMemoryError e) {
+      region.arena().close();
+      throw e;
+    }
   }
 
   private Block takeShared(Wanted wanted) throws SlabMemoryException {
@@ -141,7 +146,13 @@ final class Slabs {
       return null;
     }
     long address = slab.region.address() + ((long) start << SizeClasses.PAGE_SHIFT);
-    return new Block(slab, address, wanted.bytes(), wanted.sizeClass(), runs.isZero(start, count));
+    boolean zero = runs.isZero(start, count);
+    try {
+      return new Block(slab, address, wanted.bytes(), wanted.sizeClass(), zero);
+    } catch (OutOfMemoryError e) {
+      runs.give(start, count, false);
+      throw e;
+    }
   }
 
   private void register(Block block) {

@@ -4,9 +4,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
-/** Waits for a state and not for a time: polls until a condition holds, and fails at a deadline. */
+/**
+ * Waits for a state and not for a time: polls until a condition holds, and fails at a deadline, which is shorter than the one after
+ * which a thread that missed a wake-up would look around by itself.
+ */
 final class Await {
-  private static final long DEADLINE_NANOS = TimeUnit.SECONDS.toNanos(30);
+  private static final long DEADLINE_NANOS = TimeUnit.SECONDS.toNanos(20);
 
   private Await() {}
 
@@ -14,7 +17,7 @@ final class Await {
     long start = System.nanoTime();
     while (!condition.getAsBoolean()) {
       if (System.nanoTime() - start > DEADLINE_NANOS) {
-        throw new AssertionError("waited 30 s in vain until " + what);
+        throw new AssertionError("waited 20 s in vain until " + what);
       }
       LockSupport.parkNanos(100_000);
     }
@@ -37,11 +40,11 @@ final class Await {
   }
 
   static void joined(Thread thread) throws InterruptedException {
-    thread.join(30_000);
+    thread.join(20_000);
     if (thread.isAlive()) {
       throw new AssertionError(
           thread
-              + " didn't end within 30 s; it is at "
+              + " didn't end within 20 s; it is at "
               + java.util.List.of(thread.getStackTrace()));
     }
   }

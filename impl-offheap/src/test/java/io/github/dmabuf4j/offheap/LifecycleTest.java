@@ -189,7 +189,7 @@ final class LifecycleTest {
   @ParameterizedTest
   @EnumSource
   void drain_whileOthersAllocate_ends(TestMemory memory) throws InterruptedException {
-    for (int round = 0; round < 50; round++) {
+    for (int round = 0; round < 150; round++) {
       PooledHeap heap = heaps.open(memory, MIB);
       List<Throwable> failures = java.util.Collections.synchronizedList(new ArrayList<>());
       List<Thread> threads = new ArrayList<>();

@@ -105,6 +105,30 @@ final class MagazinesTest {
   }
 
   @Test
+  void push_manyThreadsAndEveryStripeBusy_noBlockLost() throws InterruptedException {
+    magazines.push(block(4096));
+    List<Stripe> stripes = List.of(magazines.magazine(0).stripes);
+    List<Thread> threads = new ArrayList<>();
+    stripes.forEach(Stripe::lock);
+    for (int t = 0; t < 4; t++) {
+      long from = 2 + 10_000L * t;
+      threads.add(
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    for (long i = from; i < from + 10_000; i++) {
+                      magazines.push(block(4096 * i));
+                    }
+                  }));
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    stripes.forEach(Stripe::unlock);
+    assertThat(magazines.take(Long.MAX_VALUE, true)).hasSize(40_001).doesNotHaveDuplicates();
+  }
+
+  @Test
   void take_bytesWanted_largestFirstAndNoMoreThanNeeded() {
     Block small = block(4096);
     Block large = new Block(small.slab, 8192, SizeClasses.bytes(10), 10, true);

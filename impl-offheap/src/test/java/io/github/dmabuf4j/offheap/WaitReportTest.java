@@ -57,8 +57,7 @@ final class WaitReportTest {
               @Override
               public void close() {}
             });
-        AllocationRequest request =
-            AllocationRequest.of(100).policy(AllocPolicy.NO_FAIL).build();
+        AllocationRequest request = AllocationRequest.of(100).policy(AllocPolicy.NO_FAIL).build();
         try (DmaBuf buffer = heap.allocate(request)) {
           System.out.printf("reports %d, then allocated %d B%n", reports[0], buffer.size());
         }

@@ -290,8 +290,8 @@ final class WaitingTest {
         future.thenApply(buffer -> Thread.currentThread().isInterrupted());
     assertThat(future).isNotDone();
     all.close();
-    future.get(30, TimeUnit.SECONDS).close();
-    assertThat(interrupted.get(30, TimeUnit.SECONDS)).isFalse();
+    future.get(20, TimeUnit.SECONDS).close();
+    assertThat(interrupted.get(20, TimeUnit.SECONDS)).isFalse();
   }
 
   @ParameterizedTest
@@ -357,6 +357,6 @@ final class WaitingTest {
           heap.allocateAsync(AllocationRequest.of(8 * KIB).build()).thenAccept(DmaBuf::close));
     }
     all.close();
-    CompletableFuture.allOf(futures.toArray(CompletableFuture[]::new)).get(60, TimeUnit.SECONDS);
+    CompletableFuture.allOf(futures.toArray(CompletableFuture[]::new)).get(20, TimeUnit.SECONDS);
   }
 }
