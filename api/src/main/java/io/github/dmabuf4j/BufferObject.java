@@ -426,6 +426,40 @@ public final class BufferObject {
   // ---- for exporters that move or evict, under the reservation ----
 
   /**
+   * Begins to move or reclaim a buffer that the caller has no handle of: takes a reference, so that
+   * the memory doesn't go back to the exporter under its hands, and the reservation, neither of
+   * which waits ({@code kref_get_unless_zero} and {@code dma_resv_trylock} in drm_gem_lru_scan).
+   *
+   * @return true if both are taken, to be given back by {@link #endReclaim}; false if the buffer is
+   *     to be passed by, because somebody holds the reservation or nobody refers to the buffer
+   */
+  public boolean tryBeginReclaim() {
+    if (!retain(generation(state))) {
+      return false;
+    }
+    boolean locked = false;
+    try {
+      locked = reservation().tryLock();
+    } finally {
+      if (!locked) {
+        put();
+      }
+    }
+    return locked;
+  }
+
+  /**
+   * Gives back what {@link #tryBeginReclaim} took. If the last handle was closed meanwhile, the
+   * buffer is released now.
+   *
+   * @throws IllegalStateException if the calling thread doesn't hold the reservation
+   */
+  public void endReclaim() {
+    reservation().unlock();
+    put();
+  }
+
+  /**
    * Whether the bytes must stay as and where they are: held, pinned, or touched by something in
    * flight (design rule PN2).
    *
@@ -441,7 +475,8 @@ public final class BufferObject {
 
   /**
    * Announces that the bytes are about to move: drops the idle mapping and tells dynamic importers
-   * (rules CL5, CM9, CM13). To be called before the move, for a buffer that isn't busy.
+   * (rules CL5, CM9, CM13). To be called before the move, for a buffer that isn't busy, by somebody
+   * who has a handle or called {@link #tryBeginReclaim}.
    *
    * @throws IllegalStateException if the calling thread doesn't hold the reservation, or the buffer
    *     is busy
@@ -462,7 +497,8 @@ public final class BufferObject {
   }
 
   /**
-   * Drops the content of a buffer whose owner doesn't need it, if nobody is using it.
+   * Drops the content of a buffer whose owner doesn't need it, if nobody is using it. To be called
+   * by somebody who has a handle or called {@link #tryBeginReclaim}.
    *
    * @return true if the exporter gave memory up; false if the content is needed, in use, or already
    *     gone

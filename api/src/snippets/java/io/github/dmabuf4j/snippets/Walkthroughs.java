@@ -138,9 +138,8 @@ public final class Walkthroughs {
   // @start region="migrate"
   /** An exporter moves a buffer that nobody is using, for example out of a contiguous region. */
   static boolean migrate(BufferObject buffer, Runnable moveBytes) {
-    Reservation reservation = buffer.reservation();
-    if (!reservation.tryLock()) {
-      return false; // somebody is about to use it: try another one
+    if (!buffer.tryBeginReclaim()) {
+      return false; // somebody is about to use it, or it was just closed: try another one
     }
     try {
       if (buffer.isBusyLocked()) { // a reader has a hold or a fence: it stays where it is
@@ -150,7 +149,7 @@ public final class Walkthroughs {
       moveBytes.run();
       return true;
     } finally {
-      reservation.unlock(); // the next reader maps the bytes where they are now
+      buffer.endReclaim(); // the next reader maps the bytes where they are now
     }
   }
 
@@ -159,14 +158,13 @@ public final class Walkthroughs {
   // @start region="evict"
   /** Reclaim passes by a buffer that is inside a CPU bracket. */
   static boolean tryPurge(BufferObject buffer) {
-    Reservation reservation = buffer.reservation();
-    if (!reservation.tryLock()) {
+    if (!buffer.tryBeginReclaim()) {
       return false;
     }
     try {
       return buffer.purgeLocked(); // false while a bracket holds the bytes
     } finally {
-      reservation.unlock();
+      buffer.endReclaim();
     }
   }
 

@@ -5,8 +5,9 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /**
- * Waits for a state and not for a time: polls until a condition holds, and fails at a deadline, which is shorter than the one after
- * which a thread that missed a wake-up would look around by itself.
+ * Waits for a state and not for a time: polls until a condition holds, and fails at a deadline,
+ * which is shorter than the one after which a thread that missed a wake-up would look around by
+ * itself.
  */
 final class Await {
   private static final long DEADLINE_NANOS = TimeUnit.SECONDS.toNanos(20);
