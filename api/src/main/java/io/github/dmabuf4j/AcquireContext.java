@@ -191,15 +191,21 @@ public final class AcquireContext implements AutoCloseable {
       closed = true;
       done = true;
       contended = null;
-      unlockAll();
-      Lockdep.contextEnded();
+      try {
+        unlockAll();
+      } finally {
+        Lockdep.contextEnded();
+      }
     }
   }
 
+  /** Unlocks all of them, even if one was unlocked behind this context's back. */
   private void unlockAll() {
+    RunAll steps = new RunAll();
     while (!held.isEmpty()) {
-      held.removeLast().unlock();
+      steps.run(held.removeLast()::unlock);
     }
+    steps.finish();
   }
 
   private void checkMayLock() {

@@ -20,7 +20,7 @@ public enum AllocPolicy {
    * default.
    */
   NORMAL,
-  /** Tries again a few times with growing pauses, for users who are about to let go. */
+  /** Waits for a short time, some 50 ms, for users who are about to let go. */
   TRY_HARD,
   /**
    * Waits, interruptibly, until others let go, and reports at each deadline who holds the memory.

@@ -19,6 +19,11 @@ import org.jspecify.annotations.Nullable;
 public final class Attachment implements AutoCloseable {
   private final BufferObject object;
   private final Importer importer;
+  private final boolean readOnly;
+
+  // Asked once: what an importer answers later can't unbalance a pin, nor block a report.
+  private final String importerName;
+  private final boolean dynamic;
 
   /** Of the attached generation: the memory's next owner gets another one. */
   private final Reservation reservation;
@@ -28,10 +33,17 @@ public final class Attachment implements AutoCloseable {
   private Access mappedFor = Access.READ;
   private volatile boolean closed;
 
-  Attachment(BufferObject object, Importer importer) {
+  Attachment(BufferObject object, Importer importer, boolean readOnly) {
+    this.readOnly = readOnly;
     this.object = object;
     this.importer = importer;
+    this.importerName = Objects.requireNonNull(importer.name(), "the importer's name");
+    this.dynamic = importer.isDynamic();
     this.reservation = object.reservationForUser();
+  }
+
+  String importerName() {
+    return importerName;
   }
 
   /**
@@ -58,16 +70,20 @@ public final class Attachment implements AutoCloseable {
    * @param access what the importer will do
    * @return the pieces, valid until {@link #unmap} or, for a dynamic importer, until it is told of
    *     a move
-   * @throws IllegalStateException if the reservation isn't held, this attachment is closed, or it
-   *     is mapped already
+   * @throws IllegalStateException if the reservation isn't held, this attachment is closed, it is
+   *     mapped already, or it is of a read-only handle and the access writes
    * @throws BufferPurgedException if the content is gone
    */
   public ScatterList map(Access access) {
     checkUsable("map");
+    if (readOnly && access.writes()) {
+      throw new IllegalStateException(
+          "map wants to write through an attachment of a read-only handle of " + object);
+    }
     if (mapped != null) {
       throw new IllegalStateException(this + " is mapped already: unmap it first");
     }
-    if (!importer.isDynamic()) {
+    if (!dynamic) {
       object.pinLocked(Pin.Term.SHORT);
     }
     try {
@@ -77,7 +93,7 @@ public final class Attachment implements AutoCloseable {
               object.exporter().map(this, access), "the exporter mapped nothing");
       mapped = pieces;
       mappedFor = access;
-      if (!importer.isDynamic()) {
+      if (!dynamic) {
         reservation.awaitUninterruptibly(FenceUsage.KERNEL);
       }
       return pieces;
@@ -88,7 +104,7 @@ public final class Attachment implements AutoCloseable {
         if (failure != null) {
           e.addSuppressed(failure);
         }
-      } else if (!importer.isDynamic()) {
+      } else if (!dynamic) {
         object.unpinLocked(Pin.Term.SHORT);
       }
       throw e;
@@ -112,7 +128,7 @@ public final class Attachment implements AutoCloseable {
   private RunAll unmapLocked(ScatterList pieces) {
     mapped = null;
     RunAll steps = new RunAll().run(() -> object.exporter().unmap(this, pieces, mappedFor));
-    if (!importer.isDynamic()) {
+    if (!dynamic) {
       steps.run(() -> object.unpinLocked(Pin.Term.SHORT));
     }
     return steps;
@@ -121,7 +137,7 @@ public final class Attachment implements AutoCloseable {
   private void checkUsable(String operation) {
     if (closed) {
       throw new IllegalStateException(
-          "%s on a closed attachment of %s".formatted(operation, importer.name()));
+          "%s on a closed attachment of %s".formatted(operation, importerName));
     }
     reservation.assertHeld(operation);
   }
@@ -131,7 +147,7 @@ public final class Attachment implements AutoCloseable {
    * held.
    */
   void moveNotifyLocked() {
-    if (importer.isDynamic()) {
+    if (dynamic) {
       ScatterList pieces = mapped;
       mapped = null;
       RunAll steps = new RunAll().run(() -> importer.moveNotify(this));
@@ -176,7 +192,7 @@ public final class Attachment implements AutoCloseable {
   @Override
   public String toString() {
     return closed
-        ? "closed attachment of " + importer.name()
-        : "attachment of %s to %s".formatted(importer.name(), object);
+        ? "closed attachment of " + importerName
+        : "attachment of %s to %s".formatted(importerName, object);
   }
 }

@@ -331,7 +331,7 @@ public final class BufferObject {
         holds,
         shortPins + longPins,
         residency,
-        attachments.stream().map(attachment -> attachment.importer().name()).toList(),
+        attachments.stream().map(attachment -> attachment.importerName()).toList(),
         fences.stream().map(Fence::toString).toList());
   }
 

@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 public final class ByteSize {
   private static final Pattern FORM =
       Pattern.compile(
-          "(\\d{1,18})(?:\\.(\\d{1,6}))?\\s*(B|[KMGT]i?B|[KMGT])?", Pattern.CASE_INSENSITIVE);
+          "(\\d{1,19})(?:\\.(\\d{1,6}))?\\s*(B|[KMGT]i?B|[KMGT])?", Pattern.CASE_INSENSITIVE);
 
   private ByteSize() {}
 

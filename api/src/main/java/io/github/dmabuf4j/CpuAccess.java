@@ -148,6 +148,7 @@ public final class CpuAccess implements AutoCloseable {
    *
    * @throws WrongThreadException if it was begun on another thread with a confined arena; it stays
    *     open
+   * @throws IllegalStateException if native code is inside the segment; it stays open
    */
   @Override
   public void close() {
@@ -155,6 +156,7 @@ public final class CpuAccess implements AutoCloseable {
       return;
     }
     checkThread();
+    hold.endSegment(); // refused while native code is inside: then this stays open
     closed = true;
     RunAll steps = new RunAll().run(() -> object.exporter().endCpuAccess(access));
     if (published != null) {

@@ -5,8 +5,8 @@ import java.io.Serial;
 /**
  * Thrown inside an {@link AcquireContext} when waiting for one more reservation could close a cycle
  * (design rule RL2; {@code EDEADLK} of {@code ww_mutex_lock}). Release everything the context
- * holds, take the contended reservation with {@link AcquireContext#lockSlow}, then the rest; {@link
- * AcquireContext#lockAll} does all that for you.
+ * holds, take the contended reservation with {@link AcquireContext#lockSlow}, then the rest. {@link
+ * AcquireContext#lockAll} never throws it, for it locks in one order.
  *
  * <p>Immutable.
  */

@@ -79,7 +79,8 @@ public final class DmaBuf implements AutoCloseable {
   }
 
   /**
-   * Makes a reference that can't write: its segments are read-only, and write accesses are refused.
+   * Makes a reference that can't write: its segments are read-only; write accesses, advice, a name
+   * or a layout are refused, also through its attachments.
    *
    * @return a new handle, to be closed on its own
    * @throws IllegalStateException if this handle is closed
@@ -163,6 +164,7 @@ public final class DmaBuf implements AutoCloseable {
    */
   public void setName(String name) {
     Objects.requireNonNull(name, "name");
+    checkWritable("setName", Access.WRITE);
     retain("setName");
     try {
       object.setName(name);
@@ -191,6 +193,7 @@ public final class DmaBuf implements AutoCloseable {
    * @throws IllegalStateException if this handle is closed
    */
   public void setLayout(FrameLayout layout) {
+    checkWritable("setLayout", Access.WRITE);
     retain("setLayout");
     try {
       if (layout.totalBytes() > object.size()) {
@@ -478,7 +481,8 @@ public final class DmaBuf implements AutoCloseable {
   public Attachment attach(Importer importer) {
     retain("attach");
     try {
-      Attachment attachment = new Attachment(object, Objects.requireNonNull(importer, "importer"));
+      Attachment attachment =
+          new Attachment(object, Objects.requireNonNull(importer, "importer"), readOnly);
       Reservation reservation = attachment.reservation();
       reservation.checkMayLock(); // before the exporter hears of it
       object.exporter().attach(attachment);
@@ -525,6 +529,7 @@ public final class DmaBuf implements AutoCloseable {
    *     calling thread, or a pinned buffer is offered
    */
   public boolean advise(Advice advice) {
+    checkWritable("advise", Access.WRITE);
     retain("advise");
     try {
       object.reservation().assertHeld("advise");

@@ -120,7 +120,7 @@ public final class FenceChain extends Fence {
    * What to wait for so that a point is reached: the first node at or behind it that is left in the
    * chain.
    *
-   * @param point the point; 0 or less is reached from the start
+   * @param point the point; 0 or less stands for this node itself
    * @return a node, or one before the point that is still pending where those between have
    *     signaled, or null if the point is reached
    * @throws IllegalArgumentException if the point is beyond this node (EINVAL)

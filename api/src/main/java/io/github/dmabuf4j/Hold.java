@@ -74,8 +74,7 @@ public final class Hold implements AutoCloseable {
   /**
    * The bytes as a buffer for APIs that know no segments.
    *
-   * @return a direct byte buffer in native byte order's stead big-endian, as {@link ByteBuffer}s
-   *     are made
+   * @return a direct byte buffer; its byte order is big-endian, the default of {@link ByteBuffer}
    * @throws UnsupportedOperationException if the buffer is larger than 2 GiB - 1, which a
    *     ByteBuffer can't span
    */
@@ -110,15 +109,20 @@ public final class Hold implements AutoCloseable {
     if (!CLOSED.compareAndSet(this, false, true)) {
       return;
     }
-    if (arena != null) {
-      try {
-        arena.close();
-      } catch (RuntimeException e) {
-        CLOSED.setVolatile(this, false);
-        throw e;
-      }
+    try {
+      endSegment();
+    } catch (RuntimeException e) {
+      CLOSED.setVolatile(this, false);
+      throw e;
     }
     object.dropHold();
     object.put();
+  }
+
+  /** Kills the segment; the bytes stay in place. Refused while somebody is inside the segment. */
+  void endSegment() {
+    if (arena != null && arena.scope().isAlive()) {
+      arena.close();
+    }
   }
 }

@@ -29,7 +29,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Producer and consumer.</b> The job is the producer of its fence; everybody else waits on
  * it. A job that is closed without a signal, or becomes unreachable, fails its fence with {@link
- * FenceAbandonedException} and drops its holds.
+ * FenceAbandonedException} and drops its holds; one that shares a context does so, once it is
+ * unreachable, only when that context ends.
  *
  * <p><b>Order.</b> A job has a fence context of its own, and may end before jobs published earlier
  * that it doesn't depend on. Jobs of a queue that ends them in order share a context, see {@link
@@ -304,7 +305,7 @@ public final class Job implements AutoCloseable {
       checkReady();
     }
     uses.enter(this);
-    return new JobAccess(uses);
+    return new JobAccess(this, uses);
   }
 
   private void checkReady() {
@@ -443,7 +444,13 @@ public final class Job implements AutoCloseable {
   private boolean end(@Nullable Throwable error) {
     Throwable failure = uses.endAccess(this);
     Throwable outcome = error == null ? failure : error;
-    boolean pending = outcome == null ? context.signal(fence) : context.fail(fence, outcome);
+    boolean pending;
+    try {
+      pending = outcome == null ? context.signal(fence) : context.fail(fence, outcome);
+    } catch (IllegalStateException notItsTurn) {
+      uses.resumeAccess();
+      throw notItsTurn;
+    }
     if (ownContext) {
       context.close();
     }
@@ -457,7 +464,8 @@ public final class Job implements AutoCloseable {
    * Fails the fence with {@link FenceAbandonedException} if the job has not ended yet. Closing
    * again does nothing.
    *
-   * @throws IllegalStateException if an access is still open
+   * @throws IllegalStateException if an access is still open, or an earlier job of the same context
+   *     is pending
    */
   @Override
   public void close() {

@@ -2,6 +2,7 @@ package io.github.dmabuf4j;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,12 +12,16 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Threads.</b> All methods on the thread that called {@link Job#open}.
  */
 public final class JobAccess implements AutoCloseable {
+  /** Kept reachable: a job that is lost while somebody has segments would signal too early. */
+  private final Job job;
+
   private final JobUses uses;
   private final Thread owner = Thread.currentThread();
   private @Nullable Arena arena; // made for the first segment
   private boolean closed;
 
-  JobAccess(JobUses uses) {
+  JobAccess(Job job, JobUses uses) {
+    this.job = job;
     this.uses = uses;
   }
 
@@ -48,16 +53,22 @@ public final class JobAccess implements AutoCloseable {
    * Ends this access; the segments it gave are dead. Closing again does nothing.
    *
    * @throws WrongThreadException if called on another thread; it stays open
+   * @throws IllegalStateException if native code is inside a segment; it stays open
    */
   @Override
   public void close() {
     checkThread();
-    if (!closed) {
-      closed = true;
+    if (closed) {
+      return;
+    }
+    try {
       if (arena != null) {
-        arena.close();
+        arena.close(); // refused while native code is inside a segment: then this stays open
       }
+      closed = true;
       uses.leave();
+    } finally {
+      Reference.reachabilityFence(job);
     }
   }
 

@@ -46,6 +46,7 @@ final class JobUses implements Fence.Callback {
   private int retained; // by the publisher, then constant
   private int open = 1; // until published() or abandon()
   private int cpuAccess;
+  private boolean ending;
   private boolean ended;
   private boolean dropped;
 
@@ -166,7 +167,7 @@ final class JobUses implements Fence.Callback {
   // ---- access ----
 
   synchronized void enter(Job job) {
-    if (ended) {
+    if (ended || ending) {
       throw new IllegalStateException(job + " has ended: its buffers are no longer its own");
     }
     if (cpuAccess == 0) {
@@ -197,8 +198,14 @@ final class JobUses implements Fence.Callback {
           "%s has %d open accesses: close them before it is signaled or failed"
               .formatted(job, open));
     }
+    ending = true;
     endCpuAccess();
     return failure;
+  }
+
+  /** The job could not be signaled after all, for it isn't its turn. */
+  synchronized void resumeAccess() {
+    ending = false;
   }
 
   @Override

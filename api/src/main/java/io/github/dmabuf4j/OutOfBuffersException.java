@@ -1,6 +1,7 @@
 package io.github.dmabuf4j;
 
 import java.io.Serial;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Thrown when a heap can't serve an allocation under the caller's policy (design rule AL6). The
@@ -30,7 +31,25 @@ public final class OutOfBuffersException extends DmaBufException {
    */
   public OutOfBuffersException(
       long requestedBytes, long committedBytes, long limitBytes, String message) {
-    super("allocate", Errno.ENOMEM, message, null);
+    this(requestedBytes, committedBytes, limitBytes, message, null);
+  }
+
+  /**
+   * Creates an exception with a cause, where the operating system refused.
+   *
+   * @param requestedBytes what was asked for, in bytes
+   * @param committedBytes what the heap had committed then, in bytes
+   * @param limitBytes the heap's limit, in bytes
+   * @param message what was wanted, what is there, and what to do
+   * @param cause why it was refused, or null
+   */
+  public OutOfBuffersException(
+      long requestedBytes,
+      long committedBytes,
+      long limitBytes,
+      String message,
+      @Nullable Throwable cause) {
+    super("allocate", Errno.ENOMEM, message, cause);
     this.requestedBytes = requestedBytes;
     this.committedBytes = committedBytes;
     this.limitBytes = limitBytes;

@@ -207,6 +207,7 @@ public final class Reservation {
    */
   public void add(Fence fence, FenceUsage usage) {
     assertHeld("add");
+    Objects.requireNonNull(fence, "fence");
     checkPlain(fence);
     slots.add(fence, Objects.requireNonNull(usage, "usage"));
   }

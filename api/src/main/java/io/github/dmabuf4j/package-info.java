@@ -79,12 +79,12 @@
  *
  * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="foreign"}
  *
- * <p>An event loop allocates without blocking; the Netty form stands in the documentation of {@code
+ * <p>An event loop allocates without blocking; the Netty form is in the documentation of {@code
  * io.github.dmabuf4j.offheap}:
  *
  * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="event-loop"}
  *
- * <p>A frame is imported into Vulkan; the complete calls stand in the documentation of {@code
+ * <p>A frame is imported into Vulkan; the complete calls are in the documentation of {@code
  * io.github.dmabuf4j.device}:
  *
  * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="vulkan"}
@@ -95,7 +95,10 @@
  * kit. Types whose documentation says <b>Shape</b> fix the contract and have no implementation yet:
  * {@link io.github.dmabuf4j.BufferQueue}, {@link io.github.dmabuf4j.ContiguousRegion}, {@link
  * io.github.dmabuf4j.UserMemory}, {@link io.github.dmabuf4j.Shrinker}, {@link
- * io.github.dmabuf4j.SyncPoint}, {@link io.github.dmabuf4j.SyncFiles}, {@link
- * io.github.dmabuf4j.OwnedFd} and {@link io.github.dmabuf4j.spi.SwapStore}. Everything else works.
+ * io.github.dmabuf4j.Shrinkable}, {@link io.github.dmabuf4j.SyncPoint}, {@link
+ * io.github.dmabuf4j.SyncFiles}, {@link io.github.dmabuf4j.OwnedFd}, {@link
+ * io.github.dmabuf4j.spi.SharedFile} and {@link io.github.dmabuf4j.spi.SwapStore}. Nothing evicts
+ * yet: no buffer is ever {@link io.github.dmabuf4j.BufferObject.Residency#EVICTED}, and no heap
+ * gives up the memory of a buffer that isn't needed. No heap has file descriptors yet.
  */
 package io.github.dmabuf4j;

@@ -148,6 +148,34 @@ public class BufferStress {
     }
   }
 
+  /** Reclaim beside the last close: the memory goes back once, and never under reclaim's hands. */
+  @JCStressTest
+  @Outcome(
+      id = {"0, 1", "1, 1"},
+      expect = ACCEPTABLE,
+      desc = "passed by, or not released before its end")
+  @Outcome(expect = FORBIDDEN, desc = "released under reclaim, never, or twice")
+  @State
+  public static class ReclaimAndLastClose extends Block {
+    @Actor
+    public void reclaim(II_Result r) {
+      if (object.tryBeginReclaim()) {
+        r.r1 = 1 + releases.get();
+        object.endReclaim();
+      }
+    }
+
+    @Actor
+    public void close() {
+      handle.close();
+    }
+
+    @Arbiter
+    public void after(II_Result r) {
+      r.r2 = releases.get();
+    }
+  }
+
   /** The last close beside the signal of a fence on the buffer: quarantine ends once. */
   @JCStressTest
   @Outcome(id = "1, 0", expect = ACCEPTABLE, desc = "released once")
@@ -172,12 +200,8 @@ public class BufferStress {
     }
 
     @Actor
-    public void signalFirst() {
+    public void signal() {
       first.signal(null);
-    }
-
-    @Actor
-    public void signalSecond() {
       second.signal(null);
     }
 

@@ -49,25 +49,17 @@ public class FenceStress {
     }
   }
 
-  /** Two adders and the signaler. */
+  /** Two adders, one of which signals then. */
   @JCStressTest
-  @Outcome(id = "0, 0, 0", expect = ACCEPTABLE, desc = "both refused")
-  @Outcome(
-      id = {"1, 0, 1", "0, 1, 1"},
-      expect = ACCEPTABLE,
-      desc = "one accepted, one run")
+  @Outcome(id = "1, 0, 1", expect = ACCEPTABLE, desc = "the other one was late: refused")
   @Outcome(id = "1, 1, 2", expect = ACCEPTABLE, desc = "both accepted and run")
   @Outcome(expect = FORBIDDEN, desc = "not exactly the accepted ones")
   @State
   public static class SignalAndTwoAdds extends Pending {
     @Actor
-    public void signal() {
-      fence.signal(null);
-    }
-
-    @Actor
     public void first(III_Result r) {
       r.r1 = fence.addCallback(callback) ? 1 : 0;
+      fence.signal(null);
     }
 
     @Actor
@@ -110,44 +102,65 @@ public class FenceStress {
     }
   }
 
-  /**
-   * Removals unlink nodes beside each other while the signaler walks the same stack: no other
-   * callback may be lost.
-   */
-  @JCStressTest
-  @Outcome(id = "3", expect = ACCEPTABLE, desc = "all that were not removed ran once")
-  @Outcome(expect = FORBIDDEN, desc = "lost or run twice")
-  @State
-  public static class SignalAndTwoRemovals extends Pending {
-    private final Fence.Callback one = signaled -> {};
-    private final Fence.Callback two = signaled -> {};
+  /** Callbacks, two of which are going to be removed. */
+  public static class WithOthers extends Pending {
+    final Fence.Callback one = signaled -> {};
+    final Fence.Callback two = signaled -> {};
 
-    public SignalAndTwoRemovals() {
+    WithOthers() {
       fence.addCallback(callback);
       fence.addCallback(one);
       fence.addCallback(callback);
       fence.addCallback(two);
       fence.addCallback(callback);
     }
+  }
 
+  /**
+   * Removals unlink nodes while the signaler walks the same stack: no other callback may be lost.
+   */
+  @JCStressTest
+  @Outcome(id = "3", expect = ACCEPTABLE, desc = "all that were not removed ran once")
+  @Outcome(expect = FORBIDDEN, desc = "lost or run twice")
+  @State
+  public static class SignalAndTwoRemovals extends WithOthers {
     @Actor
     public void signal() {
       fence.signal(null);
     }
 
     @Actor
-    public void removeOne() {
-      boolean unused = fence.removeCallback(one);
-    }
-
-    @Actor
-    public void removeTwo() {
-      boolean unused = fence.removeCallback(two);
+    public void remove() {
+      var _ = fence.removeCallback(one);
+      var _ = fence.removeCallback(two);
     }
 
     @Arbiter
     public void ran(I_Result r) {
       r.r1 = runs.get();
+    }
+  }
+
+  /** Removals unlink nodes beside each other. */
+  @JCStressTest
+  @Outcome(id = "1, 1, 3", expect = ACCEPTABLE, desc = "both removed, the others ran once")
+  @Outcome(expect = FORBIDDEN, desc = "not removed, lost or run twice")
+  @State
+  public static class RemoveAndRemove extends WithOthers {
+    @Actor
+    public void first(III_Result r) {
+      r.r1 = fence.removeCallback(one) ? 1 : 0;
+    }
+
+    @Actor
+    public void second(III_Result r) {
+      r.r2 = fence.removeCallback(two) ? 1 : 0;
+    }
+
+    @Arbiter
+    public void ran(III_Result r) {
+      fence.signal(null);
+      r.r3 = runs.get();
     }
   }
 
@@ -219,7 +232,7 @@ public class FenceStress {
     public AdvanceAndAdvance() {
       boolean unused =
           timeline.fenceAt(1).addCallback(fence -> firstAt.set(signaled.incrementAndGet()));
-      unused = timeline.fenceAt(2).addCallback(fence -> signaled.incrementAndGet());
+      var _ = timeline.fenceAt(2).addCallback(fence -> signaled.incrementAndGet());
     }
 
     @Actor

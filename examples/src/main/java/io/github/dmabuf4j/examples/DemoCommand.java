@@ -124,12 +124,17 @@ final class DemoCommand implements Callable<Integer> {
     long warm = System.nanoTime() + TimeUnit.SECONDS.toNanos(runs > 1 ? WARM_UP_SECONDS : 0);
     while (System.nanoTime() - warm < 0 && !end.hasBegun()) {
       run(options, name, false, end);
-      run(options, name, true, end);
+      if (!end.hasBegun()) {
+        run(options, name, true, end);
+      }
     }
     List<Summary> shared = new ArrayList<>();
     List<Summary> copying = new ArrayList<>();
     for (int i = 0; i < runs && (i == 0 || !end.hasBegun()); i++) {
       shared.add(run(options, name, false, end));
+      if (end.hasBegun()) {
+        break;
+      }
       copying.add(run(options, name, true, end));
       messages.printf(
           Locale.ROOT,
@@ -139,7 +144,9 @@ final class DemoCommand implements Callable<Integer> {
           copying.getLast().framesPerSecond());
     }
     print(median(shared), "");
-    print(median(copying), " pipeline=copying");
+    if (!copying.isEmpty()) {
+      print(median(copying), " pipeline=copying");
+    }
   }
 
   private static Summary median(List<Summary> summaries) {
@@ -154,6 +161,7 @@ final class DemoCommand implements Callable<Integer> {
     }
     messages.printf("%d bytes of Java heap per frame%n", summary.heapBytesPerFrame());
     results.println(summary.line() + suffix);
+    results.flush(); // before a shutdown that waits for this ends
   }
 
   private long checkedBudget() throws BadInputException {

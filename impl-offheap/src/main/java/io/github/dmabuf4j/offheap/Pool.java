@@ -246,6 +246,14 @@ final class Pool {
 
   // ---- figures ----
 
+  /**
+   * What can be read without waiting for anybody: limit and commitment, all of it taken as live.
+   */
+  HeapStatistics limits() {
+    long committed = slabs.committed();
+    return new HeapStatistics(limit, committed, slabs.peak(), committed, 0, 0, 0, 0);
+  }
+
   HeapStatistics statistics() {
     long hits = magazines.hits();
     long[] commits = slabs.commits();

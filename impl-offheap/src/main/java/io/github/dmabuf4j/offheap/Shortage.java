@@ -42,31 +42,29 @@ final class Shortage {
   /** The operating system refused. */
   static OutOfBuffersException refused(
       Wanted wanted, HeapStatistics now, String heap, Exception cause) {
-    OutOfBuffersException failure =
-        new OutOfBuffersException(
-            wanted.size(),
-            now.committedBytes(),
-            now.limitBytes(),
-            "wanted %s of %s, %s is committed of %s, but the operating system refused: %s"
-                .formatted(
-                    bytes(wanted.size()),
-                    heap,
-                    bytes(now.committedBytes()),
-                    bytes(now.limitBytes()),
-                    cause.getMessage()));
-    failure.initCause(cause);
-    return failure;
+    return new OutOfBuffersException(
+        wanted.size(),
+        now.committedBytes(),
+        now.limitBytes(),
+        "wanted %s of %s, %s is committed of %s, but the operating system refused: %s"
+            .formatted(
+                bytes(wanted.size()),
+                heap,
+                bytes(now.committedBytes()),
+                bytes(now.limitBytes()),
+                cause.getMessage()),
+        cause);
   }
 
   /** Who is waited for. */
   static String describe(Wanted wanted, HeapStatistics now, @Nullable BufInfo holders) {
-    return "wanted %s%s, limit %s, committed %s, of these %s idle; %s"
+    return "wanted %s%s, limit %s, committed %s%s; %s"
         .formatted(
             bytes(wanted.size()),
             wanted.bytes() == wanted.size() ? "" : " (a block of " + bytes(wanted.bytes()) + ")",
             bytes(now.limitBytes()),
             bytes(now.committedBytes()),
-            bytes(now.idleBytes()),
+            holders == null ? "" : ", of these " + bytes(now.idleBytes()) + " idle",
             holders == null
                 ? "who holds the rest wasn't looked at, for that could wait"
                 : holdersOf(holders));

@@ -54,7 +54,8 @@ final class Supply {
       }
       pool.lifecycle.requireOpen(patiently);
       if (!patiently || pool.lifecycle.shuts() == shuts) {
-        throw Shortage.inUse(wanted, pool.statistics(), pool.slabs.info(patiently));
+        throw Shortage.inUse(
+            wanted, patiently ? pool.statistics() : pool.limits(), pool.slabs.info(patiently));
       }
       // A close that was refused was in the way.
     }
@@ -75,13 +76,13 @@ final class Supply {
         case NO_FAIL -> await(wanted, Long.MAX_VALUE, interruptibly);
       };
     } catch (SlabMemoryException e) {
-      throw Shortage.refused(wanted, pool.statistics(), pool.name, e);
+      throw Shortage.refused(wanted, pool.limits(), pool.name, e);
     }
   }
 
   private void checkFits(Wanted wanted) {
     if (wanted.bytes() > pool.limit || wanted.bytes() < 0) {
-      throw Shortage.neverFits(wanted, pool.statistics(), pool.name);
+      throw Shortage.neverFits(wanted, pool.limits(), pool.name);
     }
   }
 
@@ -97,7 +98,7 @@ final class Supply {
     try {
       return behindOthers ? null : pool.slabs.commit(wanted, false);
     } catch (SlabMemoryException e) {
-      throw Shortage.refused(wanted, pool.statistics(), pool.name, e);
+      throw Shortage.refused(wanted, pool.limits(), pool.name, e);
     }
   }
 

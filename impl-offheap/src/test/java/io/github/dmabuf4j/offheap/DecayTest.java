@@ -55,6 +55,14 @@ final class DecayTest {
 
   @ParameterizedTest
   @EnumSource
+  void largeBlock_released_doesNotWaitForTheTick(TestMemory memory) {
+    Heap heap = heaps.open(memory, 128 * MIB);
+    heap.allocate(65 * MIB).close();
+    Await.until("it is given back", () -> heap.statistics().committedBytes() == 0);
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void timer_heapIsLost_doesNotKeepIt(TestMemory memory) {
     WeakReference<Pool> pool = new WeakReference<>(memory.open(MIB, Duration.ofMillis(2)).pool);
     Await.until(
