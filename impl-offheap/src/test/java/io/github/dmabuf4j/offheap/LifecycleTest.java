@@ -197,6 +197,14 @@ final class LifecycleTest {
         AllocPolicy policy = POLICIES.get((round + t) % POLICIES.size());
         threads.add(Thread.ofPlatform().start(() -> allocateUntilClosed(heap, policy, failures)));
       }
+      threads.add(
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    while (heap.trim() > 0 || !heap.isClosed()) {
+                      Thread.onSpinWait();
+                    }
+                  }));
       assertThat(heap.drain(Duration.ofSeconds(30))).isTrue();
       for (Thread thread : threads) {
         Await.joined(thread);

@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.BrokenBarrierException;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -110,22 +112,29 @@ final class MagazinesTest {
     List<Stripe> stripes = List.of(magazines.magazine(0).stripes);
     List<Thread> threads = new ArrayList<>();
     stripes.forEach(Stripe::lock);
+    CyclicBarrier together = new CyclicBarrier(4);
     for (int t = 0; t < 4; t++) {
-      long from = 2 + 10_000L * t;
+      List<Block> own = new ArrayList<>();
+      for (long i = 0; i < 50_000; i++) {
+        own.add(block(4096 * (2 + 50_000L * t + i)));
+      }
       threads.add(
           Thread.ofPlatform()
               .start(
                   () -> {
-                    for (long i = from; i < from + 10_000; i++) {
-                      magazines.push(block(4096 * i));
+                    try {
+                      together.await();
+                    } catch (InterruptedException | BrokenBarrierException e) {
+                      throw new AssertionError(e);
                     }
+                    own.forEach(magazines::push);
                   }));
     }
     for (Thread thread : threads) {
       thread.join();
     }
     stripes.forEach(Stripe::unlock);
-    assertThat(magazines.take(Long.MAX_VALUE, true)).hasSize(40_001).doesNotHaveDuplicates();
+    assertThat(magazines.take(Long.MAX_VALUE, true)).hasSize(200_001).doesNotHaveDuplicates();
   }
 
   @Test

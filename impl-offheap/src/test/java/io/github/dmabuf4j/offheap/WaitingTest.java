@@ -206,6 +206,44 @@ final class WaitingTest {
 
   @ParameterizedTest
   @EnumSource
+  void noFail_locksOfThePoolAreBusy_noWakeUpIsLost(TestMemory memory) throws InterruptedException {
+    Heap heap = heaps.open(memory, 64 * KIB);
+    CompletableFuture<Void> stop = new CompletableFuture<>();
+    List<Thread> busy = new ArrayList<>();
+    for (int t = 0; t < 3; t++) {
+      boolean trims = t == 0;
+      busy.add(
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    while (!stop.isDone()) {
+                      long ignored = trims ? heap.trim() : heap.info().totalBytes();
+                      assertThat(ignored).isNotNegative();
+                    }
+                  }));
+    }
+    List<Thread> waiting = new ArrayList<>();
+    for (int t = 0; t < 3; t++) {
+      waiting.add(
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    for (int i = 0; i < 2000; i++) {
+                      heap.allocateUninterruptibly(patient(64 * KIB)).close();
+                    }
+                  }));
+    }
+    for (Thread thread : waiting) {
+      Await.joined(thread);
+    }
+    stop.complete(null);
+    for (Thread thread : busy) {
+      Await.joined(thread);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void noFail_drainBegins_illegalState(TestMemory memory) throws InterruptedException {
     Heap heap = heaps.open(memory, 64 * KIB);
     DmaBuf all = heap.allocate(64 * KIB);
