@@ -137,15 +137,16 @@ public final class BufferObject {
       throw new IllegalStateException(
           this + " is in use or in quarantine: it can be exported again after its release");
     }
+    int generation = generation(seen) + 1;
+    DmaBuf handle = new DmaBuf(this, generation, false); // first: the heap may be full
     size = byteSize;
     name = bufferName;
     layout = frameLayout;
-    int generation = generation(seen) + 1;
     long next = ((long) generation << GENERATION_SHIFT) | OUT | 1;
     if (!STATE.compareAndSet(this, seen, next)) {
       throw new IllegalStateException(this + " was exported by two threads at once");
     }
-    return new DmaBuf(this, generation, false);
+    return handle;
   }
 
   /**
@@ -280,14 +281,18 @@ public final class BufferObject {
    * @return the name given to it, else one made of the exporter's name and a number
    */
   public String displayName() {
+    return displayName(generation(state));
+  }
+
+  /**
+   * What to call the buffer of a generation that may have ended: the name that it was given is
+   * known until the memory has another owner.
+   */
+  String displayName(int generation) {
     String given = name;
-    return given != null
+    return given != null && generation == generation(state)
         ? given
-        : exporter.name()
-            + "#"
-            + Integer.toHexString(System.identityHashCode(this))
-            + "."
-            + generation(state);
+        : "%s#%08x.%d".formatted(exporter.name(), System.identityHashCode(this), generation);
   }
 
   @Nullable String name() {

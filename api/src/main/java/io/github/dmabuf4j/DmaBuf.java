@@ -124,8 +124,8 @@ public final class DmaBuf implements AutoCloseable {
 
   private IllegalStateException closed(String operation) {
     return new IllegalStateException(
-        "%s on a closed handle of a buffer of %s; keep a dup() for as long as the buffer is needed"
-            .formatted(operation, object.exporter().name()));
+        "%s on a closed handle of %s; keep a dup() for as long as the buffer is needed"
+            .formatted(operation, object.displayName(generation)));
   }
 
   // ---- what it is ----
@@ -226,8 +226,10 @@ public final class DmaBuf implements AutoCloseable {
    * Whether this handle can't write.
    *
    * @return true if it, or what it was dup'ed from, was made by {@link #dupReadOnly}
+   * @throws IllegalStateException if this handle is closed
    */
   public boolean isReadOnly() {
+    checkOpen("isReadOnly");
     return readOnly;
   }
 
@@ -251,9 +253,22 @@ public final class DmaBuf implements AutoCloseable {
    *
    * @param other another handle
    * @return true if they share bytes, reservation and life
+   * @throws IllegalStateException if one of the handles is closed
    */
   public boolean isSameBuffer(DmaBuf other) {
+    checkOpen("isSameBuffer");
+    other.checkOpen("isSameBuffer");
+    return refersToSame(other);
+  }
+
+  /** For those who keep the buffer themselves: also of handles that are closed by now. */
+  boolean refersToSame(DmaBuf other) {
     return object == other.object && generation == other.generation;
+  }
+
+  /** Whether this handle can't write, closed or not. */
+  boolean refusesWrites() {
+    return readOnly;
   }
 
   void checkOpen(String operation) {
@@ -566,8 +581,6 @@ public final class DmaBuf implements AutoCloseable {
 
   @Override
   public String toString() {
-    return closed
-        ? "closed handle of a buffer of " + object.exporter().name()
-        : object.displayName();
+    return closed ? "closed handle of " + object.displayName(generation) : object.displayName();
   }
 }

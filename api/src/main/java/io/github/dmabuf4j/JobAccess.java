@@ -46,7 +46,7 @@ public final class JobAccess implements AutoCloseable {
       arena = Arena.ofConfined();
     }
     MemorySegment segment = use.bytes().segment(use.object.size(), arena);
-    return use.access.writes() && !buffer.isReadOnly() ? segment : segment.asReadOnly();
+    return use.access.writes() && !buffer.refusesWrites() ? segment : segment.asReadOnly();
   }
 
   /**

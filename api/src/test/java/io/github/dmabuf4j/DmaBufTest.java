@@ -126,6 +126,8 @@ final class DmaBufTest {
     uses.put(
         "beginCpuAccessUninterruptibly",
         handle -> handle.beginCpuAccessUninterruptibly(Access.READ));
+    uses.put("isReadOnly", DmaBuf::isReadOnly);
+    uses.put("isSameBuffer", handle -> handle.isSameBuffer(handle));
     uses.put("hold", DmaBuf::hold);
     uses.put("hold SHARED", handle -> handle.hold(ArenaKind.SHARED));
     uses.put("attach", handle -> handle.attach(importer()));
@@ -143,14 +145,13 @@ final class DmaBufTest {
 
   @ParameterizedTest
   @MethodSource("uses")
-  void useAfterClose_namesTheBuffersExporter(String name) {
+  void useAfterClose_namesTheBuffer(String name) {
     UseOfAHandle use = useMap().get(name);
     DmaBuf other = buffer.dup();
     buffer.close();
     assertThatIllegalStateException() // while the buffer lives on
         .isThrownBy(() -> use.use(buffer))
-        .withMessageContaining("test-exporter")
-        .withMessageContaining("closed");
+        .withMessageContaining("closed handle of test-exporter#");
     assertThat(other.info().references()).isEqualTo(2);
     other.close();
     assertThatIllegalStateException()
@@ -174,8 +175,6 @@ final class DmaBufTest {
         List.of(
             "close",
             "isClosed",
-            "isReadOnly",
-            "isSameBuffer",
             "toString",
             "equals",
             "hashCode",
@@ -190,12 +189,32 @@ final class DmaBufTest {
   }
 
   @Test
+  void closedHandle_namesItsBuffer_untilTheMemoryHasAnotherOwner() {
+    DmaBuf closed = buffer;
+    closed.setName("frame 7");
+    closed.close();
+    assertThat(closed.toString()).isEqualTo("closed handle of frame 7");
+    assertThatIllegalStateException()
+        .isThrownBy(closed::size)
+        .withMessageStartingWith("size on a closed handle of frame 7;");
+    try (DmaBuf next = exporter.object.export(100, "next", null)) {
+      assertThat(next.name()).isEqualTo("next");
+      assertThatIllegalStateException()
+          .isThrownBy(closed::size)
+          .withMessageMatching("size on a closed handle of test-exporter#[0-9a-f]{8}\\.1;.*");
+    }
+  }
+
+  @Test
   void staleHandle_canNotTouchTheNextGeneration() throws InterruptedException {
     DmaBuf stale = buffer.dup();
     stale.close();
     buffer.close();
     DmaBuf next = exporter.object.export(100, "next", null);
-    assertThat(stale.isSameBuffer(next)).isFalse();
+    assertThatIllegalStateException()
+        .isThrownBy(() -> next.isSameBuffer(stale))
+        .withMessageContaining("closed handle of test-exporter#")
+        .withMessageContaining(".1;");
     stale.close();
     buffer.close();
     assertThat(next.size()).isEqualTo(100);
@@ -232,7 +251,7 @@ final class DmaBufTest {
                   .isEqualTo(1 + Integer.parseInt(name.substring("generation ".length())) % 1000);
               closed.add(mine);
             } catch (IllegalStateException gone) {
-              assertThat(gone).hasMessageContaining("test-exporter");
+              assertThat(gone).hasMessageContaining("closed handle of");
             } catch (NumberFormatException | StringIndexOutOfBoundsException first) {
               assertThat(exports.get()).isPositive(); // the first one has a made-up name
             }

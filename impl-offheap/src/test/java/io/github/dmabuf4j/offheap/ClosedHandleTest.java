@@ -32,9 +32,8 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 @Timeout(60)
 final class ClosedHandleTest {
-  /** Those that end the handle, or say what it is without a look at the buffer. */
-  private static final Set<String> HARMLESS =
-      Set.of("close", "isClosed", "toString", "isReadOnly", "isSameBuffer");
+  /** Those that end the handle, or say that it has ended. */
+  private static final Set<String> HARMLESS = Set.of("close", "isClosed", "toString");
 
   @RegisterExtension final HeapGuard heaps = new HeapGuard();
 
@@ -70,7 +69,7 @@ final class ClosedHandleTest {
 
   @ParameterizedTest
   @EnumSource
-  void anyMethod_closedHandle_illegalStateNamingTheHeap(TestMemory memory) throws Exception {
+  void anyMethod_closedHandle_illegalStateNamingTheBuffer(TestMemory memory) throws Exception {
     PooledHeap heap = heaps.open(memory, MIB);
     DmaBuf closed = heap.allocate(4096);
     try (DmaBuf other = closed.dup()) {
@@ -100,8 +99,7 @@ final class ClosedHandleTest {
         assertThat(e.getCause())
             .as("%s while %s", method, when)
             .isExactlyInstanceOf(IllegalStateException.class)
-            .hasMessageContaining("closed")
-            .hasMessageContaining("offheap:test");
+            .hasMessageContaining("closed handle of offheap:test#");
       }
     }
   }
