@@ -15,7 +15,7 @@ final class Deadline {
   }
 
   static Deadline after(Duration total) {
-    return new Deadline(total, Fence.saturatedNanos(total));
+    return new Deadline(total, nanos(total));
   }
 
   Duration left() {
@@ -24,13 +24,22 @@ final class Deadline {
 
   void await(Fence fence) throws InterruptedException {
     if (!fence.await(left())) {
-      throw fence.timeout(total);
+      throw FenceTimeoutException.afterDeadline(fence, total);
     }
   }
 
   void awaitUninterruptibly(Fence fence) {
     if (!fence.awaitUninterruptibly(left())) {
-      throw fence.timeout(total);
+      throw FenceTimeoutException.afterDeadline(fence, total);
+    }
+  }
+
+  /** A time in nanoseconds; what is too long to be counted never ends. */
+  static long nanos(Duration time) {
+    try {
+      return time.toNanos();
+    } catch (ArithmeticException e) {
+      return time.isNegative() ? 0 : Long.MAX_VALUE;
     }
   }
 }

@@ -4,13 +4,11 @@ import java.lang.System.Logger.Level;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.time.Duration;
-import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,7 +25,9 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Callbacks</b> run exactly once, in the order they were added, on the thread that signals,
  * with no lock held (design rule FN2). They must be short: they neither block, nor take a
  * reservation, nor allocate from a heap with a policy that may reclaim (design rule FN4). What one
- * throws is logged, and the others still run.
+ * throws is logged, and the others still run. A callback may signal another fence, whose callbacks
+ * then run inside it; chains that would nest deeply go on one after another instead, so that a
+ * chain of any length needs a bounded stack.
  *
  * <p><b>Waiting</b> is allowed while holding reservations and inside reclaim (design rule FN3). A
  * wait parks virtual threads without pinning their carrier. Every wait has a deadline (design rule
@@ -51,7 +51,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Source: struct dma_fence, drivers/dma-buf/dma-fence.c; rules CF1 to CF15.
  */
-public sealed class Fence permits FenceArray, FenceChain {
+public sealed class Fence permits FenceArray, FenceChain, JobFence {
   /*
    * One reference of state says everything:
    *
@@ -191,7 +191,7 @@ public sealed class Fence permits FenceArray, FenceChain {
    *
    * @return a name
    */
-  public final String timelineName() {
+  public String timelineName() {
     return origin.timelineName;
   }
 
@@ -273,7 +273,7 @@ public sealed class Fence permits FenceArray, FenceChain {
   public final boolean removeCallback(Callback callback) {
     Objects.requireNonNull(callback, "callback");
     for (CallbackNode node = asNode(state); node != null; node = node.next) {
-      if (node.callback == callback && node.claim() != null) {
+      if (node.has(callback) && node.claim() != null) {
         sweep();
         return true;
       }
@@ -343,7 +343,7 @@ public sealed class Fence permits FenceArray, FenceChain {
    */
   public final void await() throws InterruptedException {
     if (!await(Fences.defaultTimeout())) {
-      throw timeout(Fences.defaultTimeout());
+      throw FenceTimeoutException.afterDeadline(this, Fences.defaultTimeout());
     }
   }
 
@@ -356,7 +356,7 @@ public sealed class Fence permits FenceArray, FenceChain {
    */
   public final void awaitUninterruptibly() {
     if (!awaitUninterruptibly(Fences.defaultTimeout())) {
-      throw timeout(Fences.defaultTimeout());
+      throw FenceTimeoutException.afterDeadline(this, Fences.defaultTimeout());
     }
   }
 
@@ -372,18 +372,7 @@ public sealed class Fence permits FenceArray, FenceChain {
     if (Thread.interrupted()) {
       throw new InterruptedException();
     }
-    if (isSignaled()) {
-      return true;
-    }
-    Waiter waiter = new Waiter(Thread.currentThread());
-    boolean signaled = awaitNanos(waiter, saturatedNanos(timeout), true);
-    if (waiter.interrupted) {
-      if (!signaled) {
-        throw new InterruptedException();
-      }
-      Thread.currentThread().interrupt(); // it came together with the signal: kept for later
-    }
-    return signaled;
+    return isSignaled() || new FenceWait(this, Deadline.nanos(timeout)).await();
   }
 
   /**
@@ -395,91 +384,7 @@ public sealed class Fence permits FenceArray, FenceChain {
    * @throws FenceTimeoutException if it stayed silent for longer than its context allows
    */
   public final boolean awaitUninterruptibly(Duration timeout) {
-    if (isSignaled()) {
-      return true;
-    }
-    Waiter waiter = new Waiter(Thread.currentThread());
-    try {
-      return awaitNanos(waiter, saturatedNanos(timeout), false);
-    } finally {
-      if (waiter.interrupted) {
-        Thread.currentThread().interrupt();
-      }
-    }
-  }
-
-  private boolean awaitNanos(Waiter waiter, long timeoutNanos, boolean interruptible) {
-    enableSignaling();
-    if (timeoutNanos <= 0) {
-      return isSignaled();
-    }
-    CallbackNode node = new CallbackNode(waiter);
-    if (!push(node)) {
-      return true;
-    }
-    long silence = silenceNanos();
-    long start = System.nanoTime();
-    long limit = Math.min(timeoutNanos, silence);
-    while (!isSignaled()) {
-      long left = limit - (System.nanoTime() - start);
-      if (left <= 0) {
-        withdraw(node);
-        if (limit == silence && silence < timeoutNanos && !isSignaled()) {
-          throw silent(Duration.ofNanos(silence));
-        }
-        return isSignaled();
-      }
-      LockSupport.parkNanos(this, left);
-      if (Thread.interrupted()) {
-        waiter.interrupted = true;
-        if (interruptible) {
-          withdraw(node);
-          return isSignaled();
-        }
-      }
-    }
-    return true;
-  }
-
-  static long saturatedNanos(Duration timeout) {
-    try {
-      return timeout.toNanos();
-    } catch (ArithmeticException e) {
-      return timeout.isNegative() ? 0 : Long.MAX_VALUE;
-    }
-  }
-
-  final FenceTimeoutException timeout(Duration waited) {
-    return new FenceTimeoutException(
-        "await",
-        this,
-        waited,
-        "%s did not signal within %s; waiting was %s. Find out what its producer waits for, or wait with a longer deadline"
-            .formatted(described(), waited, Thread.currentThread()));
-  }
-
-  private FenceTimeoutException silent(Duration silence) {
-    return new FenceTimeoutException(
-        "await",
-        this,
-        silence,
-        "the foreign fence %s stayed silent for %s; waiting was %s. Its buffers stay quarantined until it signals or its context is closed"
-            .formatted(described(), silence, Thread.currentThread()));
-  }
-
-  /** For reports: this fence, and with a container the plain fences that are pending in it. */
-  final String described() {
-    if (!(this instanceof FenceArray || this instanceof FenceChain)) {
-      return toString();
-    }
-    List<Fence> pending =
-        Fences.unwrap(List.of(this)).stream().filter(leaf -> !leaf.isSignaled()).toList();
-    return "%s, waiting for %d fences: %s%s"
-        .formatted(
-            this,
-            pending.size(),
-            pending.subList(0, Math.min(pending.size(), 10)),
-            pending.size() > 10 ? " and others" : "");
+    return isSignaled() || new FenceWait(this, Deadline.nanos(timeout)).awaitUninterruptibly();
   }
 
   // ---- bridges ----
@@ -493,20 +398,20 @@ public sealed class Fence permits FenceArray, FenceChain {
    */
   public final CompletionStage<Void> toCompletionStage() {
     CompletableFuture<Void> future = new CompletableFuture<>();
-    Callback complete = fence -> fence.completeStage(future);
-    if (!addCallback(complete)) {
-      completeStage(future);
-    }
+    completeWhenSignaled(future);
     return future.minimalCompletionStage();
   }
 
-  private void completeStage(CompletableFuture<Void> future) {
-    Throwable error = error().orElse(null);
-    if (error == null) {
-      future.complete(null);
-    } else {
-      future.completeExceptionally(error);
+  /** Completes a future as this fence ends. The fence keeps the future until then. */
+  final void completeWhenSignaled(CompletableFuture<Void> future) {
+    Callback complete = signaled -> complete(future, signaled);
+    if (!addCallback(complete)) {
+      complete(future, this);
     }
+  }
+
+  private static void complete(CompletableFuture<Void> future, Fence signaled) {
+    signaled.error().ifPresentOrElse(future::completeExceptionally, () -> future.complete(null));
   }
 
   // ---- the producer's side ----
@@ -523,8 +428,9 @@ public sealed class Fence permits FenceArray, FenceChain {
     while (!(seen instanceof Outcome)) {
       if (STATE.compareAndSet(this, seen, outcome)) {
         previous = null; // all before have signaled: do not keep them reachable
+        ended();
         if (seen != null) {
-          runCallbacks((CallbackNode) seen);
+          CallbackRun.run(this, (CallbackNode) seen);
         }
         return true;
       }
@@ -533,40 +439,30 @@ public sealed class Fence permits FenceArray, FenceChain {
     return false;
   }
 
-  private void runCallbacks(CallbackNode newest) {
-    CallbackNode oldest = null;
-    for (CallbackNode node = newest; node != null; node = node.next) {
-      node.later = oldest;
-      oldest = node;
-    }
-    for (CallbackNode node = oldest; node != null; node = node.later) {
-      Callback callback = node.claim();
-      if (callback != null) {
-        try {
-          callback.signaled(this);
-        } catch (Throwable e) { // checked ones too: they can be thrown past the compiler
-          System.getLogger(Fence.class.getName())
-              .log(Level.ERROR, "a callback of " + this + " threw", e);
-        }
-      }
-    }
-  }
+  /** What a fence with an end of its own to bring about does first, on the thread that signals. */
+  void ended() {}
 
-  private boolean push(CallbackNode node) {
+  /**
+   * Adds a node to those to tell.
+   *
+   * @return false if this fence has signaled already
+   */
+  final boolean push(CallbackNode node) {
     enableSignaling();
     while (true) {
       Object seen = state;
       if (seen instanceof Outcome) {
         return false;
       }
-      node.next = firstUnclaimed((CallbackNode) seen);
+      node.next = CallbackNode.firstUnclaimed((CallbackNode) seen);
       if (STATE.compareAndSet(this, seen, node)) {
         return true;
       }
     }
   }
 
-  private void withdraw(CallbackNode node) {
+  /** Takes a node back, whether or not the signaler has got it. */
+  final void withdraw(CallbackNode node) {
     if (node.claim() != null) {
       sweep();
     }
@@ -577,26 +473,12 @@ public sealed class Fence permits FenceArray, FenceChain {
    */
   private void sweep() {
     CallbackNode top = asNode(state);
-    CallbackNode node = firstUnclaimed(top);
-    if (node != top) {
+    CallbackNode first = CallbackNode.firstUnclaimed(top);
+    if (first != top) {
       STATE.compareAndSet(
-          this, top, node); // else somebody pushed, which drops them too, or signaled
+          this, top, first); // else somebody pushed, which drops them too, or signaled
     }
-    while (node != null) {
-      CallbackNode next = firstUnclaimed(node.next);
-      if (next != node.next) {
-        node.next = next;
-      }
-      node = next;
-    }
-  }
-
-  private static @Nullable CallbackNode firstUnclaimed(@Nullable CallbackNode top) {
-    CallbackNode node = top;
-    while (node != null && node.callback == null) {
-      node = node.next;
-    }
-    return node;
+    CallbackNode.sweep(first);
   }
 
   private static @Nullable CallbackNode asNode(@Nullable Object state) {
@@ -648,54 +530,6 @@ public sealed class Fence permits FenceArray, FenceChain {
       return error == null && !timestamped
           ? SIGNALED
           : new Outcome(error, timestamped, timestamped ? System.nanoTime() : 0);
-    }
-  }
-
-  private static final class CallbackNode {
-    private static final VarHandle CALLBACK;
-
-    static {
-      try {
-        CALLBACK =
-            MethodHandles.lookup().findVarHandle(CallbackNode.class, "callback", Callback.class);
-      } catch (ReflectiveOperationException e) {
-        throw new ExceptionInInitializerError(e);
-      }
-    }
-
-    private volatile @Nullable Callback callback;
-
-    /** The one added before this one, past those without a callback. */
-    @Nullable CallbackNode next;
-
-    /** The one to run after this one. The signaler's. */
-    @Nullable CallbackNode later;
-
-    CallbackNode(Callback callback) {
-      this.callback = callback;
-    }
-
-    /**
-     * Whoever gets the callback decides what becomes of it: the signaler runs it, a remover drops
-     * it.
-     */
-    @Nullable Callback claim() {
-      Callback present = callback;
-      return present != null && CALLBACK.compareAndSet(this, present, null) ? present : null;
-    }
-  }
-
-  private static final class Waiter implements Callback {
-    private final Thread thread;
-    boolean interrupted; // by the waiting thread alone
-
-    Waiter(Thread thread) {
-      this.thread = thread;
-    }
-
-    @Override
-    public void signaled(Fence fence) {
-      LockSupport.unpark(thread);
     }
   }
 }

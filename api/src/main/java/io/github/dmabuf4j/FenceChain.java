@@ -2,8 +2,6 @@ package io.github.dmabuf4j;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -28,12 +26,6 @@ public final class FenceChain extends Fence {
       throw new ExceptionInInitializerError(e);
     }
   }
-
-  /**
-   * Nodes that a thread found complete while it was signaling another node: they follow one by one,
-   * not nested.
-   */
-  private static final ThreadLocal<@Nullable Deque<FenceChain>> COMPLETE = new ThreadLocal<>();
 
   private final Fence own;
   private final AtomicInteger pending = new AtomicInteger(2);
@@ -180,23 +172,9 @@ public final class FenceChain extends Fence {
   }
 
   private void partSignaled() {
-    if (pending.decrementAndGet() != 0) {
-      return;
-    }
-    Deque<FenceChain> complete = COMPLETE.get();
-    if (complete != null) {
-      complete.add(this);
-      return;
-    }
-    complete = new ArrayDeque<>();
-    COMPLETE.set(complete);
-    try {
-      for (FenceChain node = this; node != null; node = complete.poll()) {
-        node.before = null;
-        node.signal(node.own.error().orElse(null));
-      }
-    } finally {
-      COMPLETE.remove();
+    if (pending.decrementAndGet() == 0) {
+      before = null;
+      signal(own.error().orElse(null));
     }
   }
 }

@@ -93,7 +93,16 @@ public final class FenceContext implements AutoCloseable {
    */
   public Fence newFence() {
     try {
-      return origin.append();
+      return origin.append(new Fence(origin, 0));
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /** Makes the fence of a job the next one of this context. */
+  JobFence newJobFence(String name, JobUses uses) {
+    try {
+      return origin.append(new JobFence(origin, 0, name, uses));
     } finally {
       Reference.reachabilityFence(this);
     }
@@ -218,7 +227,7 @@ public final class FenceContext implements AutoCloseable {
       if (silence.isNegative() || silence.isZero()) {
         throw new IllegalArgumentException("wanted a positive time of silence, got " + silence);
       }
-      silenceNanos = Fence.saturatedNanos(silence);
+      silenceNanos = Deadline.nanos(silence);
       return this;
     }
 

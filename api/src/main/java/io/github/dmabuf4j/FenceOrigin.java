@@ -39,6 +39,9 @@ final class FenceOrigin {
   /** CPU accesses in closure form: the end of the closure signals, so nobody can lose them. */
   static final FenceOrigin CPU_ACCESS = single("cpu-access");
 
+  /** Jobs without an order: what publishes the fence watches for its own loss. */
+  static final FenceOrigin JOB = single("job");
+
   /** Containers: they signal when their parts do. */
   static final FenceOrigin CONTAINER = single("container");
 
@@ -102,10 +105,9 @@ final class FenceOrigin {
     return NEXT_SINGLE.getAndIncrement();
   }
 
-  /** Makes the next fence of an ordered origin. */
-  Fence append() {
+  /** Makes a new fence the next one of an ordered origin, which is its own. */
+  <F extends Fence> F append(F fence) {
     if (!closed) {
-      Fence fence = new Fence(this, 0);
       link(fence);
       // Partner: close() writes `closed`, then reads `tail`. One of the two sees the other.
       if (!closed) {

@@ -2,6 +2,7 @@ package io.github.dmabuf4j;
 
 import java.io.Serial;
 import java.time.Duration;
+import java.util.List;
 
 /**
  * Thrown when a wait for a fence reached its deadline, or a foreign fence stayed silent for longer
@@ -33,6 +34,41 @@ public final class FenceTimeoutException extends DmaBufException {
     super(operation, Errno.ETIME, message, null);
     this.fence = fence;
     this.waited = waited;
+  }
+
+  /** A deadline of the caller's has passed. */
+  static FenceTimeoutException afterDeadline(Fence fence, Duration waited) {
+    return new FenceTimeoutException(
+        "await",
+        fence,
+        waited,
+        "%s did not signal within %s; waiting was %s. Find out what its producer waits for, or wait with a longer deadline"
+            .formatted(described(fence), waited, Thread.currentThread()));
+  }
+
+  /** A foreign fence was silent for longer than its context allows (design rule FN1). */
+  static FenceTimeoutException afterSilence(Fence fence, Duration silence) {
+    return new FenceTimeoutException(
+        "await",
+        fence,
+        silence,
+        "the foreign fence %s stayed silent for %s; waiting was %s. Its buffers stay quarantined until it signals or its context is closed"
+            .formatted(described(fence), silence, Thread.currentThread()));
+  }
+
+  /** The fence, and with a container the plain fences that are pending in it. */
+  static String described(Fence fence) {
+    if (!(fence instanceof FenceArray || fence instanceof FenceChain)) {
+      return fence.toString();
+    }
+    List<Fence> pending =
+        Fences.unwrap(List.of(fence)).stream().filter(leaf -> !leaf.isSignaled()).toList();
+    return "%s, waiting for %d fences: %s%s"
+        .formatted(
+            fence,
+            pending.size(),
+            pending.subList(0, Math.min(pending.size(), 10)),
+            pending.size() > 10 ? " and others" : "");
   }
 
   /**

@@ -124,7 +124,7 @@ public final class Fences {
         }
       }
       long silence = fences.stream().mapToLong(Fence::silenceNanos).max().orElseThrow();
-      long limit = Math.min(Fence.saturatedNanos(timeout), silence);
+      long limit = Math.min(Deadline.nanos(timeout), silence);
       if (!arrived.await(limit, TimeUnit.NANOSECONDS)) {
         Duration waited = Duration.ofNanos(Math.max(0, limit));
         throw new FenceTimeoutException(
@@ -135,7 +135,7 @@ public final class Fences {
                 .formatted(
                     fences.size(),
                     waited,
-                    fences.stream().map(Fence::described).toList(),
+                    fences.stream().map(FenceTimeoutException::described).toList(),
                     Thread.currentThread()));
       }
       return Objects.requireNonNull(first.get());

@@ -1,5 +1,7 @@
 package io.github.dmabuf4j;
 
+import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -29,11 +31,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Producer and consumer.</b> The job is the producer of its fence; everybody else waits on
  * it. A job that is closed without a signal, or becomes unreachable, fails its fence with {@link
- * FenceAbandonedException} and drops its holds; one that shares a context does so, once it is
- * unreachable, only when that context ends.
+ * FenceAbandonedException} and drops its holds.
  *
- * <p><b>Order.</b> A job has a fence context of its own, and may end before jobs published earlier
- * that it doesn't depend on. Jobs of a queue that ends them in order share a context, see {@link
+ * <p><b>Order.</b> A job's fence is the only one of its context, and may signal before those of
+ * jobs published earlier that it doesn't depend on. Jobs of a queue share a context, see {@link
  * Builder#inOrderOf}.
  *
  * <p><b>Segments.</b> {@link #open} gives the calling thread access, in a confined arena: each tile
@@ -47,27 +48,23 @@ import org.jspecify.annotations.Nullable;
  * rules JB1 to JB3, FN4.
  */
 public final class Job implements AutoCloseable {
-  private final String name;
   private final JobUses uses;
-  private final FenceContext context;
-  private final boolean ownContext;
-  private final Fence fence;
+  private final JobFence fence;
   private final List<Fence> dependencies;
 
+  /** Kept reachable: a context that is lost takes its jobs with it. */
+  private final @Nullable FenceContext context;
+
+  private final Cleaner.Cleanable cleanable;
+
   private Job(
-      String name,
-      JobUses uses,
-      FenceContext context,
-      boolean ownContext,
-      Fence fence,
-      List<Fence> dependencies) {
-    this.name = name;
+      JobUses uses, JobFence fence, List<Fence> dependencies, @Nullable FenceContext context) {
     this.uses = uses;
-    this.context = context;
-    this.ownContext = ownContext;
     this.fence = fence;
     this.dependencies =
         dependencies.isEmpty() ? List.of() : Collections.unmodifiableList(dependencies);
+    this.context = context;
+    this.cleanable = FenceContext.CLEANER.register(this, fence::jobLost);
   }
 
   /**
@@ -132,8 +129,9 @@ public final class Job implements AutoCloseable {
     }
 
     /**
-     * The job's fence is of a context of the caller's, whose jobs end in the order in which they
-     * are published.
+     * The job's fence is of a context of the caller's, whose fences signal in the order in which
+     * they were made (rule CF1). A job that ends before those published earlier in the context
+     * keeps its buffers until its turn comes.
      *
      * @param context the context
      * @return this builder
@@ -173,22 +171,39 @@ public final class Job implements AutoCloseable {
 
     private Job publishRetained() throws InterruptedException {
       Job job;
-      try (var _ = AcquireContext.lockInOrder(uses.reservations())) {
-        uses.prepareLocked(dependencies);
-        FenceContext producer = context == null ? FenceContext.create(name) : context;
-        Fence fence = producer.newFence();
-        job = new Job(name, uses, producer, context == null, fence, dependencies);
-        if (!fence.addCallback(uses)) {
-          throw new IllegalStateException(
-              producer + " was closed while " + name + " was being published");
+      Reservation only = uses.onlyReservation();
+      try {
+        if (only == null) {
+          try (var _ = AcquireContext.lockInOrder(uses.reservations())) {
+            job = publishLocked();
+          }
+        } else {
+          only.lockInterruptibly();
+          try {
+            job = publishLocked();
+          } finally {
+            only.unlock();
+          }
         }
-        // Point of no return: nothing below can fail.
-        uses.publishLocked(fence);
       } catch (InterruptedException | RuntimeException | Error e) {
         uses.abandon();
         throw e;
       }
       uses.published();
+      return job;
+    }
+
+    private Job publishLocked() {
+      uses.prepareLocked(dependencies);
+      JobFence fence =
+          context == null ? JobFence.single(name, uses) : context.newJobFence(name, uses);
+      Job job = new Job(uses, fence, dependencies, context);
+      if (fence.isSignaled()) {
+        throw new IllegalStateException(
+            context + " was closed while " + name + " was being published");
+      }
+      // Point of no return: nothing below can fail.
+      uses.publishLocked(fence);
       return job;
     }
 
@@ -248,7 +263,7 @@ public final class Job implements AutoCloseable {
    * @throws FenceTimeoutException if one didn't signal in time
    * @throws InterruptedException if the thread is interrupted while waiting
    */
-  public void await() throws InterruptedException {
+  public void awaitDependencies() throws InterruptedException {
     if (dependencies.isEmpty()) {
       return;
     }
@@ -312,7 +327,8 @@ public final class Job implements AutoCloseable {
     for (Fence dependency : dependencies) {
       if (!dependency.isSignaled()) {
         throw new IllegalStateException(
-            "%s has to wait for %s first: call await() or runAsync()".formatted(this, dependency));
+            "%s has to wait for %s first: call awaitDependencies() or runAsync()"
+                .formatted(this, dependency));
       }
     }
   }
@@ -330,7 +346,7 @@ public final class Job implements AutoCloseable {
    */
   public <X extends Exception> void run(Body<X> body) throws X, InterruptedException {
     try {
-      await();
+      awaitDependencies();
       runBody(body);
     } catch (Throwable e) {
       failAfter(e);
@@ -400,7 +416,7 @@ public final class Job implements AutoCloseable {
    * @param body touches the bytes of a part
    * @return a stage that completes when the job has ended, with the error of its fence if it
    *     failed: what the first failing part threw, or {@link FenceTimeoutException} if the
-   *     dependencies didn't signal within the time that {@link #await} allows
+   *     dependencies didn't signal within the time that {@link #awaitDependencies} allows
    * @throws IllegalArgumentException if the number of parts isn't positive
    */
   public CompletionStage<Void> runAsync(
@@ -420,8 +436,7 @@ public final class Job implements AutoCloseable {
    * dropped.
    *
    * @return true if the job was pending, false if it had ended already
-   * @throws IllegalStateException if an access is still open, or an earlier job of the same context
-   *     is pending
+   * @throws IllegalStateException if an access is still open
    * @throws RuntimeException if an exporter could not make visible what was written; the job has
    *     failed with it
    */
@@ -434,48 +449,41 @@ public final class Job implements AutoCloseable {
    *
    * @param error why
    * @return true if the job was pending, false if it had ended already
-   * @throws IllegalStateException if an access is still open, or an earlier job of the same context
-   *     is pending
+   * @throws IllegalStateException if an access is still open
    */
   public boolean fail(Throwable error) {
     return end(Objects.requireNonNull(error, "error"));
   }
 
   private boolean end(@Nullable Throwable error) {
-    Throwable failure = uses.endAccess(this);
-    Throwable outcome = error == null ? failure : error;
-    boolean pending;
     try {
-      pending = outcome == null ? context.signal(fence) : context.fail(fence, outcome);
-    } catch (IllegalStateException notItsTurn) {
-      uses.resumeAccess();
-      throw notItsTurn;
+      Throwable failure = uses.endAccess(this);
+      boolean pending = fence.end(error == null ? failure : error);
+      cleanable.clean();
+      if (pending && error == null && failure != null) {
+        RunAll.rethrow(failure); // the caller believes that all went well
+      }
+      return pending;
+    } finally {
+      Reference.reachabilityFence(context);
     }
-    if (ownContext) {
-      context.close();
-    }
-    if (pending && error == null && failure != null) {
-      RunAll.rethrow(failure); // the caller believes that all went well
-    }
-    return pending;
   }
 
   /**
    * Fails the fence with {@link FenceAbandonedException} if the job has not ended yet. Closing
    * again does nothing.
    *
-   * @throws IllegalStateException if an access is still open, or an earlier job of the same context
-   *     is pending
+   * @throws IllegalStateException if an access is still open
    */
   @Override
   public void close() {
-    if (!fence.isSignaled()) {
+    if (!fence.isOver()) {
       fail(new FenceAbandonedException("close", this + " was closed before it signaled"));
     }
   }
 
   @Override
   public String toString() {
-    return "job %s (%s)".formatted(name, fence.status());
+    return "job %s (%s)".formatted(fence.jobName(), fence.status());
   }
 }

@@ -29,22 +29,9 @@ final class JobParts {
     this.parts = parts;
     this.body = body;
     this.left = new AtomicInteger(parts);
-    completeWith(job.fence(), ended);
-  }
-
-  /**
-   * The stage ends as the fence does, however that comes about. The fence must not refer to the
-   * job: an executor that forgets the parts has lost it, and that is what ends it then.
-   */
-  private static void completeWith(Fence fence, CompletableFuture<Void> ended) {
-    Fence.Callback complete = signaled -> complete(ended, signaled);
-    if (!fence.addCallback(complete)) {
-      complete(ended, fence);
-    }
-  }
-
-  private static void complete(CompletableFuture<Void> ended, Fence fence) {
-    fence.error().ifPresentOrElse(ended::completeExceptionally, () -> ended.complete(null));
+    // The fence must not refer to the job: an executor that forgets the parts has lost it, and
+    // that is what ends it then.
+    job.fence().completeWhenSignaled(ended);
   }
 
   CompletionStage<Void> ended() {
@@ -68,7 +55,7 @@ final class JobParts {
           }
         };
     long silence = pending.stream().mapToLong(Fence::silenceNanos).min().orElseThrow();
-    long limit = Math.min(silence, Fence.saturatedNanos(Fences.defaultTimeout()));
+    long limit = Math.min(silence, Deadline.nanos(Fences.defaultTimeout()));
     CompletableFuture<Void> unused =
         ready.whenComplete(
             (none, late) -> {
@@ -93,7 +80,7 @@ final class JobParts {
             .filter(dependency -> !dependency.isSignaled())
             .findFirst()
             .orElse(pending.getFirst());
-    fail(silent.timeout(waited));
+    fail(FenceTimeoutException.afterDeadline(silent, waited));
   }
 
   private void submit(Executor executor) {

@@ -2,14 +2,12 @@ package io.github.dmabuf4j;
 
 import io.github.dmabuf4j.spi.MappedBytes;
 import java.lang.System.Logger.Level;
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The buffers of a {@link Job} and what it holds on them. Separate from the job, and a callback of
- * its fence, so that the holds are dropped however the fence comes to signal: by the job, by its
- * context's end, or because the job was lost.
+ * The buffers of a {@link Job} and what it holds on them. Separate from the job, and known to its
+ * {@linkplain JobFence fence}, which drops the holds however it comes to signal.
  *
  * <p><b>Invariant.</b> The holds and references are dropped exactly once, by whoever makes {@code
  * ended && open == 0} true, hence never while a thread has segments. CPU access is begun by the
@@ -19,13 +17,14 @@ import org.jspecify.annotations.Nullable;
  * dropped} and {@code failure} are guarded by this object's monitor, under which exporters begin
  * and end CPU access; nothing else runs under it.
  */
-final class JobUses implements Fence.Callback {
+final class JobUses {
   /** One buffer of the job. */
   static final class Use {
     final DmaBuf handle;
     final BufferObject object;
     Access access;
     @Nullable MappedBytes bytes;
+    @Nullable Use next;
 
     Use(DmaBuf handle, Access access) {
       this.handle = handle;
@@ -42,7 +41,8 @@ final class JobUses implements Fence.Callback {
     }
   }
 
-  private final List<Use> uses = new ArrayList<>(2);
+  private @Nullable Use first; // a list: by the builder, then constant
+  private int count;
   private int retained; // by the publisher, then constant
   private int open = 1; // until published() or abandon()
   private int cpuAccess;
@@ -58,7 +58,7 @@ final class JobUses implements Fence.Callback {
     buffer.checkWritable("a job", access);
     Use present = find(buffer);
     if (present == null) {
-      uses.add(new Use(buffer, access));
+      append(new Use(buffer, access));
       return;
     }
     buffer.checkOpen("a job");
@@ -67,10 +67,23 @@ final class JobUses implements Fence.Callback {
     }
   }
 
+  private void append(Use use) {
+    if (first == null) {
+      first = use;
+    } else {
+      Use last = first;
+      for (Use following = last.next; following != null; following = following.next) {
+        last = following;
+      }
+      last.next = use;
+    }
+    count++;
+  }
+
   /** Takes a reference to each buffer, or none. */
   void retain() {
     try {
-      for (Use use : uses) {
+      for (Use use = first; use != null; use = use.next) {
         use.handle.retain("a job");
         retained++;
       }
@@ -92,27 +105,32 @@ final class JobUses implements Fence.Callback {
   }
 
   private @Nullable Use find(DmaBuf buffer) {
-    for (int i = 0; i < uses.size(); i++) {
-      if (uses.get(i).handle.isSameBuffer(buffer)) {
-        return uses.get(i);
-      }
+    Use use = first;
+    while (use != null && !use.handle.refersToSame(buffer)) {
+      use = use.next;
     }
-    return null;
+    return use;
   }
 
   // ---- prepare and publish ----
 
+  /** The reservation of the only buffer, or null if there are more or none. */
+  @Nullable Reservation onlyReservation() {
+    return first != null && count == 1 ? first.object.reservation() : null;
+  }
+
   Reservation[] reservations() {
-    Reservation[] reservations = new Reservation[uses.size()];
-    for (int i = 0; i < reservations.length; i++) {
-      reservations[i] = uses.get(i).object.reservation();
+    Reservation[] reservations = new Reservation[count];
+    int i = 0;
+    for (Use use = first; use != null; use = use.next) {
+      reservations[i++] = use.object.reservation();
     }
     return reservations;
   }
 
   /** Takes holds, reserves slots and collects what to wait for. All reservations are held. */
   void prepareLocked(List<Fence> dependencies) {
-    for (Use use : uses) {
+    for (Use use = first; use != null; use = use.next) {
       use.bytes = use.object.holdLocked();
       Reservation reservation = use.object.reservation();
       reservation.reserve(1);
@@ -122,7 +140,7 @@ final class JobUses implements Fence.Callback {
 
   /** Adds the fence to every buffer. Can't fail: the slots are reserved. */
   void publishLocked(Fence fence) {
-    for (Use use : uses) {
+    for (Use use = first; use != null; use = use.next) {
       use.object.reservation().add(fence, FenceUsage.of(use.access));
     }
   }
@@ -147,8 +165,8 @@ final class JobUses implements Fence.Callback {
   /** Drops holds and references, of all buffers even where an exporter fails. */
   private void giveUp() {
     RunAll failures = null;
-    for (int i = 0; i < retained; i++) {
-      Use use = uses.get(i);
+    Use use = first;
+    for (int i = 0; i < retained && use != null; i++, use = use.next) {
       if (use.bytes != null) {
         use.object.dropHold();
       }
@@ -203,13 +221,8 @@ final class JobUses implements Fence.Callback {
     return failure;
   }
 
-  /** The job could not be signaled after all, for it isn't its turn. */
-  synchronized void resumeAccess() {
-    ending = false;
-  }
-
-  @Override
-  public void signaled(Fence fence) {
+  /** Called once, by the thread that signals the fence. */
+  void fenceSignaled() {
     boolean last;
     synchronized (this) {
       ended = true;
@@ -233,7 +246,7 @@ final class JobUses implements Fence.Callback {
   /** Begins for all buffers; where one fails, ends what has begun. */
   private void beginCpuAccess() {
     try {
-      for (Use use : uses) {
+      for (Use use = first; use != null; use = use.next) {
         use.object.exporter().beginCpuAccess(use.access);
         cpuAccess++;
       }
@@ -244,8 +257,7 @@ final class JobUses implements Fence.Callback {
   }
 
   private void endCpuAccess() {
-    while (cpuAccess > 0) {
-      Use use = uses.get(--cpuAccess);
+    for (Use use = first; cpuAccess > 0 && use != null; use = use.next, cpuAccess--) {
       try {
         use.object.exporter().endCpuAccess(use.access);
       } catch (RuntimeException | Error e) {

@@ -729,4 +729,51 @@ final class FenceTest {
     context.signal(fence);
     assertThat(other).isCompleted();
   }
+
+  // ---- callbacks that signal ----
+
+  @Test
+  void callbacksThatSignalTheNextFence_anyNumber_needABoundedStack() {
+    List<FenceContext> contexts = new ArrayList<>();
+    List<Fence> fences = new ArrayList<>();
+    for (int i = 0; i < 100_000; i++) {
+      contexts.add(FenceContext.create("link"));
+      fences.add(contexts.getLast().newFence());
+    }
+    for (int i = 1; i < fences.size(); i++) {
+      int next = i;
+      fences.get(i - 1).addCallback(fence -> contexts.get(next).signal(fences.get(next)));
+    }
+    contexts.getFirst().signal(fences.getFirst());
+    assertThat(fences).allMatch(Fence::isSignaled);
+    contexts.forEach(FenceContext::close);
+  }
+
+  @Test
+  void callbacksOfDeepChains_runOnceInOrder_beforeTheSignalReturns() {
+    // A tree: each callback signals two more fences, and every fence has two callbacks.
+    List<FenceContext> contexts = new ArrayList<>();
+    List<Fence> fences = new ArrayList<>();
+    List<Integer> told = new ArrayList<>();
+    int nodes = 1 << 12;
+    for (int i = 0; i < nodes; i++) {
+      contexts.add(FenceContext.create("node"));
+      fences.add(contexts.getLast().newFence());
+    }
+    for (int i = 0; i < nodes; i++) {
+      int node = i;
+      fences.get(i).addCallback(fence -> told.add(node));
+      fences
+          .get(i)
+          .addCallback(
+              fence -> {
+                for (int child = 2 * node + 1; child <= 2 * node + 2 && child < nodes; child++) {
+                  contexts.get(child).signal(fences.get(child));
+                }
+              });
+    }
+    contexts.getFirst().signal(fences.getFirst());
+    assertThat(told).hasSize(nodes).doesNotHaveDuplicates();
+    contexts.forEach(FenceContext::close);
+  }
 }

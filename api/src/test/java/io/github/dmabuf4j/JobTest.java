@@ -540,14 +540,73 @@ final class JobTest {
   }
 
   @Test
-  void jobsOfOneContext_endInOrder() throws InterruptedException {
+  void jobsOfOneContext_endedOutOfTurn_signalInOrderWithTheirOwnOutcomes() throws Exception {
+    FenceContext queue = FenceContext.create("queue");
+    List<String> signaled = new ArrayList<>();
+    Job first = Job.named("first").inOrderOf(queue).reads(source).publish();
+    Job second = Job.named("second").inOrderOf(queue).reads(source).publish();
+    Job third = Job.named("third").inOrderOf(queue).reads(source).publish();
+    for (Job job : List.of(first, second, third)) {
+      assertThat(job.fence().addCallback(fence -> signaled.add(job.toString()))).isTrue();
+    }
+    assertThat(third.fail(new IOException("third"))).isTrue();
+    assertThat(second.signal()).isTrue();
+    assertThat(second.fail(new IOException("too late"))).isFalse();
+    assertThatIllegalStateException().isThrownBy(second::open).withMessageContaining("has ended");
+    second.close();
+    assertThat(signaled).isEmpty();
+    assertThat(source.info().holds()).isEqualTo(3);
+    assertThat(first.signal()).isTrue();
+    assertThat(signaled)
+        .containsExactly("job first (SIGNALED)", "job second (SIGNALED)", "job third (FAILED)");
+    assertThat(third.fence().error()).get().hasToString("java.io.IOException: third");
+    assertThat(source.info().holds()).isZero();
+    queue.close();
+  }
+
+  @Test
+  void jobEndedOutOfTurn_whoseContextIsClosed_keepsItsOwnOutcome() throws InterruptedException {
     FenceContext queue = FenceContext.create("queue");
     Job first = Job.named("first").inOrderOf(queue).reads(source).publish();
     Job second = Job.named("second").inOrderOf(queue).reads(source).publish();
-    assertThatIllegalStateException().isThrownBy(second::signal).withMessageContaining("in order");
-    assertThat(source.info().holds()).isEqualTo(2);
-    assertThat(first.signal()).isTrue();
-    assertThat(second.signal()).isTrue();
+    second.signal();
+    queue.close();
+    assertThat(first.fence().error()).containsInstanceOf(FenceAbandonedException.class);
+    assertThat(second.fence().status()).isEqualTo(Fence.Status.SIGNALED);
+  }
+
+  @Test
+  void lostJobOfASharedContext_failsAlone() throws InterruptedException {
+    FenceContext queue = FenceContext.create("queue");
+    Fence lost = publish(Job.named("lost").inOrderOf(queue).reads(source)).fence();
+    Job next = Job.named("next").inOrderOf(queue).reads(source).publish();
+    next.signal();
+    Threads.untilCollected(next.fence()::isSignaled);
+    assertThat(lost.error()).containsInstanceOf(FenceAbandonedException.class);
+    assertThat(lost.error().orElseThrow()).hasMessageContaining("job lost was lost");
+    assertThat(next.fence().error()).isEmpty();
+    assertThat(queue.isClosed()).isFalse();
+    queue.close();
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void chainOfJobs_runOnTheSignalingThread_needsABoundedStack(boolean inOrder) throws Exception {
+    FenceContext queue = FenceContext.create("queue");
+    FenceContext start = FenceContext.create("start");
+    Fence first = start.newFence();
+    Fence before = first;
+    AtomicInteger ran = new AtomicInteger();
+    CompletableFuture<Void> last = new CompletableFuture<>();
+    for (int i = 0; i < 10_000; i++) {
+      Job.Builder builder = Job.named("link").reads(source).after(before);
+      Job job = (inOrder ? builder.inOrderOf(queue) : builder).publish();
+      before = job.fence();
+      last = future(job.runAsync(Runnable::run, access -> ran.incrementAndGet()));
+    }
+    start.signal(first);
+    last.join();
+    assertThat(ran).hasValue(10_000);
     queue.close();
   }
 

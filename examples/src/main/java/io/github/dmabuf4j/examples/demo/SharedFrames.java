@@ -234,7 +234,7 @@ final class SharedFrames implements Handover {
       return;
     }
     fenceWaits += job.dependencies().size();
-    job.await();
+    job.awaitDependencies();
     for (Fence dependency : job.dependencies()) {
       if (dependency.error().isPresent()) {
         throw new IllegalStateException(
