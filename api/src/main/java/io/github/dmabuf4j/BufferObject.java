@@ -202,13 +202,13 @@ public final class BufferObject {
     MappedBytes mapped = bytes;
     if (mapped != null) {
       bytes = null;
-      steps.run(() -> exporter.vunmap(mapped));
+      steps.run(() -> exporter.vunmap(mapped)); // where it fails, what follows happens all the same
     }
     residency = Residency.RESIDENT;
     advice = Advice.WILL_NEED;
     forgetReservation();
     STATE.getAndBitwiseAnd(this, ~OUT); // before the exporter may export again
-    steps.run(exporter::release).finish(); // also where vunmap failed
+    steps.run(() -> Lockdep.inCallback("release of", this, exporter::release)).finish();
   }
 
   private void forgetReservation() {

@@ -66,12 +66,23 @@ final class CallbackRun {
       Fence.Callback callback = node.claim();
       if (callback != null) {
         try {
-          callback.signaled(fence);
+          if (Lockdep.isEnabled()) {
+            tellChecked(fence, callback);
+          } else {
+            callback.signaled(fence);
+          }
         } catch (Throwable e) { // checked ones too: they can be thrown past the compiler
           System.getLogger(Fence.class.getName())
               .log(Level.ERROR, "a callback of " + fence + " threw", e);
         }
       }
+    }
+  }
+
+  /** Others may wait for what this thread is to signal next: it is in a signalling section. */
+  private static void tellChecked(Fence fence, Fence.Callback callback) {
+    try (var _ = Signalling.begin()) {
+      Lockdep.inCallback("a callback of", fence, () -> callback.signaled(fence));
     }
   }
 }

@@ -51,7 +51,9 @@ public final class CpuAccess implements AutoCloseable {
     List<Fence> conflicts = new ArrayList<>(0);
     Hold hold = hold(object, access, kind, fence, waiting, conflicts);
     try {
-      await(conflicts, waiting);
+      try (var _ = Signalling.begin(fence)) {
+        await(conflicts, waiting);
+      }
       object.exporter().beginCpuAccess(access);
       return new CpuAccess(object, access, hold, fence);
     } catch (InterruptedException | RuntimeException | Error e) {
@@ -122,6 +124,11 @@ public final class CpuAccess implements AutoCloseable {
         deadline.awaitUninterruptibly(conflict);
       }
     }
+  }
+
+  /** The fence that others wait for, if this access has one. */
+  @Nullable Fence published() {
+    return published;
   }
 
   /**

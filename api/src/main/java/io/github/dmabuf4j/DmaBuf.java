@@ -335,8 +335,11 @@ public final class DmaBuf implements AutoCloseable {
     checkNotNested("read");
     try (CpuAccess access = begin("read", Access.READ, true, CpuAccess.Waiting.INTERRUPTIBLY)) {
       IN_CLOSURE.set(object);
-      try (var _ = Signalling.begin()) {
-        return reader.read(access.segment());
+      try (var _ = Signalling.begin(access.published())) {
+        int mark = Lockdep.mark();
+        R result = reader.read(access.segment());
+        Lockdep.checkNothingLeft(mark, "a reader of", object);
+        return result;
       }
     } catch (InternalError e) {
       throw revoked("read", e);
@@ -365,8 +368,10 @@ public final class DmaBuf implements AutoCloseable {
     try (CpuAccess access =
         begin("write", Access.READ_WRITE, true, CpuAccess.Waiting.INTERRUPTIBLY)) {
       IN_CLOSURE.set(object);
-      try (var _ = Signalling.begin()) {
+      try (var _ = Signalling.begin(access.published())) {
+        int mark = Lockdep.mark();
         writer.write(access.segment());
+        Lockdep.checkNothingLeft(mark, "a writer of", object);
       }
     } catch (InternalError e) {
       throw revoked("write", e);

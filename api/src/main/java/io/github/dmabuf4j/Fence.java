@@ -4,6 +4,7 @@ import java.lang.System.Logger.Level;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -302,7 +303,7 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
     }
     boolean done = false;
     try {
-      done = operations.enableSignaling(this);
+      done = enable(operations);
     } catch (RuntimeException
         | Error e) { // whoever only wanted to know must not lose its callback for it
       System.getLogger(Fence.class.getName())
@@ -312,6 +313,18 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
       // So is the work before it in the context, whether or not anybody asked (rule CF1).
       FenceOrigin.pendingUpTo(this).forEach(fence -> fence.signal(null));
     }
+  }
+
+  private boolean enable(FenceContext.Operations operations) {
+    boolean[] done = {false};
+    Lockdep.inCallback(
+        "enableSignaling of", this, () -> done[0] = operations.enableSignaling(this));
+    return done[0];
+  }
+
+  /** For containers: the fences without which this one can't signal. */
+  List<Fence> waitsForAllOf() {
+    return List.of();
   }
 
   /** How long a waiter puts up with silence; containers take it from what is pending in them. */
@@ -328,7 +341,7 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
   public void setDeadline(long nanoTime) {
     FenceContext.Operations operations = origin.operations;
     if (operations != null && !isSignaled()) {
-      operations.setDeadline(this, nanoTime);
+      Lockdep.inCallback("setDeadline of", this, () -> operations.setDeadline(this, nanoTime));
     }
   }
 
@@ -372,6 +385,7 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
     if (Thread.interrupted()) {
       throw new InterruptedException();
     }
+    Lockdep.mayWait(this);
     return isSignaled() || new FenceWait(this, Deadline.nanos(timeout)).await();
   }
 
@@ -384,6 +398,7 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
    * @throws FenceTimeoutException if it stayed silent for longer than its context allows
    */
   public final boolean awaitUninterruptibly(Duration timeout) {
+    Lockdep.mayWait(this);
     return isSignaled() || new FenceWait(this, Deadline.nanos(timeout)).awaitUninterruptibly();
   }
 

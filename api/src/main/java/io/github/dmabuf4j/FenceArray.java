@@ -131,6 +131,11 @@ public final class FenceArray extends Fence {
   }
 
   @Override
+  List<Fence> waitsForAllOf() {
+    return any ? List.of() : parts;
+  }
+
+  @Override
   public void setDeadline(long nanoTime) {
     parts.forEach(part -> part.setDeadline(nanoTime));
   }

@@ -2,6 +2,7 @@ package io.github.dmabuf4j;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -157,6 +158,12 @@ public final class FenceChain extends Fence {
       node = chain.previousPending();
     }
     return node == null ? silence : Math.min(silence, node.silenceNanos());
+  }
+
+  @Override
+  List<Fence> waitsForAllOf() {
+    Fence previous = previousPending();
+    return previous == null ? List.of(own) : List.of(own, previous);
   }
 
   @Override

@@ -54,9 +54,15 @@ final class FenceWait implements Fence.Callback {
       return fence.isSignaled();
     }
     CallbackNode node = new CallbackNode(this);
-    if (!fence.push(node)) {
-      return true;
+    Lockdep.beforeWait(fence, false);
+    try {
+      return !fence.push(node) || park(node, interruptible);
+    } finally {
+      Lockdep.afterWait();
     }
+  }
+
+  private boolean park(CallbackNode node, boolean interruptible) {
     long silence = fence.silenceNanos();
     long start = System.nanoTime();
     long limit = Math.min(timeoutNanos, silence);

@@ -268,8 +268,10 @@ public final class Job implements AutoCloseable {
       return;
     }
     Deadline deadline = Deadline.after(Fences.defaultTimeout());
-    for (Fence dependency : dependencies) {
-      deadline.await(dependency);
+    try (var _ = Signalling.begin(fence)) {
+      for (Fence dependency : dependencies) {
+        deadline.await(dependency);
+      }
     }
   }
 
@@ -359,9 +361,11 @@ public final class Job implements AutoCloseable {
    * Opens an access and runs a body with it, on this thread, as the signalling section that it is.
    */
   <X extends Exception> void runBody(Body<X> body) throws X {
-    try (var _ = Signalling.begin();
+    try (var _ = Signalling.begin(fence);
         JobAccess access = open()) {
+      int mark = Lockdep.mark();
       body.run(access);
+      Lockdep.checkNothingLeft(mark, "the body of", this);
     } catch (InternalError fault) {
       throw new BufferRevokedException(
           "run", "the memory of a buffer of %s was taken away".formatted(this), fault);

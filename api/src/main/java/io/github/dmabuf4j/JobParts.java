@@ -46,6 +46,7 @@ final class JobParts {
       submit(executor);
       return;
     }
+    WaitGraph.waits(job.fence(), pending);
     AtomicInteger waitingFor = new AtomicInteger(pending.size());
     CompletableFuture<Void> ready = new CompletableFuture<>();
     Fence.Callback arrived =
@@ -59,6 +60,7 @@ final class JobParts {
     CompletableFuture<Void> unused =
         ready.whenComplete(
             (none, late) -> {
+              WaitGraph.runs(job.fence());
               if (late == null) {
                 submit(executor);
               } else {

@@ -1,26 +1,35 @@
 package io.github.dmabuf4j;
 
-import java.util.ArrayList;
+import io.github.dmabuf4j.LockdepException.Rule;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The validator: turns a broken locking rule into an exception at the first call that breaks it.
- * Off by default, and then free: the JIT drops the checks. Switched on with {@code
- * -Ddmabuf4j.validate=true}, as in every test of this project.
+ * The validator: turns a broken locking rule into a {@link LockdepException} at the first call that
+ * breaks it, whether or not it deadlocks this time. Off by default, and then free: the JIT drops
+ * the checks. Switched on with {@code -Ddmabuf4j.validate=true}, as in every test of this project.
  *
  * <p>What it checks:
  *
  * <ul>
+ *   <li>the order in which {@linkplain LockClass classes of locks} are taken, by any threads at any
+ *       time. Reservations, fences and reclaim take part: to wait for a fence is to take one, to be
+ *       in a {@link Signalling} section is to hold one, to allocate with a policy that may reclaim
+ *       is to take reclaim. Contract is known from the start: fences may be waited for with
+ *       reservations held and in reclaim (design rule FN3), so a reservation taken in a signalling
+ *       section, or an allocation there, could deadlock and is reported (design rule FN4);
  *   <li>two reservations without an {@link AcquireContext}, a second context, or a context beside a
  *       plain lock (design rule RL1, rules CW1, CW5);
- *   <li>a reservation taken, or an allocation that may reclaim, inside a {@link Signalling} section
- *       (design rule FN4);
+ *   <li>blocking in a fence callback, in the operations of a fence context, or in an exporter's
+ *       release (design rule FN2);
+ *   <li>a closure, job body or callback that returns with something held that it took;
+ *   <li>threads that wait for each other right now, see {@link WaitGraph};
  *   <li>a segment of {@link ArenaKind#POOL} used after its hold was closed: it gets a shared arena
  *       instead (design rule VM4).
  * </ul>
  *
- * <p><b>Threads.</b> What is recorded is recorded per thread.
+ * <p><b>Threads.</b> What is held is recorded per thread, virtual or not; the order of classes for
+ * all of them.
  *
  * <p>Source: Documentation/locking/lockdep-design.rst; dma_resv_lockdep in
  * drivers/dma-buf/dma-resv.c.
@@ -31,18 +40,7 @@ public final class Lockdep {
 
   private static final boolean ENABLED = Boolean.getBoolean(PROPERTY);
 
-  /** What a thread holds now; only touched while enabled, and removed when it holds nothing. */
-  private static final ThreadLocal<@Nullable Held> HELD = new ThreadLocal<>();
-
-  private static final class Held {
-    final List<Reservation> reservations = new ArrayList<>();
-    int contexts;
-    int signalling;
-
-    boolean isEmpty() {
-      return reservations.isEmpty() && contexts == 0 && signalling == 0;
-    }
-  }
+  private static final AtomicLong REPORTS = new AtomicLong();
 
   private Lockdep() {}
 
@@ -56,108 +54,173 @@ public final class Lockdep {
   }
 
   /**
+   * How often a rule was broken so far. An exception thrown in a callback or on an executor may
+   * reach nobody; a test that ends with the same number as it began has seen a clean run.
+   *
+   * @return the number of {@link LockdepException}s made in this process
+   */
+  public static long reports() {
+    return REPORTS.get();
+  }
+
+  static void reported() {
+    REPORTS.incrementAndGet();
+  }
+
+  /**
    * To be called by allocators before an allocation that may reclaim or wait for other users of the
    * heap.
    *
    * @param operation what is about to happen, for the message
-   * @throws IllegalStateException if the validator is on and the thread is in a {@link Signalling}
-   *     section
+   * @throws LockdepException if the validator is on and the thread is in a {@link Signalling}
+   *     section, in reclaim, or in a callback
    */
   public static void mayReclaim(String operation) {
     if (ENABLED) {
-      refuseInSignalling(operation);
+      HeldLocks held = HeldLocks.currentOrNull();
+      if (held != null) {
+        held.mayBlock(operation);
+        LockOrder.check(held, LockClass.RECLAIM, operation);
+      }
     }
   }
+
+  // ---- locks ----
 
   /** A plain lock waits: with others held it could close a cycle. */
   static void beforeLock(Reservation reservation) {
     if (ENABLED) {
-      refuseInSignalling("taking " + reservation);
-      refuseWhileHolding("taking " + reservation + " without an acquire context");
+      HeldLocks held = HeldLocks.currentOrNull();
+      if (held != null) {
+        refuseWhileHolding(
+            held, Rule.SECOND_RESERVATION, "taking " + reservation + " without an acquire context");
+        beforeLockInContext(reservation);
+      }
     }
   }
 
   static void beforeLockInContext(Reservation reservation) {
     if (ENABLED) {
-      refuseInSignalling("taking " + reservation);
+      HeldLocks held = HeldLocks.currentOrNull();
+      if (held != null) {
+        String operation = "taking " + reservation;
+        held.mayBlock(operation);
+        LockOrder.check(held, LockClass.RESERVATION, operation);
+      }
     }
   }
 
   static void locked(Reservation reservation) {
     if (ENABLED) {
-      held().reservations.add(reservation);
+      HeldLocks.current().add(LockClass.RESERVATION, reservation);
     }
   }
 
   static void unlocked(Reservation reservation) {
     if (ENABLED) {
-      Held held = held();
-      held.reservations.remove(reservation);
-      forgetIfEmpty(held);
+      HeldLocks.current().remove(LockClass.RESERVATION, reservation);
     }
   }
 
   /** One context per thread at a time, and none beside a plain lock (rules CW1, CW5). */
   static void contextBegun() {
     if (ENABLED) {
-      Held held = HELD.get();
-      if (held != null && held.contexts > 0) {
-        throw new IllegalStateException(
-            "lockdep: beginning a second acquire context on this thread: lock everything with one");
+      HeldLocks held = HeldLocks.current();
+      if (held.contexts() > 0) {
+        throw new LockdepException(
+            Rule.SECOND_CONTEXT,
+            "beginning a second acquire context on this thread: lock everything with one");
       }
-      refuseWhileHolding("beginning an acquire context");
-      held().contexts++;
+      refuseWhileHolding(held, Rule.SECOND_CONTEXT, "beginning an acquire context");
+      held.contextBegun();
     }
   }
 
   static void contextEnded() {
     if (ENABLED) {
-      Held held = held();
-      held.contexts--;
-      forgetIfEmpty(held);
+      HeldLocks.current().contextEnded();
     }
   }
 
-  static void signallingBegun() {
-    held().signalling++;
-  }
-
-  static void signallingEnded() {
-    Held held = held();
-    held.signalling--;
-    forgetIfEmpty(held);
-  }
-
-  private static void refuseWhileHolding(String operation) {
-    Held held = HELD.get();
-    if (held != null && !held.reservations.isEmpty()) {
-      throw new IllegalStateException(
-          "lockdep: %s while holding %s: use AcquireContext.lockAll or a Job for several buffers"
-              .formatted(operation, held.reservations));
+  private static void refuseWhileHolding(HeldLocks held, Rule rule, String operation) {
+    List<Object> reservations = held.locksOf(LockClass.RESERVATION);
+    if (!reservations.isEmpty()) {
+      throw new LockdepException(
+          rule,
+          "%s while holding %s: use AcquireContext.lockAll or a Job for several buffers"
+              .formatted(operation, reservations));
     }
   }
 
-  private static void refuseInSignalling(String operation) {
-    Held held = HELD.get();
-    if (held != null && held.signalling > 0) {
-      throw new IllegalStateException(
-          "lockdep: %s inside a signalling section: whoever holds the reservation or reclaims may wait for the fence this section is to signal. Do it before the fence is published"
-              .formatted(operation));
+  // ---- waits ----
+
+  /** Whether or not it has to wait this time: the fence may not have signaled the next time. */
+  static void mayWait(Fence fence) {
+    if (ENABLED) {
+      HeldLocks held = HeldLocks.currentOrNull();
+      if (held != null) {
+        String operation = "waiting for " + fence;
+        held.mayBlock(operation);
+        LockOrder.check(held, LockClass.FENCE, operation);
+      }
     }
   }
 
-  private static Held held() {
-    Held held = HELD.get();
-    if (held == null) {
-      held = new Held();
-      HELD.set(held);
+  /**
+   * A thread waits from here to {@link #afterWait}.
+   *
+   * @param target a fence or reservation
+   * @param backsOff whether the wait ends by itself where it would close a cycle of such waits
+   */
+  static void beforeWait(Object target, boolean backsOff) {
+    if (ENABLED) {
+      HeldLocks held = HeldLocks.current();
+      held.waitBegun(new HeldLocks.Wait(target, backsOff));
+      try {
+        WaitGraph.refuseCycleOf(held);
+      } catch (LockdepException e) {
+        held.waitEnded();
+        throw e;
+      }
     }
-    return held;
   }
 
-  private static void forgetIfEmpty(Held held) {
-    if (held.isEmpty()) {
-      HELD.remove();
+  static void afterWait() {
+    if (ENABLED) {
+      HeldLocks.current().waitEnded();
+    }
+  }
+
+  // ---- bodies and callbacks ----
+
+  /** What the thread holds before it runs a body, for {@link #checkNothingLeft}. */
+  static int mark() {
+    HeldLocks held = ENABLED ? HeldLocks.currentOrNull() : null;
+    return held == null ? 0 : held.mark();
+  }
+
+  /** A body has returned: what it took it must have given back. */
+  static void checkNothingLeft(int mark, String body, Object subject) {
+    HeldLocks held = ENABLED ? HeldLocks.currentOrNull() : null;
+    if (held != null) {
+      held.checkNothingLeft(mark, body, subject);
+    }
+  }
+
+  /** Runs a callback that must not block, and must give back what it takes. */
+  static void inCallback(String name, Object subject, Runnable callback) {
+    if (!ENABLED) {
+      callback.run();
+      return;
+    }
+    HeldLocks held = HeldLocks.current();
+    held.callbackBegun(name + " " + subject);
+    int mark = held.mark();
+    try {
+      callback.run();
+      held.checkNothingLeft(mark, name, subject);
+    } finally {
+      held.callbackEnded();
     }
   }
 }

@@ -1,5 +1,7 @@
 package io.github.dmabuf4j;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Marks code that must run before a fence can signal (design rule FN4): between publishing a fence
  * and signaling it a thread takes no reservation, allocates nothing with a policy that may reclaim,
@@ -14,11 +16,14 @@ package io.github.dmabuf4j;
  * <p>Source: dma_fence_begin_signalling; rules CF4, CF5.
  */
 public final class Signalling implements AutoCloseable {
-  private static final Signalling UNCHECKED = new Signalling();
+  private static final Signalling UNCHECKED = new Signalling(null);
 
+  private final @Nullable Fence fence;
   private boolean closed; // by its thread alone
 
-  private Signalling() {}
+  private Signalling(@Nullable Fence fence) {
+    this.fence = fence;
+  }
 
   /**
    * Begins a section.
@@ -26,19 +31,34 @@ public final class Signalling implements AutoCloseable {
    * @return what ends it
    */
   public static Signalling begin() {
+    return begin(null);
+  }
+
+  /**
+   * Begins a section that ends with the signal of a fence, so that {@link WaitGraph} knows whom
+   * those wait for who wait for the fence.
+   *
+   * @param fence what this thread is going to signal, or null if that isn't known
+   * @return what ends it
+   */
+  public static Signalling begin(@Nullable Fence fence) {
     if (!Lockdep.isEnabled()) {
       return UNCHECKED;
     }
-    Lockdep.signallingBegun();
-    return new Signalling();
+    HeldLocks.current().add(LockClass.FENCE, fence);
+    return new Signalling(fence);
   }
 
-  /** Ends the section. Closing again does nothing. */
+  /**
+   * Ends the section. Closing again does nothing.
+   *
+   * @throws LockdepException if the validator is on and the section was begun by another thread
+   */
   @Override
   public void close() {
     if (this != UNCHECKED && !closed) {
+      HeldLocks.current().remove(LockClass.FENCE, fence);
       closed = true;
-      Lockdep.signallingEnded();
     }
   }
 }

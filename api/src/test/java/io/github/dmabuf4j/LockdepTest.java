@@ -7,6 +7,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** The validator is on in all tests of this project, see the parent's argLine. */
+@CleanRun.ExceptOnPurpose
 final class LockdepTest {
   private final Reservation a = new Reservation();
   private final Reservation b = new Reservation();

@@ -20,6 +20,7 @@ import io.github.dmabuf4j.Heaps;
 import io.github.dmabuf4j.Hold;
 import io.github.dmabuf4j.Job;
 import io.github.dmabuf4j.JobAccess;
+import io.github.dmabuf4j.LockClass;
 import io.github.dmabuf4j.OwnedFd;
 import io.github.dmabuf4j.PixelFormat;
 import io.github.dmabuf4j.Reservation;
@@ -29,6 +30,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * The examples in the package documentation. They compile in the build, and {@code
@@ -68,6 +70,23 @@ public final class Walkthroughs {
     }
     // @end
   }
+
+  // @start region="lock-class"
+  private static final LockClass PLAYLIST = LockClass.named("the playlist lock");
+
+  /** A lock of the application's own, taken beside this library's. */
+  static void withPlaylist(ReentrantLock lock, Runnable body) {
+    PLAYLIST.acquire();
+    lock.lock();
+    try {
+      body.run();
+    } finally {
+      lock.unlock();
+      PLAYLIST.release();
+    }
+  }
+
+  // @end
 
   /** A job in its plainest form. */
   public static void job(DmaBuf source, DmaBuf target) throws InterruptedException {
