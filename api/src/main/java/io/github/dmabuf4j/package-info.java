@@ -89,6 +89,13 @@
  *
  * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="vulkan"}
  *
+ * <h2>Rules</h2>
+ *
+ * <p>"Design rule FN4", "rule CF7": the promises have names. The first kind is our own, the second
+ * says what Linux does; where they differ, ours wins. {@code docs/contract.md} in the source tree
+ * lists them all, with the kernel file each group comes from, and says which are kept today and by
+ * what.
+ *
  * <h2>State</h2>
  *
  * <p>Incubating: names and signatures may change until both implementations pass the conformance

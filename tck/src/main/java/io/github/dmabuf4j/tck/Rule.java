@@ -8,7 +8,8 @@ import java.lang.annotation.Target;
 
 /**
  * Names the rules of the contract that a test proves, such as {@code FN1} or {@code AL9}, so that a
- * failure says which promise was broken and a report can show which rules have no test.
+ * failure says which promise was broken and a report can show which rules have no test. The rules
+ * are listed in {@code docs/contract.md} in the source tree.
  */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)
