@@ -149,10 +149,11 @@ public final class Attachment implements AutoCloseable {
   void moveNotifyLocked() {
     if (dynamic) {
       ScatterList pieces = mapped;
+      Access access = mappedFor; // the importer may map again at once
       mapped = null;
       RunAll steps = new RunAll().run(() -> importer.moveNotify(this));
       if (pieces != null) {
-        steps.run(() -> object.exporter().unmap(this, pieces, mappedFor));
+        steps.run(() -> object.exporter().unmap(this, pieces, access));
       }
       steps.finish();
     }

@@ -22,4 +22,20 @@ public final class BufferRevokedException extends DmaBufException {
   public BufferRevokedException(String operation, String message, Throwable cause) {
     super(operation, Errno.EFAULT, message, cause);
   }
+
+  /**
+   * What to throw for an error that was met while bytes were touched.
+   *
+   * @param operation the operation that failed
+   * @param subject whose memory it was
+   * @param error what the JVM, or somebody else, threw
+   * @return the error itself if it says nothing of memory: then it is the body's own
+   */
+  static Throwable of(String operation, Object subject, InternalError error) {
+    String message = error.getMessage();
+    return message != null && message.contains("unsafe memory access")
+        ? new BufferRevokedException(
+            operation, "the memory of %s was taken away during an access".formatted(subject), error)
+        : error;
+  }
 }

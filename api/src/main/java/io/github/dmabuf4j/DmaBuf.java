@@ -342,7 +342,7 @@ public final class DmaBuf implements AutoCloseable {
         return result;
       }
     } catch (InternalError e) {
-      throw revoked("read", e);
+      throw RunAll.unchecked(BufferRevokedException.of("read", object, e));
     } finally {
       IN_CLOSURE.remove();
     }
@@ -374,7 +374,7 @@ public final class DmaBuf implements AutoCloseable {
         Lockdep.checkNothingLeft(mark, "a writer of", object);
       }
     } catch (InternalError e) {
-      throw revoked("write", e);
+      throw RunAll.unchecked(BufferRevokedException.of("write", object, e));
     } finally {
       IN_CLOSURE.remove();
     }
@@ -388,11 +388,6 @@ public final class DmaBuf implements AutoCloseable {
           "%s inside a closure on %s could deadlock, for each holds what the other may wait for: use a Job for several buffers"
               .formatted(operation, outer));
     }
-  }
-
-  private BufferRevokedException revoked(String operation, InternalError fault) {
-    return new BufferRevokedException(
-        operation, "the memory of %s was taken away during an access".formatted(object), fault);
   }
 
   /**

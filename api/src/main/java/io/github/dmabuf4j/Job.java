@@ -366,9 +366,8 @@ public final class Job implements AutoCloseable {
       int mark = Lockdep.mark();
       body.run(access);
       Lockdep.checkNothingLeft(mark, "the body of", this);
-    } catch (InternalError fault) {
-      throw new BufferRevokedException(
-          "run", "the memory of a buffer of %s was taken away".formatted(this), fault);
+    } catch (InternalError e) {
+      throw RunAll.unchecked(BufferRevokedException.of("run", this, e));
     }
   }
 

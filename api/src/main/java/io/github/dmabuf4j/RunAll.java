@@ -42,9 +42,14 @@ final class RunAll {
 
   /** Throws what was caught as a RuntimeException or an Error. */
   static void rethrow(Throwable failure) {
+    throw unchecked(failure);
+  }
+
+  /** A RuntimeException to be thrown, or throws an Error. */
+  static RuntimeException unchecked(Throwable failure) {
     if (failure instanceof Error error) {
       throw error;
     }
-    throw (RuntimeException) failure;
+    return (RuntimeException) failure;
   }
 }

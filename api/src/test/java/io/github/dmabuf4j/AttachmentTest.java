@@ -14,7 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class AttachmentTest {
-  private static final class Device implements Importer {
+  private static class Device implements Importer {
     private final boolean dynamic;
     final List<Attachment> moved = new ArrayList<>();
     RuntimeException failure;
@@ -111,6 +111,26 @@ final class AttachmentTest {
         });
     attachment.close();
     assertThat(exporter.count(Call.UNMAP)).isEqualTo(2);
+  }
+
+  @Test
+  void cm8_importerThatMapsAgainInMoveNotify_hasItsOldPiecesUnmappedAsTheyWereMapped()
+      throws Exception {
+    Importer device =
+        new Device(true) {
+          @Override
+          public void moveNotify(Attachment attachment) {
+            attachment.map(Access.WRITE);
+          }
+        };
+    Attachment attachment = buffer.attach(device);
+    locked(
+        () -> {
+          attachment.map(Access.READ);
+          exporter.object.moveNotifyLocked();
+        });
+    attachment.close();
+    assertThat(exporter.unmapped).containsExactly(Access.READ, Access.WRITE);
   }
 
   @Test

@@ -575,8 +575,17 @@ final class DmaBufTest {
                       throw new InternalError(
                           "a fault occurred in an unsafe memory access operation");
                     }));
-    assertThat(exporter.count(Call.BEGIN)).isEqualTo(2);
-    assertThat(exporter.count(Call.END)).isEqualTo(2);
+    InternalError own = new InternalError("the body's own");
+    assertThatExceptionOfType(InternalError.class)
+        .isThrownBy(
+            () ->
+                buffer.write(
+                    segment -> {
+                      throw own;
+                    }))
+        .isSameAs(own);
+    assertThat(exporter.count(Call.BEGIN)).isEqualTo(3);
+    assertThat(exporter.count(Call.END)).isEqualTo(3);
     assertThat(buffer.info().holds()).isZero();
     assertThat(buffer.info().fences()).isEmpty();
     buffer.write(segment -> {}); // the thread isn't taken for nested

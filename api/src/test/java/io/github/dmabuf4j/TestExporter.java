@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -44,6 +45,9 @@ class TestExporter implements Exporter, MappedBytes {
   private final Map<Call, Throwable> failures = new ConcurrentHashMap<>();
   volatile boolean evicts = true;
   volatile @Nullable Runnable onRelease;
+
+  /** The access given to each unmap, oldest first. */
+  final List<Access> unmapped = new CopyOnWriteArrayList<>();
 
   TestExporter() {
     this.object = new BufferObject(this);
@@ -154,6 +158,7 @@ class TestExporter implements Exporter, MappedBytes {
   @Override
   public void unmap(Attachment attachment, ScatterList pieces, Access access) {
     held(true);
+    unmapped.add(access);
     called(Call.UNMAP);
   }
 
