@@ -6,6 +6,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * The idle blocks of one class, in stripes. A thread has a home stripe by its id, so that threads
  * rarely meet; nothing is kept per thread, so that virtual threads cost nothing (design rule AL10).
+ *
+ * <p><b>Invariant.</b> Each method that sets the flag of a stripe gives it back before it ends,
+ * also by an Error; one that ends by an Error has moved no block, but for those that are in the
+ * list it was given.
  */
 final class Magazine {
   private static final int SWEEPS = 8;
@@ -44,8 +48,16 @@ final class Magazine {
           continue;
         }
         if (stripe.tryLock()) {
-          Block block = stripe.pop(addressMask);
-          stripe.unlock();
+          Block block = null;
+          try {
+            block = stripe.pop(addressMask);
+            stripe.unlock();
+          } catch (Throwable e) {
+            stripe.flag = Stripe.FREE;
+            if (block == null) {
+              throw e;
+            }
+          }
           if (block != null) {
             return block;
           }
@@ -67,10 +79,13 @@ final class Magazine {
     for (int i = 0; i <= mask; i++) {
       Stripe stripe = stripes[(home + i) & mask];
       stripe.lock();
-      Block block = stripe.pop(addressMask);
-      stripe.unlock();
-      if (block != null) {
-        return block;
+      try {
+        Block block = stripe.pop(addressMask);
+        if (block != null) {
+          return block;
+        }
+      } finally {
+        stripe.flag = Stripe.FREE;
       }
     }
     return null;
@@ -82,8 +97,16 @@ final class Magazine {
     for (int i = 0; i <= mask; i++) {
       Stripe stripe = stripes[(home + i) & mask];
       if (stripe.tryLock()) {
-        boolean done = stripe.push(block);
-        stripe.unlock();
+        boolean done = false;
+        try {
+          done = stripe.push(block);
+          stripe.unlock();
+        } catch (Throwable e) {
+          stripe.flag = Stripe.FREE;
+          if (!done) {
+            throw e;
+          }
+        }
         if (done) {
           return true;
         }
@@ -96,9 +119,11 @@ final class Magazine {
   boolean undo(Block block) {
     Stripe stripe = stripes[home() & mask];
     stripe.lock();
-    boolean done = stripe.undo(block);
-    stripe.unlock();
-    return done;
+    try {
+      return stripe.undo(block);
+    } finally {
+      stripe.flag = Stripe.FREE;
+    }
   }
 
   /**
@@ -119,7 +144,7 @@ final class Magazine {
       try {
         stripe.takeOldest(wanted - to.size(), to);
       } finally {
-        stripe.unlock();
+        stripe.flag = Stripe.FREE;
       }
     }
   }
@@ -131,7 +156,7 @@ final class Magazine {
       try {
         stripe.takeOldest(stripe.surplus(), to);
       } finally {
-        stripe.unlock();
+        stripe.flag = Stripe.FREE;
       }
     }
   }
@@ -141,8 +166,11 @@ final class Magazine {
     long count = 0;
     for (Stripe stripe : stripes) {
       stripe.lock();
-      count += stripe.size();
-      stripe.unlock();
+      try {
+        count += stripe.size();
+      } finally {
+        stripe.flag = Stripe.FREE;
+      }
     }
     return count;
   }
@@ -152,8 +180,11 @@ final class Magazine {
     long taken = 0;
     for (Stripe stripe : stripes) {
       stripe.lock();
-      taken += stripe.taken() - stripe.put();
-      stripe.unlock();
+      try {
+        taken += stripe.taken() - stripe.put();
+      } finally {
+        stripe.flag = Stripe.FREE;
+      }
     }
     return taken;
   }
@@ -163,8 +194,11 @@ final class Magazine {
     long hits = 0;
     for (Stripe stripe : stripes) {
       stripe.lock();
-      hits += stripe.taken();
-      stripe.unlock();
+      try {
+        hits += stripe.taken();
+      } finally {
+        stripe.flag = Stripe.FREE;
+      }
     }
     return hits;
   }

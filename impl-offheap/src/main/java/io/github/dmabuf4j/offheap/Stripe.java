@@ -15,15 +15,23 @@ import org.jspecify.annotations.Nullable;
  * lock is taken while it is held. On the hot path nobody waits for it: {@link #tryLock} fails and
  * the caller goes to the next stripe.
  *
+ * <p><b>Errors.</b> A caller may have no stack left, and every call needs some, also the one that
+ * would give the flag back. So a method that changes the stack does first whatever can fail, and
+ * then only loads and stores: it changes all or nothing. And the flag is given back by a store to
+ * the field where {@link #unlock} can't be called: such a store can't fail.
+ *
  * <table>
  * <caption>Access modes</caption>
  * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
- * <tr><td>flag</td><td>opaque, before the CAS</td><td>CAS to 1 (acquire), release to 0</td><td>-</td></tr>
- * <tr><td>size</td><td>plain; opaque without the flag, where a late value only costs a try</td><td>opaque</td><td>flag</td></tr>
+ * <tr><td>flag</td><td>opaque, before the CAS</td><td>CAS to 1 (acquire), to 0 release, or volatile off the hot paths</td><td>-</td></tr>
+ * <tr><td>size</td><td>plain; opaque without the flag, where a late value only costs a try</td><td>plain</td><td>flag</td></tr>
  * <tr><td>blocks, low, taken, put</td><td>plain</td><td>plain</td><td>flag</td></tr>
  * </table>
  */
 final class Stripe {
+  /** What to store to {@link #flag} in order to give it back. */
+  static final int FREE = 0;
+
   private static final Block[] NONE = {};
   private static final int FIRST_CAPACITY = 16;
   private static final VarHandle FLAG;
@@ -39,8 +47,8 @@ final class Stripe {
     }
   }
 
-  @SuppressWarnings("unused") // by FLAG
-  private int flag;
+  /** 1 while somebody owns the stack. Slow paths store {@link #FREE}, in a finally clause. */
+  volatile int flag;
 
   private int size;
   private int low;
@@ -55,7 +63,8 @@ final class Stripe {
   // ---- the flag ----
 
   boolean tryLock() {
-    return (int) FLAG.getOpaque(this) == 0 && (int) FLAG.compareAndExchangeAcquire(this, 0, 1) == 0;
+    return (int) FLAG.getOpaque(this) == FREE
+        && (int) FLAG.compareAndExchangeAcquire(this, FREE, 1) == FREE;
   }
 
   /** For slow paths: waits for whoever is between two dozen instructions. */
@@ -71,8 +80,9 @@ final class Stripe {
     }
   }
 
+  /** For hot paths: without the fence of a volatile store. The caller catches what it throws. */
   void unlock() {
-    FLAG.setRelease(this, 0); // the stack before the flag; partner: the acquire in tryLock
+    FLAG.setRelease(this, FREE); // the stack before the flag; partner: the acquire in tryLock
   }
 
   // ---- without it ----
@@ -110,11 +120,12 @@ final class Stripe {
   }
 
   private boolean place(Block block) {
-    if (size == blocks.length && !grow()) {
+    int at = size;
+    if (at == blocks.length && !grow()) {
       return false;
     }
-    blocks[size] = block;
-    SIZE.setOpaque(this, size + 1);
+    blocks[at] = block;
+    size = at + 1;
     return true;
   }
 
@@ -122,14 +133,16 @@ final class Stripe {
     try {
       blocks = Arrays.copyOf(blocks, Math.max(FIRST_CAPACITY, 2 * size));
       return true;
-    } catch (OutOfMemoryError e) {
+    } catch (OutOfMemoryError | StackOverflowError e) {
       return false;
     }
   }
 
   /** Takes the newest block whose address has none of some bits, or null. */
+  @SuppressWarnings({"NullAway", "ManualMinMaxComputation"}) // beyond size there is nothing
   @Nullable Block pop(long addressMask) {
-    int at = size - 1;
+    int left = size - 1;
+    int at = left;
     while (at >= 0 && (blocks[at].address & addressMask) != 0) {
       at--;
     }
@@ -137,10 +150,12 @@ final class Stripe {
       return null;
     }
     Block block = blocks[at];
-    int left = size - 1;
-    System.arraycopy(blocks, at + 1, blocks, at, left - at);
-    clear(left);
-    low = Math.min(low, left);
+    for (; at < left; at++) { // no call from here on
+      blocks[at] = blocks[at + 1];
+    }
+    blocks[left] = null;
+    size = left;
+    low = low < left ? low : left;
     taken++;
     return block;
   }
@@ -155,14 +170,19 @@ final class Stripe {
   }
 
   /** Moves the oldest blocks to a list, at most so many, to be given back. */
+  @SuppressWarnings({"NullAway", "ManualMinMaxComputation"}) // beyond size there is nothing
   void takeOldest(int count, List<Block> to) {
     int moved = Math.min(count, size);
     to.addAll(Arrays.asList(blocks).subList(0, moved));
-    int left = size - moved;
-    System.arraycopy(blocks, moved, blocks, 0, left);
-    Arrays.fill(blocks, left, size, null);
-    SIZE.setOpaque(this, left);
-    low = Math.min(low, left);
+    int left = size - moved; // no call from here on
+    for (int i = 0; i < left; i++) {
+      blocks[i] = blocks[i + moved];
+    }
+    for (int i = left; i < size; i++) {
+      blocks[i] = null;
+    }
+    size = left;
+    low = low < left ? low : left;
   }
 
   /** How many blocks nobody needed since the last call. */
@@ -170,11 +190,5 @@ final class Stripe {
     int surplus = low;
     low = size - surplus;
     return surplus;
-  }
-
-  @SuppressWarnings("NullAway") // beyond size there is nothing
-  private void clear(int at) {
-    blocks[at] = null;
-    SIZE.setOpaque(this, at);
   }
 }
