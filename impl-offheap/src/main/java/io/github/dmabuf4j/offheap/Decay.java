@@ -18,6 +18,9 @@ final class Decay implements Runnable {
   private static final System.Logger LOG = System.getLogger(Decay.class.getName());
   private static final ScheduledThreadPoolExecutor TIMER = timer();
 
+  /** Of a tick, a century and a half: never. The timer's clock goes no further. */
+  private static final Duration LONGEST_PERIOD = Duration.ofNanos(Long.MAX_VALUE >> 1);
+
   private final WeakReference<Pool> pool;
 
   /**
@@ -45,8 +48,15 @@ final class Decay implements Runnable {
   /** Ticks for a pool until it has ended or is lost. */
   static void begin(Pool pool, Duration decay) {
     Decay task = new Decay(pool);
-    long period = Math.max(1, decay.dividedBy(2).toNanos());
+    long period = periodNanos(decay);
     task.ticks = TIMER.scheduleWithFixedDelay(task, period, period, TimeUnit.NANOSECONDS);
+  }
+
+  private static long periodNanos(Duration decay) {
+    Duration period = decay.dividedBy(2);
+    return period.compareTo(LONGEST_PERIOD) < 0
+        ? Math.max(1, period.toNanos())
+        : LONGEST_PERIOD.toNanos();
   }
 
   /** Gives back soon what a thread that must be quick, and must not fail, has put aside. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Heap;
+import io.github.dmabuf4j.Heaps;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -14,6 +15,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Idle memory goes back by itself. */
 @Timeout(60)
@@ -59,6 +61,15 @@ final class DecayTest {
     Heap heap = heaps.open(memory, 128 * MIB);
     heap.allocate(65 * MIB).close();
     Await.until("it is given back", () -> heap.statistics().committedBytes() == 0);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"292h", "2562047h", "5124095h", "9999999h", "999999999h"})
+  void open_decayBeyondTheTimersClock_neverDecays(String decay) {
+    try (Heap heap = Heaps.open("offheap:system?limit=1MiB&decay=" + decay)) {
+      heap.allocate(100).close();
+      assertThat(heap.statistics().idleBytes()).isEqualTo(4096);
+    }
   }
 
   @ParameterizedTest
