@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Invariant.</b> A page that isn't in {@code dirty} reads as zero. {@code free} is the number
  * of pages not in {@code used}. No page below {@code lowest} is free; no run of {@code tooLong}
- * free pages or more exists.
+ * free pages or more exists, and none of {@code misalignedCount} or more at a multiple of {@code
+ * misalignedStep} or more.
  *
  * <p><b>Guard.</b> All of it by the lock of the {@link Slabs}; offsets and counts are in {@link
  * SizeClasses#PAGE}s.
@@ -26,6 +27,7 @@ final class PageRuns {
     }
   }
 
+  private final long firstPage;
   private final int pages;
   private final int pagesPerUnit;
   private final BitSet used;
@@ -33,20 +35,30 @@ final class PageRuns {
   private int free;
   private int lowest;
   private int tooLong;
+  private int misalignedCount;
+  private int misalignedStep;
 
   /**
    * Creates a slab full of zero pages.
    *
+   * @param address of the first one, which is one of the machine's
    * @param pages how many
    * @param pagesPerUnit how many make up a page of the machine, a power of two
    */
-  PageRuns(int pages, int pagesPerUnit) {
+  PageRuns(long address, int pages, int pagesPerUnit) {
+    this.firstPage = address >>> SizeClasses.PAGE_SHIFT;
     this.pages = pages;
     this.pagesPerUnit = pagesPerUnit;
     this.used = new BitSet(pages);
     this.dirty = new BitSet(pages);
     this.free = pages;
-    this.tooLong = pages + 1;
+    forgetFailures();
+  }
+
+  private void forgetFailures() {
+    tooLong = pages + 1;
+    misalignedCount = pages + 1;
+    misalignedStep = Integer.MAX_VALUE;
   }
 
   boolean isEmpty() {
@@ -57,15 +69,16 @@ final class PageRuns {
    * Takes a run out.
    *
    * @param count how many pages
-   * @param step its start is a multiple of this, a power of two
-   * @return its start, or -1 if there is none
+   * @param step the number of the page at its start, in all of memory, is a multiple of this, a
+   *     power of two
+   * @return its start in the slab, or -1 if there is none
    */
   int take(int count, int step) {
-    if (count > free || count >= tooLong) {
+    if (count > free || count >= tooLong || (count >= misalignedCount && step >= misalignedStep)) {
       return -1;
     }
     lowest = used.nextClearBit(lowest);
-    int start = roundUp(lowest, step);
+    int start = align(lowest, step);
     while (start + count <= pages) {
       int blocked = used.nextSetBit(start);
       if (blocked < 0 || blocked >= start + count) {
@@ -73,12 +86,21 @@ final class PageRuns {
         free -= count;
         return start;
       }
-      start = roundUp(used.nextClearBit(blocked), step);
+      start = align(used.nextClearBit(blocked), step);
     }
     if (step == 1) {
       tooLong = count;
+    } else {
+      misalignedCount = count;
+      misalignedStep = step;
     }
     return -1;
+  }
+
+  /** The next page in the slab whose number in all of memory is a multiple of a power of two. */
+  private int align(int page, int step) {
+    long aligned = (firstPage + page + step - 1) & -step;
+    return (int) Math.min(pages, aligned - firstPage);
   }
 
   /** Whether a run is known to be zero. */
@@ -101,7 +123,7 @@ final class PageRuns {
     used.clear(start, end);
     free += count;
     lowest = Math.min(lowest, start);
-    tooLong = pages + 1;
+    forgetFailures();
     if (written) {
       dirty.set(start, end);
     }

@@ -10,8 +10,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The slabs of a pool, what of them is committed, and the list of all blocks outside them. Small
- * blocks share slabs of {@link #SHARED_BYTES}; a block above {@link #LARGEST_SHARED} has one of its
- * own.
+ * blocks are in {@link SharedSlabs}; a block above {@link #LARGEST_SHARED} has one of its own.
  *
  * <p><b>Invariant.</b> {@code committed} is the sum of the bytes of the blocks in the list, plus
  * those of blocks whose memory is being given back at the moment; it is at most the limit. It is
@@ -30,14 +29,8 @@ import org.jspecify.annotations.Nullable;
  * </table>
  */
 final class Slabs {
-  /** The size of a slab that blocks share. */
-  static final long SHARED_BYTES = 32L << 20;
-
   /** The largest block that shares a slab, in bytes. */
   static final long LARGEST_SHARED = 1L << 20;
-
-  /** How shared slabs are aligned: the largest alignment of a block in one, in bytes. */
-  static final long SHARED_ALIGNMENT = 2L << 20;
 
   private static final System.Logger LOG = System.getLogger(Slabs.class.getName());
 
@@ -46,7 +39,7 @@ final class Slabs {
   private final long limit;
   private final ReentrantLock lock = new ReentrantLock();
 
-  private final List<Slab> shared = new ArrayList<>();
+  private final SharedSlabs shared;
   private final List<Block> stuck = new ArrayList<>();
   private final long[] commits = new long[SizeClasses.COUNT];
   private long unpooledCommits;
@@ -59,6 +52,7 @@ final class Slabs {
     this.pool = pool;
     this.memory = memory;
     this.limit = limit;
+    this.shared = new SharedSlabs(pool, memory);
   }
 
   // ---- blocks leave their slab ----
@@ -81,7 +75,7 @@ final class Slabs {
       if (sealed || wanted.bytes() > limit - committed) {
         return null;
       }
-      Block block = isShareable(wanted) ? takeShared(wanted) : takeOwn(wanted);
+      Block block = isShareable(wanted) ? shared.take(wanted) : takeOwn(wanted);
       charge(wanted.bytes());
       register(block);
       return block;
@@ -98,9 +92,7 @@ final class Slabs {
   }
 
   private boolean isShareable(Wanted wanted) {
-    return memory.canDecommit()
-        && wanted.bytes() <= LARGEST_SHARED
-        && wanted.alignment() <= SHARED_ALIGNMENT;
+    return memory.canDecommit() && wanted.bytes() <= LARGEST_SHARED;
   }
 
   private Block takeOwn(Wanted wanted) throws SlabMemoryException {
@@ -111,46 +103,6 @@ final class Slabs {
       return new Block(slab, region.address(), wanted.bytes(), wanted.sizeClass(), true);
     } catch (OutOfMemoryError e) {
       region.arena().close();
-      throw e;
-    }
-  }
-
-  private Block takeShared(Wanted wanted) throws SlabMemoryException {
-    for (Slab slab : shared) {
-      Block block = takeFrom(slab, wanted);
-      if (block != null) {
-        return block;
-      }
-    }
-    SlabMemory.Region region = memory.map(SHARED_BYTES, SHARED_ALIGNMENT, true);
-    int pagesPerUnit = (int) (memory.pageSize() >>> SizeClasses.PAGE_SHIFT);
-    Slab fresh =
-        new Slab(
-            pool,
-            region,
-            new PageRuns((int) (SHARED_BYTES >>> SizeClasses.PAGE_SHIFT), pagesPerUnit));
-    shared.add(fresh);
-    Block block = takeFrom(fresh, wanted);
-    if (block == null) {
-      throw new AssertionError("an empty slab has no room for " + wanted);
-    }
-    return block;
-  }
-
-  private static @Nullable Block takeFrom(Slab slab, Wanted wanted) {
-    PageRuns runs = slab.sharedRuns();
-    int count = (int) (wanted.bytes() >>> SizeClasses.PAGE_SHIFT);
-    int step = (int) Math.max(1, wanted.alignment() >>> SizeClasses.PAGE_SHIFT);
-    int start = runs.take(count, step);
-    if (start < 0) {
-      return null;
-    }
-    long address = slab.region.address() + ((long) start << SizeClasses.PAGE_SHIFT);
-    boolean zero = runs.isZero(start, count);
-    try {
-      return new Block(slab, address, wanted.bytes(), wanted.sizeClass(), zero);
-    } catch (OutOfMemoryError e) {
-      runs.give(start, count, false);
       throw e;
     }
   }
@@ -221,28 +173,17 @@ final class Slabs {
   }
 
   private long giveBackShared(Block block) {
-    Slab slab = block.slab;
-    PageRuns runs = slab.sharedRuns();
-    boolean empty;
+    Slab emptied;
     lock.lock();
     try {
-      int start = (int) ((block.address - slab.region.address()) >>> SizeClasses.PAGE_SHIFT);
-      PageRuns.Range idle =
-          runs.give(start, (int) (block.bytes >>> SizeClasses.PAGE_SHIFT), block.written);
-      if (idle != null && memory.decommit(slab.region, idle.byteOffset(), idle.byteCount())) {
-        runs.zeroed(idle);
-      }
+      emptied = shared.give(block);
       unregister(block);
       charge(-block.bytes);
-      empty = runs.isEmpty();
-      if (empty) {
-        shared.remove(slab);
-      }
     } finally {
       lock.unlock();
     }
-    if (empty && !unmap(slab)) {
-      keep(slab);
+    if (emptied != null && !unmap(emptied)) {
+      keep(emptied);
     }
     return block.bytes;
   }
@@ -250,7 +191,7 @@ final class Slabs {
   private void keep(Slab slab) {
     lock.lock();
     try {
-      shared.add(slab);
+      shared.keep(slab);
     } finally {
       lock.unlock();
     }

@@ -20,7 +20,7 @@
  * the next user: in the steady state an allocation is a pop and a new handle of 24 bytes, a release
  * is a push, whatever the size.
  *
- * <p>Small blocks share slabs, a block of more than a mebibyte has its own, one of more than 64 MiB
+ * <p>Blocks of up to a mebibyte share slabs, a larger one has its own, and one of more than 64 MiB
  * isn't kept when it is released. {@link io.github.dmabuf4j.offheap.SlabMemory} is what differs
  * between platforms: on Linux, mappings whose pages go back one by one; elsewhere the JDK's
  * allocator.
