@@ -1,19 +1,57 @@
 package io.github.dmabuf4j.offheap;
 
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.io.InputStream;
 import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 
 /**
  * Private anonymous mappings of Linux: address space is reserved at once, memory comes at the first
  * touch of each page and goes back with {@code MADV_DONTNEED}.
+ *
+ * <p><b>Threads.</b> No state but that of the {@link Mappings}, which all heaps share.
  */
 final class LinuxMemory implements SlabMemory {
   private static final System.Logger LOG = System.getLogger(LinuxMemory.class.getName());
 
   private static final long MAX_ALIGNMENT = 1L << 30;
 
+  private static final String MAX_MAP_COUNT = "/proc/sys/vm/max_map_count";
+
+  /** Of include/linux/mm.h. */
+  private static final int DEFAULT_MAX_MAP_COUNT = 65_530;
+
+  private static final Mappings OF_THIS_PROCESS =
+      new Mappings(MappingCalls.LINUX, LinuxMemory::maxMapCount);
+
   private final long pageSize = Libc.getpagesize();
+  private final MappingCalls calls;
+  private final Mappings mappings;
+
+  LinuxMemory() {
+    this(MappingCalls.LINUX, OF_THIS_PROCESS);
+  }
+
+  LinuxMemory(MappingCalls calls, Mappings mappings) {
+    this.calls = calls;
+    this.mappings = mappings;
+  }
+
+  /** The value of vm.max_map_count now. */
+  static int maxMapCount() {
+    byte[] text = new byte[32];
+    try (InputStream in = new FileInputStream(MAX_MAP_COUNT)) {
+      int length = in.read(text); // in one piece: the file has no more where a read ended
+      return Integer.parseInt(
+          new String(text, 0, Math.max(0, length), StandardCharsets.US_ASCII).strip());
+    } catch (IOException | NumberFormatException e) {
+      LOG.log(Level.DEBUG, "vm.max_map_count can't be read", e);
+      return DEFAULT_MAX_MAP_COUNT;
+    }
+  }
 
   @Override
   public String summary() {
@@ -37,61 +75,57 @@ final class LinuxMemory implements SlabMemory {
 
   @Override
   public Region map(long bytes, long alignment, boolean shared) throws SlabMemoryException {
-    MemorySegment pages = mapAligned(roundUp(bytes, pageSize), Math.max(alignment, pageSize));
-    if (shared) {
-      // A huge page would bring in the pages of idle neighbours, and keep those that were given
-      // back.
-      int refused = Libc.madvise(pages, Libc.MADV_NOHUGEPAGE);
-      if (refused != 0) { // EINVAL: a kernel without huge pages
-        LOG.log(Level.DEBUG, "madvise(MADV_NOHUGEPAGE) returned {0}", refused);
+    long whole = roundUp(bytes, pageSize);
+    long step = Math.max(alignment, pageSize);
+    MemorySegment reserved = mappings.map(whole + step - pageSize);
+    long head = roundUp(reserved.address(), step) - reserved.address();
+    // Not undone where it throws: what is unmapped already may be somebody else's by then.
+    MemorySegment mapping = trim(reserved, head, whole);
+    try {
+      if (shared) {
+        keepOffHugePages(mapping);
       }
+      // Shared, for POOL segments are used on any thread: once unmapped, their use is an exception
+      // and not a crash.
+      Arena arena = Arena.ofShared();
+      MemorySegment pages = reserved.asSlice(head, bytes);
+      return new Region(pages.reinterpret(arena, _ -> mappings.unmap(mapping)), arena);
+    } catch (OutOfMemoryError | StackOverflowError e) {
+      mappings.unmap(mapping);
+      throw e;
     }
-    // Shared, for POOL segments are used on any thread: once unmapped, their use is an exception
-    // and not a crash.
-    Arena arena = Arena.ofShared();
-    return new Region(pages.reinterpret(arena, LinuxMemory::unmap).asSlice(0, bytes), arena);
   }
 
   /**
-   * Reserves more than is needed where the alignment asks for it, and gives back what lies around.
+   * Gives back what lies around the pages, which was reserved for the sake of their alignment.
+   *
+   * @return what of it is still mapped: the kernel may refuse
    */
-  private MemorySegment mapAligned(long bytes, long alignment) throws SlabMemoryException {
-    long reserved = bytes + alignment - pageSize;
-    long address =
-        Libc.mmap(
-            reserved,
-            Libc.PROT_READ | Libc.PROT_WRITE,
-            Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_NORESERVE);
-    if (address < 0 && address > -4096) {
-      throw new SlabMemoryException(
-          "mmap of %d B failed with errno %d%s".formatted(reserved, -address, hint(-address)),
-          null);
+  private MemorySegment trim(MemorySegment reserved, long head, long bytes) {
+    MemorySegment left = reserved;
+    long tail = reserved.byteSize() - head - bytes;
+    if (tail > 0 && mappings.trim(reserved.asSlice(head + bytes))) {
+      left = left.asSlice(0, head + bytes);
     }
-    MemorySegment all = MemorySegment.ofAddress(address).reinterpret(reserved);
-    long head = roundUp(address, alignment) - address;
-    if (head > 0) {
-      unmap(all.asSlice(0, head));
+    if (head > 0 && mappings.trim(reserved.asSlice(0, head))) {
+      left = left.asSlice(head);
     }
-    if (head + bytes < reserved) {
-      unmap(all.asSlice(head + bytes));
-    }
-    return all.asSlice(head, bytes);
+    return left;
   }
 
-  private static String hint(long errno) {
-    return errno == 12 ? " (ENOMEM: see ulimit -v, vm.max_map_count and vm.overcommit_memory)" : "";
-  }
-
-  private static void unmap(MemorySegment pages) {
-    int refused = Libc.munmap(pages);
-    if (refused != 0) {
-      LOG.log(Level.ERROR, "munmap of {0} failed with errno {1}: it stays mapped", pages, -refused);
+  /**
+   * A huge page would bring in the pages of idle neighbours, and keep those that were given back.
+   */
+  private void keepOffHugePages(MemorySegment mapping) {
+    int refused = calls.madvise(mapping, Libc.MADV_NOHUGEPAGE);
+    if (refused != 0) { // EINVAL: a kernel without huge pages
+      LOG.log(Level.DEBUG, "madvise(MADV_NOHUGEPAGE) returned {0}", refused);
     }
   }
 
   @Override
   public boolean decommit(Region region, long offset, long bytes) {
-    int refused = Libc.madvise(region.segment().asSlice(offset, bytes), Libc.MADV_DONTNEED);
+    int refused = calls.madvise(region.segment().asSlice(offset, bytes), Libc.MADV_DONTNEED);
     if (refused != 0) { // EINVAL: locked pages
       LOG.log(Level.DEBUG, "madvise(MADV_DONTNEED) returned {0}", refused);
     }

@@ -117,15 +117,29 @@ final class Supply {
 
   // ---- one try ----
 
+  /**
+   * Takes a block from the slabs; where the system refuses memory, after giving up what is idle.
+   */
+  private @Nullable Block commit(Wanted wanted) throws SlabMemoryException {
+    try {
+      return pool.slabs.commit(wanted, true);
+    } catch (SlabMemoryException e) {
+      if (pool.trim() == 0) {
+        throw e;
+      }
+      return pool.slabs.commit(wanted, true);
+    }
+  }
+
   /** FAIL_FAST: passes by what is busy, gives back as much as is needed. */
   private @Nullable Block lightly(Wanted wanted) throws SlabMemoryException {
     Block block = popPatiently(wanted);
     if (block == null) {
-      block = pool.slabs.commit(wanted, true);
+      block = commit(wanted);
     }
     if (block == null) {
       pool.giveBackLightly(missing(wanted));
-      block = pool.slabs.commit(wanted, true);
+      block = commit(wanted);
     }
     return block;
   }
@@ -135,11 +149,11 @@ final class Supply {
     for (int tries = 0; ; tries++) {
       Block block = popPatiently(wanted);
       if (block == null) {
-        block = pool.slabs.commit(wanted, true);
+        block = commit(wanted);
       }
       if (block == null) {
         pool.trim();
-        block = pool.slabs.commit(wanted, true);
+        block = commit(wanted);
       }
       // What was given back may be in other magazines again by now: those who took it are done with
       // it.
@@ -156,11 +170,11 @@ final class Supply {
   private @Nullable Block patiently(Wanted wanted) throws SlabMemoryException {
     Block block = popPatiently(wanted);
     if (block == null) {
-      block = pool.slabs.commit(wanted, true);
+      block = commit(wanted);
     }
     if (block == null && pool.magazines.idleBytes() >= missing(wanted)) {
       pool.giveBack(missing(wanted));
-      block = pool.slabs.commit(wanted, true);
+      block = commit(wanted);
     }
     return block;
   }

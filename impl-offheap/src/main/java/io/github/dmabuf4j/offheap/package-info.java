@@ -33,6 +33,9 @@
  * io.github.dmabuf4j.offheap.Decay}), on {@code trim()}, and when an allocation would fail
  * otherwise ({@link io.github.dmabuf4j.offheap.Supply}).
  *
+ * <p>The kernel has another one, on the number of mappings of a process, which the JVM can't live
+ * without: {@link io.github.dmabuf4j.offheap.Mappings}.
+ *
  * <h2>Threads</h2>
  *
  * <p>Nothing is kept per thread. Locks, outermost first; each class says what its own guards:
