@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * The timer that gives idle blocks back, whether or not anybody allocates (design rule AL9): at
  * each tick what has lain in a magazine since the one before, so that a block is idle for one to
  * two ticks, half the decay time each. One daemon thread for all pools, which it doesn't keep
- * alive.
+ * alive, but for those that have something left to unmap.
  */
 final class Decay implements Runnable {
   private static final System.Logger LOG = System.getLogger(Decay.class.getName());
@@ -20,6 +20,8 @@ final class Decay implements Runnable {
 
   /** Of a tick, a century and a half: never. The timer's clock goes no further. */
   private static final Duration LONGEST_PERIOD = Duration.ofNanos(Long.MAX_VALUE >> 1);
+
+  private static final int RETRY_SECONDS = 1;
 
   private final WeakReference<Pool> pool;
 
@@ -68,6 +70,29 @@ final class Decay implements Runnable {
     }
   }
 
+  /**
+   * Tries once more, in a second, what could not be given back. Keeps the pool until then, even if
+   * nobody else does: its address space would be lost with it.
+   */
+  static void retryLater(Pool pool) {
+    var _ = TIMER.schedule(() -> retry(pool), RETRY_SECONDS, TimeUnit.SECONDS);
+  }
+
+  private static void retry(Pool pool) {
+    try {
+      pool.retry();
+    } catch (RuntimeException | Error e) {
+      logFailure(pool, e);
+    }
+  }
+
+  private static void logFailure(Pool pool, Throwable failure) {
+    LOG.log(
+        Level.ERROR,
+        "giving idle memory of " + pool.name + " back failed; tried again later",
+        failure);
+  }
+
   @Override
   public void run() {
     Pool target = pool.get();
@@ -85,10 +110,7 @@ final class Decay implements Runnable {
         target.tick();
       }
     } catch (RuntimeException | Error e) {
-      LOG.log(
-          Level.ERROR,
-          "giving idle memory of " + target.name + " back failed; tried again later",
-          e);
+      logFailure(target, e);
     }
   }
 }

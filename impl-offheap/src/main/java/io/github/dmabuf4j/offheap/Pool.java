@@ -233,8 +233,19 @@ final class Pool {
     }
   }
 
+  /** Gives back what refused it. Called by the timer, also after the end. */
+  void retry() {
+    returning.lock();
+    try {
+      boolean _ = slabs.setRetrying(false);
+      giveBack(List.of());
+    } finally {
+      returning.unlock();
+    }
+  }
+
   private long giveBack(List<Block> blocks) {
-    long bytes = slabs.giveBack(slabs.takeStuck()) + slabs.giveBack(blocks);
+    long bytes = slabs.retry() + slabs.giveBack(blocks);
     if (bytes > 0) {
       if (waiters.areWatching()) {
         waiters.wakeFirst();

@@ -118,6 +118,16 @@ final class SharedSlabs {
     return slab;
   }
 
+  /** Takes out of the list what is empty, as unmapping it was refused: for another try. */
+  List<Slab> takeEmpty() {
+    List<Slab> empty = slabs.stream().filter(slab -> slab.sharedRuns().isEmpty()).toList();
+    if (!empty.isEmpty()) {
+      slabs.removeAll(empty);
+      barrenSlabs = 0;
+    }
+    return empty;
+  }
+
   /** Puts an empty slab back that could not be unmapped: its room can be used. */
   void keep(Slab slab) {
     slabs.add(slab);

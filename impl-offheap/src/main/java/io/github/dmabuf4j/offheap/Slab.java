@@ -5,7 +5,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A region of address space and how it is divided: shared by blocks, or all of it one block.
- * Guarded by the lock of the {@link Slabs}, but for what is final.
+ * Guarded by the lock of the {@link Slabs}, but for what is final, and {@code refused}, which is of
+ * whoever took the slab out of everything in order to unmap it.
  */
 final class Slab {
   final Pool pool;
@@ -13,6 +14,9 @@ final class Slab {
 
   /** Which pages are in use; null where all of it is one block. */
   final @Nullable PageRuns runs;
+
+  /** Whether unmapping it was refused, and that was said. */
+  boolean refused;
 
   Slab(Pool pool, SlabMemory.Region region, @Nullable PageRuns runs) {
     this.pool = pool;

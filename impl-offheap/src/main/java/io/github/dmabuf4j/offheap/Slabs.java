@@ -17,6 +17,11 @@ import org.jspecify.annotations.Nullable;
  * raised before a block leaves its slab, and lowered after its memory went back (design rule AL9).
  * Once {@code sealed}, no block leaves a slab. No two blocks overlap.
  *
+ * <p><b>A slab may refuse to be unmapped</b>, while native code is running that was given a segment
+ * of it. A block with a slab of its own then stays committed, in {@code stuck}; an empty shared
+ * slab, whose pages went back already, stays usable. Both are tried again a second later, also when
+ * the pool has ended or was lost by then, and whenever anything is given back.
+ *
  * <p><b>Locks.</b> One lock guards everything, taken on slow paths only; nothing else is locked
  * while it is held, and nobody waits for a fence or a reservation with it. Slabs are unmapped
  * without it.
@@ -45,6 +50,7 @@ final class Slabs {
   private long unpooledCommits;
   private @Nullable Block first;
   private boolean sealed;
+  private boolean retrying;
   private volatile long committed;
   private volatile long peak;
 
@@ -183,47 +189,85 @@ final class Slabs {
       lock.unlock();
     }
     if (emptied != null && !unmap(emptied)) {
-      keep(emptied);
+      keep(List.of(emptied));
     }
     return block.bytes;
   }
 
-  private void keep(Slab slab) {
+  private void keep(List<Slab> slabs) {
     lock.lock();
     try {
-      shared.keep(slab);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Takes out blocks that could not be given back, for another try. */
-  List<Block> takeStuck() {
-    lock.lock();
-    try {
-      List<Block> taken = List.copyOf(stuck);
-      stuck.clear();
-      return taken;
+      slabs.forEach(shared::keep);
     } finally {
       lock.unlock();
     }
   }
 
   /**
+   * Tries again what could not be unmapped.
+   *
+   * @return how many bytes went back
+   */
+  long retry() {
+    List<Block> blocks;
+    List<Slab> empty;
+    lock.lock();
+    try {
+      blocks = List.copyOf(stuck);
+      stuck.clear();
+      empty = shared.takeEmpty();
+    } finally {
+      lock.unlock();
+    }
+    keep(empty.stream().filter(slab -> !unmap(slab)).toList());
+    return giveBack(blocks);
+  }
+
+  /**
    * False if native code is running that was given a segment of it, although the hold on that is
    * closed.
    */
-  private static boolean unmap(Slab slab) {
+  private boolean unmap(Slab slab) {
     try {
       slab.region.arena().close();
       return true;
     } catch (IllegalStateException e) {
-      LOG.log(
-          Level.WARNING,
-          "%s stays mapped for now: native code uses a POOL segment whose hold is closed"
-              .formatted(slab.region),
-          e);
+      if (!slab.refused) {
+        slab.refused = true;
+        LOG.log(
+            Level.WARNING,
+            "%s stays mapped for now: native code uses a POOL segment whose hold is closed"
+                .formatted(slab.region),
+            e);
+      }
+      retryLater();
       return false;
+    }
+  }
+
+  private void retryLater() {
+    if (!setRetrying(true)) {
+      try {
+        Decay.retryLater(pool);
+      } catch (OutOfMemoryError e) {
+        setRetrying(false); // the next one to give anything back tries it too
+      }
+    }
+  }
+
+  /**
+   * Says whether the timer is going to call {@link #retry}.
+   *
+   * @return what was said before
+   */
+  boolean setRetrying(boolean soon) {
+    lock.lock();
+    try {
+      boolean before = retrying;
+      retrying = soon;
+      return before;
+    } finally {
+      lock.unlock();
     }
   }
 
