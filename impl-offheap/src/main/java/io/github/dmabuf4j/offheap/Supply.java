@@ -1,7 +1,6 @@
 package io.github.dmabuf4j.offheap;
 
 import io.github.dmabuf4j.AllocPolicy;
-import io.github.dmabuf4j.Fences;
 import java.lang.System.Logger.Level;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -202,7 +201,7 @@ final class Supply {
     Waiters.Waiter self = waiters.join();
     boolean interrupted = false;
     try {
-      Patience patience = new Patience(nanos);
+      Patience patience = new Patience(waiters.reports, nanos);
       int seen = waiters.wakeUps();
       boolean stalled = false;
       while (true) {
@@ -215,7 +214,9 @@ final class Supply {
         if (block != null || timeIsUp) {
           return block;
         }
-        patience.reportIfDue(wanted, pool);
+        if (first && patience.reportIsDue()) {
+          report(wanted, patience);
+        }
         // A wake-up during the try may have been used up by a lock in there: the count tells.
         if (!first || waiters.wakeUps() == seen) {
           LockSupport.parkNanos(this, patience.next(first));
@@ -238,47 +239,49 @@ final class Supply {
     }
   }
 
+  private void report(Wanted wanted, Patience patience) {
+    int behind = pool.waiters.count() - 1;
+    LOG.log(
+        Level.WARNING,
+        "%s has waited %d s for memory of %s%s: %s"
+            .formatted(
+                Thread.currentThread(),
+                TimeUnit.NANOSECONDS.toSeconds(patience.passed()),
+                pool.name,
+                behind > 0 ? ", " + behind + " more behind it" : "",
+                Shortage.describe(
+                    wanted, pool.statistics(), Objects.requireNonNull(pool.slabs.info(true)))));
+  }
+
   /** How long somebody goes on waiting, and when it says so. */
   private static final class Patience {
-    private final long start = System.nanoTime();
+    private final WaitReports reports;
+    private final long start;
     private final long limit;
-    private final long reportEvery = nanosOfReports();
-    private long nextReport = reportEvery;
 
-    Patience(long limit) {
+    Patience(WaitReports reports, long limit) {
+      this.reports = reports;
+      this.start = reports.now();
       this.limit = limit;
     }
 
-    private static long nanosOfReports() {
-      return TimeUnit.NANOSECONDS.convert(Fences.defaultTimeout());
-    }
-
-    private long passed() {
-      return System.nanoTime() - start;
+    long passed() {
+      return reports.now() - start;
     }
 
     boolean isUp() {
       return passed() >= limit;
     }
 
-    long next(boolean first) {
-      long next = Math.min(limit, nextReport) - passed();
-      return Math.max(1, first ? next : Math.min(next, Waiters.STALL_NANOS));
+    boolean reportIsDue() {
+      return reports.begin(start, reports.now());
     }
 
-    void reportIfDue(Wanted wanted, Pool pool) {
-      if (passed() >= nextReport) {
-        nextReport += reportEvery;
-        LOG.log(
-            Level.WARNING,
-            "%s has waited %d s for memory of %s: %s"
-                .formatted(
-                    Thread.currentThread(),
-                    TimeUnit.NANOSECONDS.toSeconds(passed()),
-                    pool.name,
-                    Shortage.describe(
-                        wanted, pool.statistics(), Objects.requireNonNull(pool.slabs.info(true)))));
-      }
+    /** How long to park, in nanoseconds. */
+    long next(boolean first) {
+      long now = reports.now();
+      long look = first ? reports.untilDue(start, now) : Waiters.STALL_NANOS;
+      return Math.max(1, Math.min(limit - (now - start), look));
     }
   }
 }

@@ -59,6 +59,8 @@ final class Waiters {
     }
   }
 
+  final WaitReports reports = WaitReports.likeFences();
+
   private final ConcurrentLinkedQueue<Waiter> queue = new ConcurrentLinkedQueue<>();
 
   private volatile int watchers;
@@ -79,6 +81,11 @@ final class Waiters {
 
   boolean isEmpty() {
     return queue.isEmpty();
+  }
+
+  /** How many wait; walks the queue. */
+  int count() {
+    return queue.size();
   }
 
   /** Queues the calling thread. */
