@@ -73,6 +73,12 @@ public interface Heap extends AutoCloseable {
    * Allocates a buffer without blocking the caller: the stage completes when the limit allows
    * (design rule JB2). Cancelling it gives up.
    *
+   * <p><b>Order.</b> Those who wait are served in the order of the calls, together with threads
+   * that wait with the policy NO_FAIL; a call that finds others waiting goes behind them. A later
+   * request overtakes an earlier one only while nothing is released, with memory that none before
+   * it could do with: the first in line may wait for buffers of somebody behind it. Policies that
+   * don't wait, and TRY_HARD when its time is up, take what they find.
+   *
    * @param request what is wanted; its policy is taken as {@link AllocPolicy#NO_FAIL}
    * @return a future of the first handle of a new buffer; whoever gets it must close it
    */

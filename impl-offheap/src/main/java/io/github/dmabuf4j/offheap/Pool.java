@@ -94,6 +94,23 @@ final class Pool {
     return block == null ? null : export(block, request);
   }
 
+  /**
+   * Allocates for somebody who is queued, and takes it off the queue.
+   *
+   * @throws InterruptedException if the thread is interrupted while it waits
+   */
+  DmaBuf allocateInTurn(AllocationRequest request, Waiters.Waiter place)
+      throws InterruptedException {
+    Lockdep.mayReclaim(operation);
+    return export(supply.obtainInTurn(patient(request), place, true), request);
+  }
+
+  /** What a request asks for with the policy NO_FAIL. */
+  Wanted patient(AllocationRequest request) {
+    int sizeClass = classOf(request.size());
+    return wanted(request.size(), sizeClass, request.alignment(), AllocPolicy.NO_FAIL);
+  }
+
   private int classOf(long size) {
     int sizeClass = SizeClasses.classOf(SizeClasses.pages(size));
     return sizeClass > largestClass ? SizeClasses.UNPOOLED : sizeClass;
@@ -172,6 +189,16 @@ final class Pool {
       Decay.soon(this);
     }
     afterReturn();
+  }
+
+  /** Puts back a block that was taken out and not used, as if it had not been. Wakes nobody. */
+  void undo(Block block) {
+    if (block.isPooled()) {
+      magazines.undo(block);
+    } else {
+      magazines.retire(block);
+    }
+    lifecycle.afterReturn();
   }
 
   /** Something can be had that could not before. */

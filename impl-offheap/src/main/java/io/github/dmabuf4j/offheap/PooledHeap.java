@@ -1,6 +1,5 @@
 package io.github.dmabuf4j.offheap;
 
-import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.BufInfo;
 import io.github.dmabuf4j.DmaBuf;
@@ -15,7 +14,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * What users have of a {@link Pool}. A thin front, so that a heap that was forgotten can be noticed
@@ -108,48 +106,11 @@ final class PooledHeap implements Heap {
     Objects.requireNonNull(request, "request");
     try {
       DmaBuf now = pool.tryAllocate(request);
-      return now != null ? CompletableFuture.completedFuture(now) : allocateLater(request);
+      return now != null
+          ? CompletableFuture.completedFuture(now)
+          : LaterAllocation.begin(this, request);
     } catch (RuntimeException e) {
       return CompletableFuture.failedFuture(e);
-    } finally {
-      Reference.reachabilityFence(this);
-    }
-  }
-
-  /**
-   * A virtual thread waits in the caller's stead; it is interrupted when somebody else completes
-   * the future first. Which thread runs a future's callbacks says nothing about who completed it,
-   * hence the flag.
-   */
-  private CompletableFuture<DmaBuf> allocateLater(AllocationRequest request) {
-    CompletableFuture<DmaBuf> future = new CompletableFuture<>();
-    AtomicBoolean served = new AtomicBoolean();
-    Thread waiter =
-        Thread.ofVirtual()
-            .name("allocate from " + pool.name)
-            .unstarted(() -> complete(future, request, served));
-    var _ =
-        future.whenComplete(
-            (buffer, error) -> {
-              if (!served.get()) {
-                waiter.interrupt();
-              }
-            });
-    waiter.start();
-    return future;
-  }
-
-  private void complete(
-      CompletableFuture<DmaBuf> future, AllocationRequest request, AtomicBoolean served) {
-    try {
-      DmaBuf buffer = pool.allocate(request, AllocPolicy.NO_FAIL, true);
-      served.set(true);
-      if (!future.complete(buffer)) { // cancelled meanwhile: nobody will get it
-        buffer.close();
-      }
-    } catch (InterruptedException | RuntimeException | Error e) {
-      served.set(true);
-      future.completeExceptionally(e);
     } finally {
       Reference.reachabilityFence(this);
     }

@@ -109,7 +109,7 @@ final class Supply {
     if (popped == null || (pool.lifecycle.isOpen() && !behindOthers)) {
       return popped;
     }
-    pool.magazines.undo(popped);
+    pool.undo(popped);
     pool.afterReturn();
     return null;
   }
@@ -178,6 +178,29 @@ final class Supply {
     return block;
   }
 
+  /**
+   * One behind others while nothing is released: takes only what none of those before it could do
+   * with.
+   */
+  private @Nullable Block overtaking(Wanted wanted, Waiters.Waiter self)
+      throws SlabMemoryException {
+    if (pool.waiters.areOthersDue(self, available())) {
+      return null;
+    }
+    Block block = patiently(wanted);
+    if (block == null || !pool.waiters.areOthersDue(self, available() + wanted.bytes())) {
+      return block;
+    }
+    pool.undo(block); // released between the two looks
+    boolean _ = pool.waiters.areOthersDue(self, available()); // not before it is back
+    return null;
+  }
+
+  /** How many bytes are free or idle. */
+  private long available() {
+    return pool.limit - pool.slabs.committed() + pool.magazines.idleBytes();
+  }
+
   private @Nullable Block popPatiently(Wanted wanted) {
     return wanted.sizeClass() == SizeClasses.UNPOOLED
         ? null
@@ -191,14 +214,42 @@ final class Supply {
 
   // ---- waiting ----
 
+  /** Finds a block when it is the turn of somebody who is queued, and takes it off the queue. */
+  Block obtainInTurn(Wanted wanted, Waiters.Waiter self, boolean interruptibly)
+      throws InterruptedException {
+    try {
+      Block found = awaitTurn(wanted, self, Long.MAX_VALUE, interruptibly);
+      if (found != null) {
+        return found;
+      }
+      pool.lifecycle.requireOpen(true);
+      throw new AssertionError("a patient wait ended while " + pool.name + " is open");
+    } catch (SlabMemoryException e) {
+      throw Shortage.refused(wanted, pool.limits(), pool.name, e);
+    } finally {
+      pool.waiters.leave(self);
+    }
+  }
+
+  private @Nullable Block await(Wanted wanted, long nanos, boolean interruptibly)
+      throws SlabMemoryException, InterruptedException {
+    Waiters.Waiter self = new Waiters.Waiter(Thread.currentThread(), wanted.bytes());
+    pool.waiters.join(self);
+    try {
+      return awaitTurn(wanted, self, nanos, interruptibly);
+    } finally {
+      pool.waiters.leave(self);
+    }
+  }
+
   /**
    * TRY_HARD and NO_FAIL: tries at each release; null when the time is up, or the pool no longer
    * open.
    */
-  private @Nullable Block await(Wanted wanted, long nanos, boolean interruptibly)
+  private @Nullable Block awaitTurn(
+      Wanted wanted, Waiters.Waiter self, long nanos, boolean interruptibly)
       throws SlabMemoryException, InterruptedException {
     Waiters waiters = pool.waiters;
-    Waiters.Waiter self = waiters.join();
     boolean interrupted = false;
     try {
       Patience patience = new Patience(waiters.reports, nanos);
@@ -210,7 +261,8 @@ final class Supply {
         }
         boolean timeIsUp = patience.isUp();
         boolean first = waiters.isFirst(self);
-        Block block = first || stalled || timeIsUp ? patiently(wanted) : null;
+        Block block =
+            first || timeIsUp ? patiently(wanted) : stalled ? overtaking(wanted, self) : null;
         if (block != null || timeIsUp) {
           return block;
         }
@@ -232,7 +284,6 @@ final class Supply {
         seen = now;
       }
     } finally {
-      waiters.leave(self);
       if (interrupted) {
         Thread.currentThread().interrupt();
       }

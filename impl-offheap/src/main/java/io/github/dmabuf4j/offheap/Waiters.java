@@ -9,7 +9,7 @@ import java.util.concurrent.locks.LockSupport;
  * Threads that wait for others to release buffers, first come, first served: the first one tries at
  * each release, so that a large request isn't starved by small ones. Strict order alone could
  * deadlock, where the first waits for buffers of one that stands behind it: while nothing is
- * released, those behind may try as well.
+ * released, those behind may try as well, and keep what nobody before them could do with.
  *
  * <p><b>Invariant: no wake-up is lost</b>, although a release neither takes a lock nor pays for a
  * fence. A waiter first raises {@code watchers}, and then looks at every place where a released
@@ -50,12 +50,14 @@ final class Waiters {
     }
   }
 
-  /** A thread that waits. */
+  /** A thread that waits, or will begin to, for some bytes; compared by identity. */
   static final class Waiter {
-    private final Thread thread;
+    final Thread thread;
+    private final long bytes;
 
-    private Waiter(Thread thread) {
+    Waiter(Thread thread, long bytes) {
       this.thread = thread;
+      this.bytes = bytes;
     }
   }
 
@@ -88,23 +90,42 @@ final class Waiters {
     return queue.size();
   }
 
-  /** Queues the calling thread. */
-  Waiter join() {
-    watch(true);
-    Waiter waiter = new Waiter(Thread.currentThread());
+  /** Queues the calling thread, or one that will begin to wait. */
+  void join(Waiter waiter) {
     queue.add(waiter);
-    return waiter;
+    watch(true); // before its first look
   }
 
-  /** Ends a wait; the next one may try. */
+  /** Ends a wait, if it hasn't ended yet; the next one may try. */
   void leave(Waiter waiter) {
-    queue.remove(waiter);
-    watch(false);
-    wakeFirst();
+    if (queue.remove(waiter)) {
+      watch(false);
+      wakeFirst();
+    }
   }
 
   boolean isFirst(Waiter waiter) {
     return queue.peek() == waiter;
+  }
+
+  /**
+   * Whether somebody before this one could do with what is there; the first in line is told.
+   *
+   * @param bytes how much is there
+   */
+  boolean areOthersDue(Waiter waiter, long bytes) {
+    for (Waiter other : queue) {
+      if (other == waiter) {
+        return false;
+      }
+      if (other.bytes <= bytes) {
+        if (isFirst(other)) {
+          wakeFirst(); // the rest look around by themselves
+        }
+        return true;
+      }
+    }
+    return false;
   }
 
   /** A number that changes with each release. */

@@ -31,7 +31,7 @@ final class Await {
         () -> {
           for (StackTraceElement frame : thread.getStackTrace()) {
             if (frame.getClassName().equals(Supply.class.getName())
-                && frame.getMethodName().equals("await")) {
+                && frame.getMethodName().equals("awaitTurn")) {
               return thread.getState() == Thread.State.WAITING
                   || thread.getState() == Thread.State.TIMED_WAITING;
             }

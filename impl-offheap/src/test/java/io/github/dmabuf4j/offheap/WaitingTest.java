@@ -386,6 +386,49 @@ final class WaitingTest {
 
   @ParameterizedTest
   @EnumSource
+  void allocateAsync_severalWait_areServedInTheOrderOfTheCalls(TestMemory memory) throws Exception {
+    Heap heap = heaps.open(memory, 64 * KIB); // one at a time
+    AllocationRequest request = AllocationRequest.of(64 * KIB).uninitialized().build();
+    for (int round = 0; round < 20; round++) {
+      DmaBuf all = heap.allocateUninterruptibly(patient(64 * KIB));
+      List<CompletableFuture<DmaBuf>> futures = new ArrayList<>();
+      for (int i = 0; i < 50; i++) {
+        futures.add(heap.allocateAsync(request));
+      }
+      all.close();
+      for (int i = 0; i < futures.size(); i++) {
+        DmaBuf buffer = futures.get(i).get(20, TimeUnit.SECONDS);
+        assertThat(futures.subList(i + 1, futures.size()))
+            .as("those behind number %d", i)
+            .noneMatch(CompletableFuture::isDone);
+        buffer.close();
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void allocateAsync_memoryFreeButOthersWaitForIt_goesBehindThem(TestMemory memory)
+      throws Exception {
+    PooledHeap heap = heaps.open(memory, 64 * KIB);
+    Waiters.Waiter first = new Waiters.Waiter(Thread.currentThread(), 64 * KIB); // never tries
+    heap.pool.waiters.join(first);
+    CompletableFuture<DmaBuf> future = heap.allocateAsync(AllocationRequest.of(1).build());
+    Thread other =
+        Thread.ofPlatform().start(() -> heap.allocateUninterruptibly(patient(1)).close());
+    for (int look = 0; look < 10; look++) { // both look around, and leave it to the first
+      Await.blocked(other);
+      int before = heap.pool.waiters.wakeUps();
+      Await.until("the first is told", () -> heap.pool.waiters.wakeUps() != before);
+    }
+    assertThat(future).isNotDone();
+    heap.pool.waiters.leave(first);
+    future.get(20, TimeUnit.SECONDS).close();
+    Await.joined(other);
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void allocateAsync_thousandsWait_allAreServed(TestMemory memory) throws Exception {
     Heap heap = heaps.open(memory, 64 * KIB);
     DmaBuf all = heap.allocate(64 * KIB);
