@@ -89,7 +89,9 @@ public interface Heap extends AutoCloseable {
    *
    * @param request what each is to be
    * @param count how many are wanted, at least 1
-   * @return up to {@code count} buffers; fewer where the limit was reached
+   * @return up to {@code count} buffers; fewer, or none, where the limit was reached
+   * @throws OutOfBuffersException if not even one could ever be had, or the operating system
+   *     refuses the first one
    * @throws InterruptedException if the thread is interrupted while the policy waits; nothing is
    *     kept
    * @throws IllegalStateException if this heap is closed

@@ -5,6 +5,7 @@ import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.Lockdep;
+import io.github.dmabuf4j.OutOfBuffersException;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
@@ -283,6 +284,11 @@ final class Pool {
   }
 
   // ---- figures ----
+
+  /** Whether an allocation failed of what others have, so that it may succeed later. */
+  boolean isFull(OutOfBuffersException failure) {
+    return failure.getCause() == null && failure.requestedBytes() <= limit;
+  }
 
   /**
    * What can be read without waiting for anybody: limit and commitment, all of it taken as live.

@@ -128,6 +128,9 @@ final class PooledHeap implements Heap {
         buffers.add(allocate(request));
       }
     } catch (OutOfBuffersException e) {
+      if (buffers.isEmpty() && !pool.isFull(e)) {
+        throw e;
+      }
       return buffers;
     } catch (InterruptedException | RuntimeException | Error e) {
       buffers.forEach(DmaBuf::close);

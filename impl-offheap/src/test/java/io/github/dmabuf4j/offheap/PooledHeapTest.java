@@ -349,6 +349,18 @@ final class PooledHeapTest {
 
   @ParameterizedTest
   @EnumSource
+  void allocateBulk_oneCanNeverFit_isRefusedAsAllocateIs(TestMemory memory) {
+    Heap heap = heaps.open(memory, MIB);
+    for (AllocPolicy policy : AllocPolicy.values()) {
+      AllocationRequest request = AllocationRequest.of(MIB + 1).policy(policy).build();
+      assertThatThrownBy(() -> heap.allocateBulk(request, 2))
+          .isInstanceOf(OutOfBuffersException.class)
+          .hasMessageContaining("can't ever fit its limit of 1048576 B (1 MiB)");
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void allocateBulk_interrupted_keepsNothing(TestMemory memory) {
     Heap heap = heaps.open(memory, MIB);
     AllocationRequest request = AllocationRequest.of(512 * KIB).policy(AllocPolicy.NO_FAIL).build();
