@@ -102,7 +102,7 @@ final class ContactSheet {
   }
 
   private static MemorySegment plane(NativeFrame frame, int index, int rows) {
-    return NativeFrame.at(frame.plane(index), (long) frame.stride(index) * rows);
+    return CLinker.bytes(frame.plane(index), (long) frame.stride(index) * rows);
   }
 
   private static int sample(MemorySegment plane, int stride, int x, int y) {

@@ -115,7 +115,7 @@ final class CopiedFrames implements Handover {
             grid.rowBytes(picture.width),
             rows);
       } else {
-        NativeFrame.at(frame.plane(plane), (long) frame.stride(plane) * rows).fill(NEUTRAL);
+        CLinker.bytes(frame.plane(plane), (long) frame.stride(plane) * rows).fill(NEUTRAL);
       }
     }
   }

@@ -1,17 +1,22 @@
 package io.github.dmabuf4j.examples.demo;
 
+import static io.github.dmabuf4j.examples.demo.CLinker.INT;
+import static io.github.dmabuf4j.examples.demo.CLinker.POINTER;
+
 import io.github.dmabuf4j.ArenaKind;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.Hold;
 import io.github.dmabuf4j.PixelFormat;
 import io.github.dmabuf4j.PlaneLayout;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 import org.bytedeco.ffmpeg.avcodec.AVCodecContext;
-import org.bytedeco.ffmpeg.avutil.AVBufferRef;
 import org.bytedeco.ffmpeg.avutil.AVFrame;
 import org.bytedeco.ffmpeg.global.avcodec;
 import org.jspecify.annotations.Nullable;
@@ -26,7 +31,16 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Threads.</b> {@code get_buffer2} and the callback run on any of FFmpeg's threads.
  */
 final class FrameBuffers implements AutoCloseable {
-  private static final GetBuffer GET_BUFFER = new GetBuffer();
+  /** Of {@code AVCodecContext}, where we keep the number of the object to ask. */
+  private static final long OPAQUE = CLinker.offsetOf(AVCodecContext.class, "opaque");
+
+  private static final long GET_BUFFER2 = CLinker.offsetOf(AVCodecContext.class, "get_buffer2");
+  private static final long CODEC_BYTES = CLinker.sizeOf(AVCodecContext.class);
+
+  /** The {@code get_buffer2} of every codec. */
+  private static final long GET_BUFFER =
+      CLinker.callback(
+          MethodHandles.lookup(), "getBuffer", FunctionDescriptor.of(INT, POINTER, POINTER, INT));
 
   private final Heap heap;
   private final Traffic traffic;
@@ -42,8 +56,9 @@ final class FrameBuffers implements AutoCloseable {
 
   /** Makes a codec ask here for its buffers. Before it is opened. */
   void installInto(AVCodecContext codec) {
-    codec.opaque(new Address().at(handle));
-    codec.get_buffer2(GET_BUFFER);
+    MemorySegment struct = CLinker.bytes(codec.address(), CODEC_BYTES);
+    struct.set(POINTER, OPAQUE, handle);
+    struct.set(POINTER, GET_BUFFER2, GET_BUFFER);
   }
 
   /**
@@ -108,10 +123,12 @@ final class FrameBuffers implements AutoCloseable {
     NativeHandles.release(handle);
   }
 
-  private int allocate(AVCodecContext codec, AVFrame frame, int flags) throws Exception {
+  private int allocate(long codec, long address, int flags) throws Exception {
+    FrameStruct frame = new FrameStruct(address);
     FrameGeometry wanted = geometryOf(codec, frame);
     if (wanted == null) { // the decoder refuses such pictures when it delivers them
-      return avcodec.avcodec_default_get_buffer2(codec, frame, flags);
+      return avcodec.avcodec_default_get_buffer2(
+          codecAt(codec), new AVFrame(new Address().at(address)), flags);
     }
     DmaBuf buffer = traffic.allocate(heap, wanted.request());
     Decoded decoded;
@@ -133,50 +150,49 @@ final class FrameBuffers implements AutoCloseable {
     return 0;
   }
 
-  private @Nullable FrameGeometry geometryOf(AVCodecContext codec, AVFrame frame) {
+  private @Nullable FrameGeometry geometryOf(long codec, FrameStruct frame) {
     FrameGeometry known = geometry;
     if (!FrameGeometry.fits(known, frame.format(), frame.width(), frame.height())) {
       PixelFormat format = PixelFormats.of(frame.format());
       if (format == null) {
         return null;
       }
-      known = FrameGeometry.of(codec, frame.format(), format, frame.width(), frame.height());
+      known =
+          FrameGeometry.of(codecAt(codec), frame.format(), format, frame.width(), frame.height());
       geometry = known;
     }
     return Objects.requireNonNull(known);
   }
 
-  private static void fill(AVFrame frame, Decoded decoded, FrameGeometry wanted) {
+  /** With frame threads each thread has a context of its own. */
+  private static AVCodecContext codecAt(long address) {
+    return new AVCodecContext(new Address().at(address));
+  }
+
+  private static void fill(FrameStruct frame, Decoded decoded, FrameGeometry wanted) {
     long base = decoded.address();
-    AVBufferRef reference = decoded.lend(base, wanted.request().size(), 0);
-    Address plane = new Address();
+    long reference = decoded.lend(base, wanted.request().size(), 0);
     List<PlaneLayout> planes = wanted.layout().planes();
     for (int i = 0; i < planes.size(); i++) {
       PlaneLayout place = planes.get(i);
-      frame.data(i, plane.at(base + place.offset()));
-      frame.linesize(i, place.stride());
+      frame.setPlane(i, base + place.offset(), place.stride());
     }
-    frame.buf(0, reference);
+    frame.setBuffer(reference);
   }
 
-  /**
-   * The callback itself: one for the whole process, for JavaCPP has room for ten of a kind. No
-   * exception may escape: the frame above is C.
-   */
-  private static final class GetBuffer
-      extends AVCodecContext.Get_buffer2_AVCodecContext_AVFrame_int {
-    @Override
-    public int call(AVCodecContext codec, AVFrame frame, int flags) {
-      FrameBuffers buffers = null;
-      try {
-        buffers = (FrameBuffers) NativeHandles.get(codec.opaque().address());
-        return buffers.allocate(codec, frame, flags);
-      } catch (Throwable e) {
-        if (buffers != null) {
-          buffers.failure.compareAndSet(null, e);
-        }
-        return Ffmpeg.ENOMEM;
+  /** {@code int (*get_buffer2)(AVCodecContext *, AVFrame *, int flags)}. */
+  @SuppressWarnings("unused") // by GET_BUFFER
+  private static int getBuffer(long codec, long frame, int flags) {
+    FrameBuffers buffers = null;
+    try {
+      long handle = CLinker.bytes(codec, CODEC_BYTES).get(POINTER, OPAQUE);
+      buffers = (FrameBuffers) NativeHandles.get(handle);
+      return buffers.allocate(codec, frame, flags);
+    } catch (Throwable e) {
+      if (buffers != null) {
+        buffers.failure.compareAndSet(null, e);
       }
+      return Ffmpeg.ENOMEM;
     }
   }
 }

@@ -1,11 +1,13 @@
 package io.github.dmabuf4j.examples.demo;
 
+import static io.github.dmabuf4j.examples.demo.CLinker.INT;
+import static io.github.dmabuf4j.examples.demo.CLinker.POINTER;
+import static io.github.dmabuf4j.examples.demo.CLinker.SIZE;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
 import java.util.concurrent.atomic.AtomicReference;
-import org.bytedeco.ffmpeg.avutil.AVBufferRef;
-import org.bytedeco.ffmpeg.avutil.Free_Pointer_BytePointer;
-import org.bytedeco.ffmpeg.global.avutil;
-import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.Pointer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,9 +18,14 @@ abstract class Lent {
   /** What went wrong when memory was given back: nobody up the stack could be told. */
   private static final AtomicReference<@Nullable Throwable> FAILURE = new AtomicReference<>();
 
-  private static final Return RETURN = new Return();
-  private static final Address MEMORY = new Address();
-  private static final Address OPAQUE = new Address();
+  /** {@code av_buffer_create(data, size, free, opaque, flags)}. */
+  private static final MethodHandle BUFFER_CREATE =
+      CLinker.function(
+          "av_buffer_create", FunctionDescriptor.of(POINTER, POINTER, SIZE, POINTER, POINTER, INT));
+
+  /** The free callback of every buffer. */
+  private static final long FREE =
+      CLinker.callback(MethodHandles.lookup(), "free", FunctionDescriptor.ofVoid(POINTER, POINTER));
 
   /** FFmpeg is done with the memory. Called once per {@link #lend}, on any thread. */
   abstract void returned();
@@ -29,20 +36,24 @@ abstract class Lent {
    * @param address the first byte
    * @param size bytes
    * @param flags 0, or {@code AV_BUFFER_FLAG_READONLY}
-   * @return a reference that FFmpeg owns from now on
+   * @return the address of an {@code AVBufferRef} that FFmpeg owns from now on
    */
-  final AVBufferRef lend(long address, long size, int flags) {
+  final long lend(long address, long size, int flags) {
     long handle = NativeHandles.register(this);
-    AVBufferRef reference;
-    synchronized (RETURN) { // pointers are objects: two for all, not two each time
-      reference =
-          avutil.av_buffer_create(MEMORY.at(address), size, RETURN, OPAQUE.at(handle), flags);
-    }
-    if (reference == null) {
+    long reference = createBuffer(address, size, handle, flags);
+    if (reference == 0) {
       NativeHandles.release(handle);
       throw new FfmpegException("av_buffer_create", Ffmpeg.ENOMEM);
     }
     return reference;
+  }
+
+  private static long createBuffer(long address, long size, long handle, int flags) {
+    try {
+      return (long) BUFFER_CREATE.invokeExact(address, size, FREE, handle, flags);
+    } catch (Throwable e) {
+      throw new AssertionError("C throws nothing", e);
+    }
   }
 
   /** The first failure of a {@link #returned} since the last call, or null. */
@@ -50,18 +61,13 @@ abstract class Lent {
     return FAILURE.getAndSet(null);
   }
 
-  /**
-   * The free callback of every buffer. There is one for the whole process, for JavaCPP has room for
-   * ten of a kind. No exception may escape: the frame above is C.
-   */
-  private static final class Return extends Free_Pointer_BytePointer {
-    @Override
-    public void call(Pointer opaque, BytePointer data) {
-      try {
-        ((Lent) NativeHandles.release(opaque.address())).returned();
-      } catch (Throwable e) {
-        FAILURE.compareAndSet(null, e);
-      }
+  /** {@code void (*free)(void *opaque, uint8_t *data)}. */
+  @SuppressWarnings("unused") // by FREE
+  private static void free(long handle, long data) {
+    try {
+      ((Lent) NativeHandles.release(handle)).returned();
+    } catch (Throwable e) {
+      FAILURE.compareAndSet(null, e);
     }
   }
 }

@@ -18,7 +18,7 @@ final class Planes {
     int theirs = frame.stride(plane);
     if (theirs < 0) { // a picture that lies upside down
       for (int row = 0; row < rows; row++) {
-        MemorySegment from = NativeFrame.at(frame.plane(plane) + (long) row * theirs, rowBytes);
+        MemorySegment from = CLinker.bytes(frame.plane(plane) + (long) row * theirs, rowBytes);
         MemorySegment.copy(from, 0, to, start + (long) row * stride, rowBytes);
       }
       return;
@@ -41,7 +41,7 @@ final class Planes {
 
   private static MemorySegment at(NativeFrame frame, int plane, long rowBytes, int rows) {
     long size = (long) (rows - 1) * frame.stride(plane) + rowBytes;
-    return NativeFrame.at(frame.plane(plane), size);
+    return CLinker.bytes(frame.plane(plane), size);
   }
 
   private static void copy(

@@ -14,7 +14,6 @@ import io.github.dmabuf4j.PixelFormat;
 import io.github.dmabuf4j.PlaneLayout;
 import java.util.Objects;
 import org.bytedeco.ffmpeg.avcodec.AVCodecContext;
-import org.bytedeco.ffmpeg.avutil.AVFrame;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -120,12 +119,11 @@ final class SharedFrames implements Handover {
 
   /** For a codec that insists on memory of its own. */
   private void copyIn(NativeFrame frame, Picture picture) throws Exception {
-    AVFrame raw = frame.pointer();
-    if (!FrameGeometry.fits(copies, raw.format(), picture.width, picture.height)) {
+    if (!FrameGeometry.fits(copies, frame.format(), picture.width, picture.height)) {
       copies =
           FrameGeometry.of(
               Objects.requireNonNull(decoder),
-              raw.format(),
+              frame.format(),
               picture.format,
               picture.width,
               picture.height);
@@ -248,9 +246,8 @@ final class SharedFrames implements Handover {
       Picture picture, NativeFrame frame, Encoding encoding, DmaBuf edges, DmaBuf colours) {
     long luma = encoding.job.address(edges);
     long chroma = encoding.job.address(colours);
-    AVFrame raw = frame.pointer();
     // One reference stands for both: FFmpeg counts references to a frame, not to its planes.
-    raw.buf(0, encoding.lend(luma, edges.size(), AV_BUFFER_FLAG_READONLY));
+    frame.setBuffer(encoding.lend(luma, edges.size(), AV_BUFFER_FLAG_READONLY));
     frame.setPlane(0, luma, picture.edgesStride);
     for (int plane = 1; plane <= 2; plane++) {
       if (Provenance.handsChromaOn(picture.format)) {

@@ -142,7 +142,7 @@ final class ProvenanceTest {
       long size = (long) stride * picture.height;
       MemorySegment copy = arena.allocate(size + 128, 64);
       how.plane(
-          NativeFrame.at(frame.plane(0), size),
+          CLinker.bytes(frame.plane(0), size),
           copy.asSlice(0, size),
           stride,
           picture.width,
