@@ -2,9 +2,10 @@ package io.github.dmabuf4j.examples.demo;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,16 +41,22 @@ final class TileCrew implements AutoCloseable {
 
   private final Tiles tiles = new Tiles();
   private final List<Thread> helpers = new ArrayList<>();
-  private final ReentrantLock lock = new ReentrantLock();
-  private final Condition begun = lock.newCondition();
-  private final Condition done = lock.newCondition();
 
-  // Guarded by lock.
+  /** What is to be done in this round; written before round, read after it. */
   private @Nullable Work work;
-  private int round;
-  private int busy;
-  private boolean closed;
-  private @Nullable Throwable failure;
+
+  /** Who waits for the helpers; written before round, read after it. */
+  private @Nullable Thread asking;
+
+  /** Helpers that are at work. Whoever makes it 0 wakes the asking thread up. */
+  private final AtomicInteger busy = new AtomicInteger();
+
+  private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+
+  /** Raised for each picture, by the asking thread alone. */
+  private volatile int round;
+
+  private volatile boolean closed;
 
   /** Starts all members but one. */
   TileCrew(String name, int members) {
@@ -68,93 +75,64 @@ final class TileCrew implements AutoCloseable {
    *
    * @throws Exception what the first member threw that failed
    */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // one thread at a time
   void run(int tileCount, Work newWork) throws Exception {
-    lock.lock();
-    try {
-      tiles.next.set(0);
-      tiles.count = tileCount;
-      work = newWork;
-      busy = helpers.size();
-      failure = null;
-      round++;
-      begun.signalAll();
-    } finally {
-      lock.unlock();
+    tiles.next.set(0);
+    tiles.count = tileCount;
+    work = newWork;
+    asking = Thread.currentThread();
+    busy.set(helpers.size());
+    round++;
+    wakeHelpers();
+    attempt(newWork, 0);
+    while (busy.get() > 0) {
+      LockSupport.park(this); // comes back at once if interrupted: then it is a spin, for a tile
     }
-    Throwable problem = attempt(newWork, 0);
-    Throwable theirs = awaitHelpers();
-    Throwable failure = problem != null ? problem : theirs;
-    if (failure instanceof Exception exception) {
+    work = null;
+    rethrow(failure.getAndSet(null));
+  }
+
+  private static void rethrow(@Nullable Throwable problem) throws Exception {
+    if (problem instanceof Exception exception) {
       throw exception;
-    } else if (failure instanceof Error error) {
+    } else if (problem instanceof Error error) {
       throw error;
     }
   }
 
-  private @Nullable Throwable awaitHelpers() {
-    lock.lock();
-    try {
-      while (busy > 0) {
-        done.awaitUninterruptibly();
-      }
-      work = null;
-      return failure;
-    } finally {
-      lock.unlock();
+  private void wakeHelpers() {
+    for (int i = 0; i < helpers.size(); i++) {
+      LockSupport.unpark(helpers.get(i));
     }
   }
 
   private void help(int member) {
-    int seen = 0;
-    while (true) {
-      Work mine;
-      lock.lock();
-      try {
-        while (round == seen && !closed) {
-          begun.awaitUninterruptibly();
-        }
-        if (closed) {
-          return;
-        }
-        seen = round;
-        mine = work;
-      } finally {
-        lock.unlock();
+    for (int seen = 0; ; seen++) {
+      while (round == seen && !closed) {
+        LockSupport.park(this);
       }
-      finish(attempt(mine, member));
+      if (closed) {
+        return;
+      }
+      Thread waiting = asking;
+      attempt(Objects.requireNonNull(work, "work of this round"), member);
+      if (busy.decrementAndGet() == 0) {
+        LockSupport.unpark(waiting);
+      }
     }
   }
 
-  private @Nullable Throwable attempt(@Nullable Work mine, int member) {
+  private void attempt(Work mine, int member) {
     try {
-      if (mine != null) {
-        mine.run(member, tiles);
-      }
-      return null;
+      mine.run(member, tiles);
     } catch (Throwable e) {
-      return e;
-    }
-  }
-
-  private void finish(@Nullable Throwable problem) {
-    lock.lock();
-    try {
-      failure = failure == null ? problem : failure;
-      busy--;
-      done.signal();
-    } finally {
-      lock.unlock();
+      failure.compareAndSet(null, e);
     }
   }
 
   @Override
   public void close() {
-    lock.lock();
-    try {
-      closed = true;
-      begun.signalAll();
-    } finally {
-      lock.unlock();
-    }
+    closed = true;
+    wakeHelpers();
   }
 }
