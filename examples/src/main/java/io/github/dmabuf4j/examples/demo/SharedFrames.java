@@ -12,6 +12,7 @@ import io.github.dmabuf4j.Job;
 import io.github.dmabuf4j.JobAccess;
 import io.github.dmabuf4j.PixelFormat;
 import io.github.dmabuf4j.PlaneLayout;
+import java.util.ArrayDeque;
 import java.util.Objects;
 import org.bytedeco.ffmpeg.avcodec.AVCodecContext;
 import org.jspecify.annotations.Nullable;
@@ -42,6 +43,9 @@ final class SharedFrames implements Handover {
 
   // Of the encode thread.
   private long fenceWaits;
+
+  /** Guarded by itself: FFmpeg gives pictures back on any thread. */
+  private final ArrayDeque<Encoding> idle = new ArrayDeque<>();
 
   SharedFrames(Heap heap, Traffic traffic) {
     this.heap = heap;
@@ -192,17 +196,40 @@ final class SharedFrames implements Handover {
 
   // ---- encode ----
 
-  /** A picture while the encoder has it. */
-  private static final class Encoding extends Lent {
-    private final Job job;
+  /**
+   * A picture while the encoder has it; used again for a later one. FFmpeg gives pictures back in
+   * whatever order it likes, so each has an order of its own, with one job at a time.
+   */
+  private final class Encoding extends Lent {
+    private final FenceContext order = FenceContext.create("encode");
+    private @Nullable Job job;
 
-    Encoding(Job job) {
-      this.job = job;
+    Job publish(DmaBuf edges, DmaBuf colours) throws InterruptedException {
+      Job next = Job.named("encode").reads(edges).reads(colours).inOrderOf(order).publish();
+      job = next;
+      return next;
     }
 
     @Override
     void returned() {
-      job.signal();
+      Objects.requireNonNull(job, "published").signal();
+      synchronized (idle) {
+        idle.add(this);
+      }
+    }
+
+    void giveUp(Throwable reason) {
+      if (job != null) {
+        job.fail(reason);
+      }
+      order.close();
+    }
+  }
+
+  private Encoding nextEncoding() {
+    synchronized (idle) {
+      Encoding used = idle.poll();
+      return used == null ? new Encoding() : used;
     }
   }
 
@@ -211,17 +238,20 @@ final class SharedFrames implements Handover {
     boolean chroma = Provenance.handsChromaOn(picture.format);
     DmaBuf edges = picture.edges();
     DmaBuf colours = chroma ? picture.decoded() : Objects.requireNonNull(neutral);
-    // A context for each job: FFmpeg gives pictures back in whatever order it likes.
-    Job job = Job.named("encode").reads(edges).reads(colours).publish();
-    Encoding encoding = new Encoding(job);
+    Encoding encoding = nextEncoding();
     try {
+      Job job = encoding.publish(edges, colours);
       await(job);
       try (var _ = job.open()) { // begins the CPU access, which lasts until the encoder is done
-        fill(picture, frame, encoding, edges, colours);
+        long luma = job.address(edges);
+        long address = job.address(colours);
+        // One reference stands for both: FFmpeg counts references to a frame, not to its planes.
+        frame.setBuffer(encoding.lend(luma, edges.size(), AV_BUFFER_FLAG_READONLY));
+        fill(picture, frame, luma, address);
       }
     } catch (Throwable e) {
       frame.clear(); // ends the job, if FFmpeg had the picture already
-      job.fail(e);
+      encoding.giveUp(e); // and else this does
       throw e;
     }
     picture.release();
@@ -242,12 +272,7 @@ final class SharedFrames implements Handover {
   }
 
   /** The addresses stay good after the access: the job's holds last until the encoder is done. */
-  private static void fill(
-      Picture picture, NativeFrame frame, Encoding encoding, DmaBuf edges, DmaBuf colours) {
-    long luma = encoding.job.address(edges);
-    long chroma = encoding.job.address(colours);
-    // One reference stands for both: FFmpeg counts references to a frame, not to its planes.
-    frame.setBuffer(encoding.lend(luma, edges.size(), AV_BUFFER_FLAG_READONLY));
+  private static void fill(Picture picture, NativeFrame frame, long luma, long chroma) {
     frame.setPlane(0, luma, picture.edgesStride);
     for (int plane = 1; plane <= 2; plane++) {
       if (Provenance.handsChromaOn(picture.format)) {
@@ -272,5 +297,8 @@ final class SharedFrames implements Handover {
     }
     buffers.close();
     filterOrder.close();
+    synchronized (idle) {
+      idle.forEach(encoding -> encoding.order.close());
+    }
   }
 }
