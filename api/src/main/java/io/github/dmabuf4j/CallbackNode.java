@@ -34,7 +34,17 @@ final class CallbackNode {
   @Nullable CallbackNode later;
 
   CallbackNode(Fence.Callback callback) {
+    this(callback, null);
+  }
+
+  private CallbackNode(Fence.@Nullable Callback callback, @Nullable CallbackNode next) {
     this.callback = callback;
+    this.next = next;
+  }
+
+  /** The bottom of a stack that is empty. */
+  static CallbackNode withoutCallback() {
+    return new CallbackNode(null, null);
   }
 
   boolean has(Fence.Callback sought) {

@@ -1,8 +1,6 @@
 package io.github.dmabuf4j;
 
 import java.lang.System.Logger.Level;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
@@ -52,36 +50,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Source: struct dma_fence, drivers/dma-buf/dma-fence.c; rules CF1 to CF15.
  */
-public sealed class Fence permits FenceArray, FenceChain, JobFence {
-  /*
-   * One reference of state says everything:
-   *
-   *   state                meaning
-   *   null                 pending, nobody told
-   *   CallbackNode         pending, a stack of those to tell, newest first
-   *   Outcome              signaled; terminal
-   *
-   * Invariant: state never leaves Outcome. Nodes are pushed by CAS, the signaler swaps the whole stack for the Outcome by
-   * CAS, so a node is on the stack that the signaler took, or its add failed: never both, never neither. A node's callback
-   * goes from set to null once, by CAS: by the signaler, who runs it, or by a remover, who drops it: never both.
-   *
-   * `next` of a pushed node changes only to skip nodes without a callback, by anybody at any time. That race is benign:
-   * whatever a reader sees, no node that has a callback is missing below the one it came from. The order in which they run is
-   * kept in a field of the signaler's own.
-   */
-  private static final VarHandle STATE;
-  private static final VarHandle SIGNALING_ENABLED;
-
-  static {
-    try {
-      MethodHandles.Lookup lookup = MethodHandles.lookup();
-      STATE = lookup.findVarHandle(Fence.class, "state", Object.class);
-      SIGNALING_ENABLED = lookup.findVarHandle(Fence.class, "signalingEnabled", boolean.class);
-    } catch (ReflectiveOperationException e) {
-      throw new ExceptionInInitializerError(e);
-    }
-  }
-
+public sealed class Fence extends FenceState permits FenceArray, FenceChain, JobFence {
   /** How far a fence has come. */
   public enum Status {
     /** The work is not done yet. */
@@ -111,16 +80,12 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
     void signaled(Fence fence);
   }
 
-  private static final Fence STUB = new Fence(FenceOrigin.STUB, 0, Outcome.SIGNALED);
+  private static final Fence STUB = new Fence(FenceOrigin.STUB, 0, FenceOutcome.SIGNALED);
 
   final FenceOrigin origin;
 
   /** Written before the fence is published, see {@link FenceOrigin#append}; then constant. */
   private long seqno;
-
-  private volatile @Nullable Object state;
-
-  private volatile boolean signalingEnabled;
 
   /**
    * The fence before this one in its context, while it may still be pending; null afterwards.
@@ -136,13 +101,15 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
    * @param seqno its number there
    */
   Fence(FenceOrigin origin, long seqno) {
-    this(origin, seqno, null);
-  }
-
-  private Fence(FenceOrigin origin, long seqno, @Nullable Outcome outcome) {
     this.origin = origin;
     this.seqno = seqno;
-    STATE.set(this, outcome);
+  }
+
+  /** Creates a fence that begins in another state than pending. */
+  Fence(FenceOrigin origin, long seqno, Object initial) {
+    super(initial);
+    this.origin = origin;
+    this.seqno = seqno;
   }
 
   /**
@@ -214,7 +181,7 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
    * @return true if signaled
    */
   public final boolean isSignaled() {
-    return state instanceof Outcome;
+    return hasEnded();
   }
 
   /**
@@ -223,7 +190,8 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
    * @return its status now
    */
   public final Status status() {
-    if (!(state instanceof Outcome outcome)) {
+    FenceOutcome outcome = outcome();
+    if (outcome == null) {
       return Status.PENDING;
     }
     return outcome.error == null ? Status.SIGNALED : Status.FAILED;
@@ -235,7 +203,13 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
    * @return the error, or empty while pending and after success
    */
   public final Optional<Throwable> error() {
-    return state instanceof Outcome outcome ? Optional.ofNullable(outcome.error) : Optional.empty();
+    return Optional.ofNullable(failure());
+  }
+
+  /** Why the work was given up; null while pending and after success. */
+  final @Nullable Throwable failure() {
+    FenceOutcome outcome = outcome();
+    return outcome == null ? null : outcome.error;
   }
 
   /**
@@ -245,7 +219,8 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
    *     ask
    */
   public final OptionalLong timestamp() {
-    return state instanceof Outcome outcome && outcome.timestamped
+    FenceOutcome outcome = outcome();
+    return outcome != null && outcome.timestamped
         ? OptionalLong.of(outcome.nanoTime)
         : OptionalLong.empty();
   }
@@ -273,13 +248,7 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
    */
   public final boolean removeCallback(Callback callback) {
     Objects.requireNonNull(callback, "callback");
-    for (CallbackNode node = asNode(state); node != null; node = node.next) {
-      if (node.has(callback) && node.claim() != null) {
-        sweep();
-        return true;
-      }
-    }
-    return false;
+    return remove(callback);
   }
 
   /**
@@ -287,15 +256,19 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
    * request. Called by the first callback and the first wait; harmless to call again (rule CF6).
    */
   public final void enableSignaling() {
-    if (!signalingEnabled && !isSignaled() && SIGNALING_ENABLED.compareAndSet(this, false, true)) {
-      startSignaling();
-    }
+    askOnce();
+  }
+
+  @Override
+  boolean asksProducer() {
+    return origin.operations != null;
   }
 
   /**
-   * Called at most once, when somebody first wants to know. Containers add themselves to their
-   * parts here.
+   * Called when somebody first wants to know. Chains add themselves to their parts here, arrays ask
+   * theirs.
    */
+  @Override
   void startSignaling() {
     FenceContext.Operations operations = origin.operations;
     if (operations == null) {
@@ -438,66 +411,12 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
    * @return false if it had signaled already
    */
   final boolean signal(@Nullable Throwable error) {
-    Outcome outcome = Outcome.of(error, origin.timestamps);
-    Object seen = state;
-    while (!(seen instanceof Outcome)) {
-      if (STATE.compareAndSet(this, seen, outcome)) {
-        previous = null; // all before have signaled: do not keep them reachable
-        ended();
-        if (seen != null) {
-          CallbackRun.run(this, (CallbackNode) seen);
-        }
-        return true;
-      }
-      seen = state;
-    }
-    return false;
+    return end(FenceOutcome.of(error, origin.timestamps));
   }
 
-  /** What a fence with an end of its own to bring about does first, on the thread that signals. */
-  void ended() {}
-
-  /**
-   * Adds a node to those to tell.
-   *
-   * @return false if this fence has signaled already
-   */
-  final boolean push(CallbackNode node) {
-    enableSignaling();
-    while (true) {
-      Object seen = state;
-      if (seen instanceof Outcome) {
-        return false;
-      }
-      node.next = CallbackNode.firstUnclaimed((CallbackNode) seen);
-      if (STATE.compareAndSet(this, seen, node)) {
-        return true;
-      }
-    }
-  }
-
-  /** Takes a node back, whether or not the signaler has got it. */
-  final void withdraw(CallbackNode node) {
-    if (node.claim() != null) {
-      sweep();
-    }
-  }
-
-  /**
-   * Unlinks nodes without a callback, so that polling with short deadlines doesn't grow the stack.
-   */
-  private void sweep() {
-    CallbackNode top = asNode(state);
-    CallbackNode first = CallbackNode.firstUnclaimed(top);
-    if (first != top) {
-      STATE.compareAndSet(
-          this, top, first); // else somebody pushed, which drops them too, or signaled
-    }
-    CallbackNode.sweep(first);
-  }
-
-  private static @Nullable CallbackNode asNode(@Nullable Object state) {
-    return state instanceof CallbackNode node ? node : null;
+  @Override
+  void ended() {
+    previous = null; // all before have signaled: do not keep them reachable
   }
 
   /** Links this unpublished fence behind the last one of its context. */
@@ -525,26 +444,5 @@ public sealed class Fence permits FenceArray, FenceChain, JobFence {
             context(),
             seqno(),
             status().name().toLowerCase(java.util.Locale.ROOT));
-  }
-
-  /** How it ended. */
-  private static final class Outcome {
-    static final Outcome SIGNALED = new Outcome(null, false, 0);
-
-    final @Nullable Throwable error;
-    final boolean timestamped;
-    final long nanoTime;
-
-    private Outcome(@Nullable Throwable error, boolean timestamped, long nanoTime) {
-      this.error = error;
-      this.timestamped = timestamped;
-      this.nanoTime = nanoTime;
-    }
-
-    static Outcome of(@Nullable Throwable error, boolean timestamped) {
-      return error == null && !timestamped
-          ? SIGNALED
-          : new Outcome(error, timestamped, timestamped ? System.nanoTime() : 0);
-    }
   }
 }

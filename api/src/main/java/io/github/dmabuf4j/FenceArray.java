@@ -15,11 +15,21 @@ import org.jspecify.annotations.Nullable;
  * <p>An array can't hold containers and can't be added to a {@link Reservation} (rule CR7): {@link
  * Fences#merge} flattens.
  *
+ * <p><b>Cost.</b> An array listens to its parts only while somebody waits for it or has a callback
+ * on it. Otherwise it looks at them when it is asked, so that an array that is polled, or that
+ * nobody refers to any more, leaves nothing behind on its parts. Of several parts that failed while
+ * nobody listened or asked, the first in the list counts.
+ *
  * <p><b>Threads.</b> As {@link Fence}; parts and mode are constant.
  *
  * <p>Source: drivers/dma-buf/dma-fence-array.c.
  */
 public final class FenceArray extends Fence {
+  /*
+   * Invariant: `listening` is set if and only if the array is watched, but for a thread that is about to make it so: whoever
+   * changes whether it is watched calls watchChanged(), one thread at a time follows, and a thread that finds another one at
+   * it leaves a note (changes > 1). No lock is held while a part is told to signal, which may run anybody's code.
+   */
   private static final VarHandle FIRST_ERROR;
 
   static {
@@ -33,12 +43,12 @@ public final class FenceArray extends Fence {
 
   private final List<Fence> parts;
   private final boolean any;
-  private final AtomicInteger pending;
-  private final Callback arrived = this::partSignaled;
   private volatile @Nullable Throwable firstError;
+  private final AtomicInteger changes = new AtomicInteger();
+  private @Nullable Listening listening; // by the thread that made `changes` leave 0
 
   private FenceArray(Collection<Fence> parts, boolean any) {
-    super(FenceOrigin.CONTAINER, FenceOrigin.nextSingle());
+    super(FenceOrigin.CONTAINER, FenceOrigin.nextSingle(), POLLED);
     this.parts = List.copyOf(parts);
     if (this.parts.isEmpty()) {
       throw new IllegalArgumentException(
@@ -51,7 +61,6 @@ public final class FenceArray extends Fence {
       }
     }
     this.any = any;
-    this.pending = new AtomicInteger(any ? 1 : this.parts.size());
   }
 
   /**
@@ -62,7 +71,7 @@ public final class FenceArray extends Fence {
    * @throws IllegalArgumentException if there is no part or one is a container
    */
   public static FenceArray all(Collection<Fence> parts) {
-    return started(new FenceArray(parts, false));
+    return new FenceArray(parts, false);
   }
 
   /**
@@ -73,14 +82,7 @@ public final class FenceArray extends Fence {
    * @throws IllegalArgumentException if there is no part or one is a container
    */
   public static FenceArray any(Collection<Fence> parts) {
-    return started(new FenceArray(parts, true));
-  }
-
-  private static FenceArray started(FenceArray array) {
-    // isSignaled() of an array must be true as soon as its parts are, asked or not: so it listens
-    // from the start.
-    array.enableSignaling();
-    return array;
+    return new FenceArray(parts, true);
   }
 
   /**
@@ -92,34 +94,95 @@ public final class FenceArray extends Fence {
     return parts;
   }
 
+  // ---- looking, while nobody listens ----
+
   @Override
-  void startSignaling() {
-    for (Fence part : parts) {
-      if (!part.addCallback(arrived)) {
-        partSignaled(part);
-      }
-    }
-    if (any && isSignaled()) {
-      forgetOthers(); // those added after the first one signaled
-    }
+  boolean asksProducer() {
+    return true;
   }
 
-  private void partSignaled(Fence part) {
-    Throwable error = part.error().orElse(null);
+  @Override
+  void startSignaling() {
+    parts.forEach(Fence::enableSignaling);
+  }
+
+  @Override
+  boolean poll() {
+    int signaled = 0;
+    for (Fence part : parts) {
+      if (part.isSignaled()) {
+        if (any) {
+          return settle(FenceOutcome.of(part.failure(), false));
+        }
+        noteError(part);
+        signaled++;
+      }
+    }
+    return signaled == parts.size() && settle(FenceOutcome.of(firstError, false));
+  }
+
+  private void noteError(Fence part) {
+    Throwable error = part.failure();
     if (error != null) {
       FIRST_ERROR.compareAndSet(this, null, error);
     }
-    if (pending.decrementAndGet() == 0) {
-      signal(any ? error : firstError);
-      if (any) {
-        forgetOthers();
+  }
+
+  // ---- listening ----
+
+  /** What is on the parts while somebody is to be told. */
+  private final class Listening implements Callback {
+    private final AtomicInteger pending = new AtomicInteger(any ? 1 : parts.size());
+
+    void begin() {
+      for (Fence part : parts) {
+        if (!part.addCallback(this)) {
+          signaled(part);
+        }
       }
+    }
+
+    @Override
+    public void signaled(Fence part) {
+      noteError(part);
+      if (pending.decrementAndGet() == 0) {
+        signal(any ? part.failure() : firstError);
+      }
+    }
+
+    void end() {
+      parts.forEach(part -> part.removeCallback(this));
+    }
+  }
+
+  @Override
+  void watchChanged() {
+    if (changes.getAndIncrement() != 0) {
+      return;
+    }
+    int notes = 1;
+    do {
+      listen(isWatched());
+      notes = changes.addAndGet(-notes);
+    } while (notes != 0);
+  }
+
+  private void listen(boolean watched) {
+    Listening present = listening;
+    if (watched && present == null) {
+      listening = new Listening();
+      listening.begin();
+    } else if (!watched && present != null) {
+      listening = null;
+      present.end();
     }
   }
 
   /** Parts that go on for long don't keep this array. */
-  private void forgetOthers() {
-    parts.forEach(part -> part.removeCallback(arrived));
+  @Override
+  void ended() {
+    super.ended();
+    watchChanged();
   }
 
   /** Of all parts, the one that gives up first; where any will do, the one that gives up last. */

@@ -136,6 +136,11 @@ public final class FenceChain extends Fence {
   }
 
   @Override
+  boolean asksProducer() {
+    return true;
+  }
+
+  @Override
   void startSignaling() {
     Callback arrived = part -> partSignaled();
     if (!own.addCallback(arrived)) {

@@ -83,6 +83,7 @@ final class JobFence extends Fence {
 
   @Override
   void ended() {
+    super.ended();
     JobUses held = uses;
     if (held == null) {
       return; // constructed and never published

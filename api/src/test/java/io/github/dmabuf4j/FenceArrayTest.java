@@ -4,9 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.io.IOException;
+import java.lang.ref.WeakReference;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 
@@ -94,7 +97,7 @@ final class FenceArrayTest {
   }
 
   @Test
-  void any_leavesNothingOnThePartsThatAreStillPending() throws Exception {
+  void any_leavesNothingOnThePartsThatAreStillPending() {
     Fence slow = a.newFence();
     for (int i = 0; i < 100; i++) {
       Fence fast = b.newFence();
@@ -102,15 +105,113 @@ final class FenceArrayTest {
       b.signal(fast);
       assertThat(array.isSignaled()).isTrue();
     }
-    java.lang.reflect.Field state = Fence.class.getDeclaredField("state");
-    state.setAccessible(true);
-    int depth = 0;
-    for (Object node = state.get(slow); node != null; depth++) {
-      java.lang.reflect.Field next = node.getClass().getDeclaredField("next");
-      next.setAccessible(true);
-      node = next.get(node);
+    assertThat(Leaks.callbacksOn(slow)).isZero();
+  }
+
+  @Test
+  void arraysThatAreOnlyPolledOrDropped_leaveNothingOnTheirParts() {
+    Fence first = a.newFence();
+    Fence second = b.newFence();
+    for (int i = 0; i < 1000; i++) {
+      assertThat(Fences.merge(List.of(first, second)).isSignaled()).isFalse();
+      assertThat(FenceArray.any(List.of(first, second)).status()).isEqualTo(Fence.Status.PENDING);
     }
-    assertThat(depth).isLessThan(10);
+    assertThat(Leaks.callbacksOn(first)).isZero();
+    assertThat(Leaks.callbacksOn(second)).isZero();
+  }
+
+  @Test
+  void timedWaitsForFreshArrays_leaveNothingOnTheirParts() throws Exception {
+    Fence first = a.newFence();
+    Fence second = b.newFence();
+    for (int i = 0; i < 200; i++) {
+      Fence merged = Fences.merge(List.of(first, second));
+      assertThat(merged.await(Duration.ofNanos(50_000))).isFalse();
+      Fence.Callback callback = fence -> {};
+      assertThat(merged.addCallback(callback)).isTrue();
+      assertThat(Leaks.callbacksOn(first)).as("listens once for all").isEqualTo(1);
+      assertThat(merged.removeCallback(callback)).isTrue();
+    }
+    assertThat(Leaks.callbacksOn(first)).isZero();
+    assertThat(Leaks.callbacksOn(second)).isZero();
+  }
+
+  @Test
+  void droppedArray_isCollectedWhileItsPartsArePending() {
+    Fence first = a.newFence();
+    Fence second = b.newFence();
+    List<WeakReference<Fence>> dropped = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      Fence merged = Fences.merge(List.of(first, second));
+      assertThat(merged.awaitUninterruptibly(Duration.ZERO)).isFalse();
+      dropped.add(new WeakReference<>(merged));
+    }
+    Threads.untilCollected(() -> dropped.stream().allMatch(ref -> ref.get() == null));
+    assertThat(first.isSignaled()).isFalse();
+  }
+
+  @Test
+  void arrayThatSomebodyWaitsFor_isKeptByItsParts() {
+    Fence first = a.newFence();
+    AtomicInteger told = new AtomicInteger();
+    boolean added =
+        FenceArray.all(List.of(first, b.newFence())).addCallback(fence -> told.incrementAndGet());
+    assertThat(added).isTrue();
+    WeakReference<Object> garbage = new WeakReference<>(new Object());
+    Threads.untilCollected(() -> garbage.get() == null);
+    a.signal(first);
+    b.close();
+    assertThat(told).hasValue(1);
+  }
+
+  @Test
+  void addAndRemoveAndSignal_atOnce_loseNoCallbackAndLeaveNone() throws Exception {
+    BooleanSupplier going = Threads.stressTime();
+    while (going.getAsBoolean()) {
+      Fence first = a.newFence();
+      Fence second = b.newFence();
+      FenceArray array = FenceArray.all(List.of(first, second));
+      AtomicInteger expected = new AtomicInteger();
+      AtomicInteger runs = new AtomicInteger();
+      Threads.Body coming =
+          () -> {
+            for (int i = 0; i < 50; i++) {
+              Fence.Callback callback = fence -> runs.incrementAndGet();
+              if (array.addCallback(callback) && (i == 40 || !array.removeCallback(callback))) {
+                expected.incrementAndGet();
+              }
+            }
+          };
+      Threads.together(coming, coming, () -> a.signal(first));
+      assertThat(array.isSignaled()).isFalse();
+      assertThat(Leaks.callbacksOn(second)).isEqualTo(1);
+      Threads.together(coming, () -> b.signal(second));
+      assertThat(array.isSignaled()).isTrue();
+      assertThat(runs.get()).isEqualTo(expected.get());
+    }
+  }
+
+  @Test
+  void comingAndGoing_leaveNothingOnThePartsThatArePending() throws Exception {
+    Fence first = a.newFence();
+    Fence second = b.newFence();
+    FenceArray array = FenceArray.all(List.of(first, second));
+    BooleanSupplier going = Threads.stressTime();
+    Threads.Body coming =
+        () -> {
+          while (going.getAsBoolean()) {
+            Fence.Callback callback = fence -> {};
+            assertThat(array.addCallback(callback)).isTrue();
+            assertThat(array.removeCallback(callback)).isTrue();
+          }
+        };
+    Threads.together(coming, coming, coming);
+    assertThat(Leaks.callbacksOn(array)).isZero();
+    assertThat(Leaks.callbacksOn(first)).isZero();
+    assertThat(Leaks.callbacksOn(second)).isZero();
+    a.signal(first);
+    b.signal(second);
+    assertThat(array.isSignaled()).isTrue();
   }
 
   @Test

@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.dmabuf4j.Threads.Started;
 import java.io.IOException;
-import java.lang.reflect.Field;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -329,7 +328,7 @@ final class FenceTest {
       fence.addCallback(i % 2 == 0 ? first : second);
       fence.removeCallback(i % 2 == 0 ? second : first);
     }
-    assertThat(stackDepth(fence)).isLessThan(10);
+    assertThat(Leaks.nodesOn(fence)).isLessThan(10);
   }
 
   @Test
@@ -342,19 +341,7 @@ final class FenceTest {
           }
         };
     Threads.together(poller, poller, poller);
-    assertThat(stackDepth(fence)).isLessThan(10);
-  }
-
-  private static int stackDepth(Fence fence) throws ReflectiveOperationException {
-    Field state = Fence.class.getDeclaredField("state");
-    state.setAccessible(true);
-    int depth = 0;
-    for (Object node = state.get(fence); node != null; depth++) {
-      Field next = node.getClass().getDeclaredField("next");
-      next.setAccessible(true);
-      node = next.get(node);
-    }
-    return depth;
+    assertThat(Leaks.nodesOn(fence)).isLessThan(10);
   }
 
   // ---- waiting ----
