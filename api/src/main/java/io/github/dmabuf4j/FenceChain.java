@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A node of a timeline made of other people's fences: signaled when its own fence and all nodes
- * before have (rules CC2 to CC5). What a numbered point of a {@link SyncPoint} timeline waits for.
+ * before have (rules CC2 to CC5). What a point of a {@link SyncTimeline} stands for.
  *
  * <p>Chains of any length signal and are dropped without recursion. Walking one takes nodes whose
  * fence has signaled out of it.
@@ -56,21 +56,26 @@ public final class FenceChain extends Fence {
    * @throws IllegalArgumentException if the fence is a chain
    */
   public static FenceChain append(@Nullable Fence previous, Fence fence, long point) {
+    FenceChain node = unstarted(previous, fence, point);
+    node.enableSignaling();
+    return node;
+  }
+
+  /**
+   * Makes a node that doesn't listen to its parts yet: nothing of anybody else's runs here, and a
+   * node that isn't used leaves nothing behind. Whoever uses it enables signaling.
+   */
+  static FenceChain unstarted(@Nullable Fence previous, Fence fence, long point) {
     if (fence instanceof FenceChain) {
       throw new IllegalArgumentException("wanted a fence that isn't a chain, got " + fence);
     }
     FenceChain last = previous instanceof FenceChain chain ? chain : null;
-    FenceChain node;
     if (last != null && point > last.seqno()) {
-      node = new FenceChain(last.origin, last, fence, point, last.seqno());
-    } else {
-      FenceOrigin origin =
-          FenceOrigin.ordered(FenceContext.builder("chain").driverName("container"));
-      long number = last == null ? point : Math.max(point, last.seqno());
-      node = new FenceChain(origin, previous, fence, number, 0);
+      return new FenceChain(last.origin, last, fence, point, last.seqno());
     }
-    node.enableSignaling();
-    return node;
+    FenceOrigin origin = FenceOrigin.ordered(FenceContext.builder("chain").driverName("container"));
+    long number = last == null ? point : Math.max(point, last.seqno());
+    return new FenceChain(origin, previous, fence, number, 0);
   }
 
   /**
@@ -80,6 +85,10 @@ public final class FenceChain extends Fence {
    */
   public Fence fence() {
     return own;
+  }
+
+  long previousSeqno() {
+    return previousSeqno;
   }
 
   /**

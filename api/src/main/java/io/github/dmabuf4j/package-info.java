@@ -24,6 +24,10 @@
  * <tr><td>{@code dma_fence}; a driver's fence context</td><td>{@link io.github.dmabuf4j.Fence}; {@link
  *   io.github.dmabuf4j.FenceContext}</td></tr>
  * <tr><td>{@code sw_sync}</td><td>{@link io.github.dmabuf4j.Timeline}</td></tr>
+ * <tr><td>{@code dma_fence_array}, {@code dma_fence_chain}, {@code dma_fence_unwrap}</td><td>{@link
+ *   io.github.dmabuf4j.FenceArray}, {@link io.github.dmabuf4j.FenceChain}, {@link io.github.dmabuf4j.Fences#merge}</td></tr>
+ * <tr><td>{@code drm_syncobj}; a point of it</td><td>{@link io.github.dmabuf4j.SyncTimeline}; {@link
+ *   io.github.dmabuf4j.SyncPoint}</td></tr>
  * <tr><td>a driver's submit path</td><td>{@link io.github.dmabuf4j.Job}</td></tr>
  * <tr><td>{@code dma_heap}</td><td>{@link io.github.dmabuf4j.Heap}</td></tr>
  * </table>
@@ -102,10 +106,10 @@
  * kit. Types whose documentation says <b>Shape</b> fix the contract and have no implementation yet:
  * {@link io.github.dmabuf4j.BufferQueue}, {@link io.github.dmabuf4j.ContiguousRegion}, {@link
  * io.github.dmabuf4j.UserMemory}, {@link io.github.dmabuf4j.Shrinker}, {@link
- * io.github.dmabuf4j.Shrinkable}, {@link io.github.dmabuf4j.SyncPoint}, {@link
- * io.github.dmabuf4j.SyncFiles}, {@link io.github.dmabuf4j.OwnedFd}, {@link
- * io.github.dmabuf4j.spi.SharedFile} and {@link io.github.dmabuf4j.spi.SwapStore}. Nothing evicts
- * yet: no buffer is ever {@link io.github.dmabuf4j.BufferObject.Residency#EVICTED}, and no heap
- * gives up the memory of a buffer that isn't needed. No heap has file descriptors yet.
+ * io.github.dmabuf4j.Shrinkable}, {@link io.github.dmabuf4j.SyncFiles}, {@link
+ * io.github.dmabuf4j.OwnedFd}, {@link io.github.dmabuf4j.spi.SharedFile} and {@link
+ * io.github.dmabuf4j.spi.SwapStore}. Nothing evicts yet: no buffer is ever {@link
+ * io.github.dmabuf4j.BufferObject.Residency#EVICTED}, and no heap gives up the memory of a buffer
+ * that isn't needed. No heap has file descriptors yet.
  */
 package io.github.dmabuf4j;

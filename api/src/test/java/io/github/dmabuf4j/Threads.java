@@ -21,9 +21,8 @@ final class Threads {
   /** No test waits longer than this for anything; nothing asserts on time below it. */
   static final long LIMIT_SECONDS = Long.getLong("dmabuf4j.test.limit.seconds", 60);
 
-  /** How long each stress test runs: {@code -Ddmabuf4j.stress.seconds}. */
-  private static final double STRESS_SECONDS =
-      Double.parseDouble(System.getProperty("dmabuf4j.stress.seconds", "0.4"));
+  /** How long each stress test runs, whatever it would run by itself. */
+  private static final String STRESS_PROPERTY = "dmabuf4j.stress.seconds";
 
   private Threads() {}
 
@@ -88,15 +87,20 @@ final class Threads {
   }
 
   static void together(List<Body> bodies) throws Exception {
+    together(false, bodies);
+  }
+
+  /** Runs the bodies at the same time, on platform or virtual threads, and waits for all. */
+  static void together(boolean virtual, List<Body> bodies) throws Exception {
     CountDownLatch go = new CountDownLatch(1);
     List<Started> started = new ArrayList<>();
     for (Body body : bodies) {
-      started.add(
-          platform(
-              () -> {
-                go.await();
-                body.run();
-              }));
+      Body together =
+          () -> {
+            go.await();
+            body.run();
+          };
+      started.add(virtual ? virtual(together) : platform(together));
     }
     go.countDown();
     for (Started one : started) {
@@ -152,7 +156,16 @@ final class Threads {
 
   /** When a stress test is to stop. */
   static BooleanSupplier stressTime() {
-    long end = System.nanoTime() + (long) (STRESS_SECONDS * 1e9);
+    return stressTime(0.4);
+  }
+
+  /**
+   * When a stress test is to stop that has a time of its own, such as a row of the conformance
+   * table.
+   */
+  static BooleanSupplier stressTime(double seconds) {
+    double time = Double.parseDouble(System.getProperty(STRESS_PROPERTY, "" + seconds));
+    long end = System.nanoTime() + (long) (time * 1e9);
     return () -> System.nanoTime() - end < 0;
   }
 
