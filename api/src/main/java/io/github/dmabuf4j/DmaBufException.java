@@ -40,6 +40,13 @@ public class DmaBufException extends RuntimeException {
     this.errno = errno;
   }
 
+  /** For what is thrown to change the flow of control: with or without a stack trace. */
+  DmaBufException(String operation, Errno errno, String message, boolean stackTrace) {
+    super(message + " [" + errno + "]", null, true, stackTrace);
+    this.operation = operation;
+    this.errno = errno;
+  }
+
   /**
    * The operation that failed.
    *

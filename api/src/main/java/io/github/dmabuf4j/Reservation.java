@@ -1,12 +1,11 @@
 package io.github.dmabuf4j;
 
+import io.github.dmabuf4j.WwMutex.Outcome;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.AbstractQueuedSynchronizer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,25 +41,47 @@ import org.jspecify.annotations.Nullable;
 public final class Reservation {
   private static final AtomicLong NEXT_ID = new AtomicLong();
 
-  /** The place in the order of locking that {@link AcquireContext#lockAll} uses. */
-  final long id = NEXT_ID.getAndIncrement();
-
-  private final Mutex mutex = new Mutex();
+  private final long id = NEXT_ID.getAndIncrement();
+  private final ReservationClass lockClass;
+  final WwMutex mutex = new WwMutex();
   private final FenceSlots slots = new FenceSlots();
 
-  /** Creates an unlocked reservation without fences. */
-  public Reservation() {}
+  /** Creates an unlocked reservation without fences, of the class that all buffers are of. */
+  public Reservation() {
+    this(ReservationClass.DEFAULT);
+  }
+
+  /**
+   * Creates an unlocked reservation without fences.
+   *
+   * @param lockClass which others it can be locked together with, and who gives way then
+   */
+  public Reservation(ReservationClass lockClass) {
+    this.lockClass = Objects.requireNonNull(lockClass, "lockClass");
+  }
+
+  /**
+   * What it can be locked together with.
+   *
+   * @return the same at each call
+   */
+  public ReservationClass lockClass() {
+    return lockClass;
+  }
 
   // ---- the lock ----
 
   /**
-   * Takes the lock, waiting as long as it takes.
+   * Takes the lock, waiting as long as it takes; an interrupt is kept for later.
    *
    * @throws IllegalStateException if this thread holds it already
    */
   public void lock() {
-    checkMayLock();
-    mutex.acquire(1);
+    checkBeforeLock();
+    Thread current = Thread.currentThread();
+    if (!mutex.tryLock(current)) {
+      Outcome _ = lockContended(current, false, WwMutex.FOREVER);
+    }
     Lockdep.locked(this);
   }
 
@@ -71,20 +92,7 @@ public final class Reservation {
    * @throws IllegalStateException if this thread holds it already
    */
   public void lockInterruptibly() throws InterruptedException {
-    checkMayLock();
-    mutex.acquireInterruptibly(1);
-    Lockdep.locked(this);
-  }
-
-  /**
-   * Takes the lock for an {@link AcquireContext}, which sees to it that no cycle of waits can
-   * close.
-   */
-  void lockInContext() throws InterruptedException {
-    checkNotHeld();
-    Lockdep.beforeLockInContext(this);
-    mutex.acquireInterruptibly(1);
-    Lockdep.locked(this);
+    boolean _ = lockWithin(WwMutex.FOREVER);
   }
 
   /**
@@ -93,7 +101,7 @@ public final class Reservation {
    * @return true if taken
    */
   public boolean tryLock() {
-    if (mutex.tryAcquire(1)) {
+    if (mutex.tryLock(Thread.currentThread())) {
       Lockdep.locked(this);
       return true;
     }
@@ -109,24 +117,75 @@ public final class Reservation {
    * @throws IllegalStateException if this thread holds it already
    */
   public boolean tryLock(Duration timeout) throws InterruptedException {
-    checkMayLock();
-    if (mutex.tryAcquireNanos(1, TimeUnit.NANOSECONDS.convert(timeout))) {
-      Lockdep.locked(this);
-      return true;
-    }
-    return false;
+    return lockWithin(Fence.saturatedNanos(timeout));
   }
 
   /**
-   * Gives the lock back; slots that were reserved and not used vanish (rule CR5).
+   * Takes the lock, waiting for a limited time, not interruptibly: an interrupt is kept for later.
+   *
+   * @param timeout how long to wait; zero or less only tries
+   * @return true if taken
+   * @throws IllegalStateException if this thread holds it already
+   */
+  public boolean tryLockUninterruptibly(Duration timeout) {
+    checkBeforeLock();
+    Thread current = Thread.currentThread();
+    boolean taken =
+        mutex.tryLock(current)
+            || lockContended(current, false, Fence.saturatedNanos(timeout)) == Outcome.ACQUIRED;
+    if (taken) {
+      Lockdep.locked(this);
+    }
+    return taken;
+  }
+
+  private boolean lockWithin(long nanos) throws InterruptedException {
+    checkBeforeLock();
+    if (Thread.interrupted()) {
+      throw new InterruptedException();
+    }
+    Thread current = Thread.currentThread();
+    if (!mutex.tryLock(current)) {
+      Outcome outcome = lockContended(current, true, nanos);
+      if (outcome == Outcome.INTERRUPTED) {
+        throw new InterruptedException();
+      }
+      if (outcome != Outcome.ACQUIRED) {
+        return false;
+      }
+    }
+    Lockdep.locked(this);
+    return true;
+  }
+
+  private Outcome lockContended(Thread current, boolean interruptible, long nanos) {
+    checkNotHeld();
+    return mutex.lock(current, interruptible, nanos);
+  }
+
+  /**
+   * Gives the lock back; slots that were reserved and not used vanish (rule CR5). One that was
+   * taken in an {@link AcquireContext} is given back as by {@link AcquireContext#unlock}.
    *
    * @throws IllegalStateException if this thread doesn't hold it
    */
   public void unlock() {
-    assertHeld("unlock");
+    Thread current = Thread.currentThread();
+    Object claim = mutex.claim();
+    if (claim == current) {
+      unlock(current);
+    } else if (claim instanceof AcquireContext context && context.owner == current) {
+      context.unlock(this);
+    } else {
+      assertHeld("unlock");
+    }
+  }
+
+  /** Gives back what was taken with this claim. */
+  void unlock(Object claim) {
     slots.dropReserved();
     Lockdep.unlocked(this);
-    mutex.release(1);
+    mutex.unlock(claim);
   }
 
   /**
@@ -135,21 +194,24 @@ public final class Reservation {
    * @return a snapshot
    */
   public boolean isLocked() {
-    return mutex.isLocked();
+    return mutex.claim() != null;
   }
 
   /**
-   * Whether the calling thread holds the lock.
+   * Whether the calling thread holds the lock, alone or in an {@link AcquireContext}.
    *
    * @return true if it does
    */
   public boolean isHeldByCurrentThread() {
-    return mutex.isHeldByCurrentThread();
+    Thread current = Thread.currentThread();
+    Object claim = mutex.claim();
+    return claim == current || (claim instanceof AcquireContext held && held.owner == current);
   }
 
   /** For messages: the thread that holds the lock, or null. */
   @Nullable Thread holder() {
-    return mutex.holder();
+    Object claim = mutex.claim();
+    return claim instanceof AcquireContext context ? context.owner : (Thread) claim;
   }
 
   /** Throws what {@link #lock} would throw without waiting. */
@@ -158,7 +220,14 @@ public final class Reservation {
     Lockdep.beforeLock(this);
   }
 
-  private void checkNotHeld() {
+  /** What can be known before; without the validator the fast path leaves it to the slow one. */
+  private void checkBeforeLock() {
+    if (Lockdep.isEnabled()) {
+      checkMayLock();
+    }
+  }
+
+  void checkNotHeld() {
     if (isHeldByCurrentThread()) {
       throw new IllegalStateException(
           "%s is held by this thread already; a reservation is not reentrant. Call the …Locked form, or unlock first"
@@ -394,46 +463,5 @@ public final class Reservation {
   @Override
   public String toString() {
     return "reservation #" + id;
-  }
-
-  /** State 0 is free, 1 is held; the exclusive owner thread is written under the lock only. */
-  private static final class Mutex extends AbstractQueuedSynchronizer {
-    private static final long serialVersionUID = 1L;
-
-    @Override
-    protected boolean tryAcquire(int ignored) {
-      if (compareAndSetState(0, 1)) {
-        setExclusiveOwnerThread(Thread.currentThread());
-        return true;
-      }
-      return false;
-    }
-
-    @Override
-    protected boolean tryRelease(int ignored) {
-      setExclusiveOwnerThread(null);
-      setState(0);
-      return true;
-    }
-
-    @Override
-    protected boolean isHeldExclusively() {
-      return isHeldByCurrentThread();
-    }
-
-    boolean isLocked() {
-      return getState() != 0;
-    }
-
-    /**
-     * A racy read is enough: only the owner's own write can make it equal to the calling thread.
-     */
-    boolean isHeldByCurrentThread() {
-      return getExclusiveOwnerThread() == Thread.currentThread();
-    }
-
-    @Nullable Thread holder() {
-      return getExclusiveOwnerThread();
-    }
   }
 }

@@ -2,14 +2,17 @@ package io.github.dmabuf4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
@@ -17,10 +20,42 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+/** What is promised beyond the rows of {@link WwRowsTest}. */
 final class AcquireContextTest {
   private final Reservation a = new Reservation();
   private final Reservation b = new Reservation();
   private final Reservation c = new Reservation();
+
+  /** A thread that holds something until it is told to let go. */
+  private record Holder(Threads.Started thread, CountDownLatch release) {
+    void letGo() throws Exception {
+      release.countDown();
+      thread.join();
+    }
+  }
+
+  /** A context that is older than all that begin after this returns. */
+  private static Holder older(Reservation held) throws Exception {
+    CountDownLatch holds = new CountDownLatch(1);
+    CountDownLatch release = new CountDownLatch(1);
+    Threads.Started thread =
+        Threads.platform(
+            () -> {
+              try (AcquireContext context = AcquireContext.begin(held.lockClass())) {
+                context.lock(held);
+                holds.countDown();
+                release.await();
+              }
+            });
+    assertThat(holds.await(Threads.LIMIT_SECONDS, TimeUnit.SECONDS)).isTrue();
+    return new Holder(thread, release);
+  }
+
+  private static <T> T get(java.util.concurrent.CompletionStage<T> stage) throws Exception {
+    return stage.toCompletableFuture().get(Threads.LIMIT_SECONDS, TimeUnit.SECONDS);
+  }
+
+  // ---- sets ----
 
   @Test
   void lockAll_holdsEachOnce_andCloseUnlocksThem() throws InterruptedException {
@@ -32,6 +67,9 @@ final class AcquireContextTest {
     context.close();
     try (AcquireContext none = AcquireContext.lockAll()) {
       assertThat(none.held()).isEmpty();
+    }
+    try (AcquireContext again = AcquireContext.lockAllUninterruptibly(List.of(b, b))) {
+      assertThat(again.held()).containsExactly(b);
     }
   }
 
@@ -55,39 +93,119 @@ final class AcquireContextTest {
     assertThat(List.of(a, b, c)).noneMatch(Reservation::isLocked);
   }
 
+  @Test
+  void lockAllUninterruptibly_keepsTheInterruptForLater() throws Exception {
+    b.lock();
+    Threads.Started locker =
+        Threads.platform(
+            () -> {
+              try (AcquireContext context =
+                  AcquireContext.lockAllUninterruptibly(List.of(a, b, c))) {
+                assertThat(context.held()).hasSize(3);
+              }
+              assertThat(Thread.interrupted()).isTrue();
+            });
+    locker.awaitBlocked().thread().interrupt();
+    b.unlock();
+    locker.join();
+  }
+
+  @Test
+  void lockAll_backsOffForAnOlderContext_andGetsThrough() throws Exception {
+    Holder older = older(b);
+    Threads.Started locker =
+        Threads.virtual(
+            () -> {
+              try (AcquireContext context = AcquireContext.lockAll(a, b, c)) {
+                assertThat(context.held()).containsExactlyInAnyOrder(a, b, c);
+              }
+            });
+    locker.awaitBlocked();
+    Threads.until(() -> !a.isLocked()); // given back before it waits
+    older.letGo();
+    locker.join();
+  }
+
+  @Test
+  void prepareAll_makesRoomInEach() throws InterruptedException {
+    Fence fence = Fence.stub();
+    try (AcquireContext context = AcquireContext.prepareAll(2, a, b)) {
+      for (Reservation each : context.held()) {
+        each.add(fence, FenceUsage.READ);
+        each.add(fence, FenceUsage.READ);
+        assertThatIllegalStateException().isThrownBy(() -> each.add(fence, FenceUsage.READ));
+      }
+    }
+    assertThat(List.of(a, b)).noneMatch(Reservation::isLocked);
+  }
+
+  @Test
+  void prepareAll_refusesDuplicatesUnlessAskedToIgnoreThem() throws InterruptedException {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> AcquireContext.prepareAll(1, a, b, a))
+        .withMessageContaining("Duplicates.IGNORE");
+    assertThat(List.of(a, b)).noneMatch(Reservation::isLocked);
+    try (AcquireContext context =
+        AcquireContext.prepareAll(AcquireContext.Duplicates.IGNORE, 1, List.of(a, b, a))) {
+      assertThat(context.held()).containsExactlyInAnyOrder(a, b);
+      a.add(Fence.stub(), FenceUsage.READ);
+      a.add(Fence.stub(), FenceUsage.READ); // once for each time it was given
+      assertThatIllegalStateException().isThrownBy(() -> a.add(Fence.stub(), FenceUsage.READ));
+    }
+  }
+
+  @Test
+  void prepareAll_afterContention_doesNotTakeTheContendedForADuplicate() throws Exception {
+    Holder older = older(b);
+    Threads.Started locker =
+        Threads.platform(() -> AcquireContext.prepareAll(1, a, b, c).close()).awaitBlocked();
+    older.letGo();
+    locker.join();
+  }
+
+  @Test
+  void prepare_thatCanNotMakeRoom_holdsNothing() {
+    assertThatIllegalArgumentException().isThrownBy(() -> AcquireContext.prepareAll(0, a));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> AcquireContext.prepareAll(Integer.MAX_VALUE, a, b));
+    assertThat(List.of(a, b)).noneMatch(Reservation::isLocked);
+    try (AcquireContext context = AcquireContext.begin()) {
+      assertThatIllegalArgumentException().isThrownBy(() -> context.prepare(a, 0));
+      assertThat(a.isLocked()).as("unlocked again (CX2)").isFalse();
+      assertThat(context.lockUninterruptibly(a)).isTrue();
+      assertThatIllegalArgumentException().isThrownBy(() -> context.prepare(a, 0));
+      assertThat(context.held()).as("it was held before").containsExactly(a);
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
-  void w5_stressInOrder_lockAllInAnyOrderMakesProgress(boolean virtual) throws Exception {
+  void lockAll_inAnyOrder_makesProgress(boolean virtual) throws Exception {
     List<Reservation> all = new ArrayList<>();
+    List<AtomicInteger> inside = new ArrayList<>();
     for (int i = 0; i < 16; i++) {
       all.add(new Reservation());
-    }
-    AtomicInteger[] inside = new AtomicInteger[16];
-    for (int i = 0; i < 16; i++) {
-      inside[i] = new AtomicInteger();
+      inside.add(new AtomicInteger());
     }
     BooleanSupplier going = Threads.stressTime();
     List<Threads.Started> workers = new ArrayList<>();
     for (int worker = 0; worker < 8; worker++) {
-      int seed = worker;
+      Random random = new Random(worker);
       Threads.Body body =
           () -> {
-            Random random = new Random(seed);
-            int rounds = 0;
-            while (going.getAsBoolean() || rounds == 0) {
+            do {
               List<Reservation> some = new ArrayList<>(all);
               Collections.shuffle(some, random);
               some = some.subList(0, 1 + random.nextInt(16));
               try (AcquireContext context = AcquireContext.lockAll(some)) {
                 for (Reservation held : context.held()) {
-                  assertThat(inside[all.indexOf(held)].incrementAndGet()).isEqualTo(1);
+                  assertThat(inside.get(all.indexOf(held)).incrementAndGet()).isEqualTo(1);
                 }
                 for (Reservation held : context.held()) {
-                  inside[all.indexOf(held)].decrementAndGet();
+                  inside.get(all.indexOf(held)).decrementAndGet();
                 }
               }
-              rounds++;
-            }
+            } while (going.getAsBoolean());
           };
       workers.add(virtual ? Threads.virtual(body) : Threads.platform(body));
     }
@@ -97,159 +215,185 @@ final class AcquireContextTest {
     assertThat(all).noneMatch(Reservation::isLocked);
   }
 
-  @Test
-  void w6_stressReorder_backOffMakesProgress() throws Exception {
-    List<Reservation> all = new ArrayList<>();
-    for (int i = 0; i < 16; i++) {
-      all.add(new Reservation());
-    }
-    BooleanSupplier going = Threads.stressTime();
-    AtomicInteger backOffs = new AtomicInteger();
-    List<Threads.Body> workers = new ArrayList<>();
-    for (int worker = 0; worker < 6; worker++) {
-      int seed = worker;
-      workers.add(
-          () -> {
-            List<Reservation> order = new ArrayList<>(all);
-            Collections.shuffle(order, new Random(seed));
-            int rounds = 0;
-            while (going.getAsBoolean() || rounds++ == 0) {
-              try (AcquireContext context = AcquireContext.begin()) {
-                lockWithBackOff(context, order, backOffs);
-                assertThat(context.held()).containsExactlyInAnyOrderElementsOf(all);
-                Thread.onSpinWait();
-              }
-            }
-          });
-    }
-    Threads.together(workers);
-    assertThat(all).noneMatch(Reservation::isLocked);
-  }
+  // ---- bodies ----
 
-  private static void lockWithBackOff(
-      AcquireContext context, List<Reservation> order, AtomicInteger backOffs)
-      throws InterruptedException {
-    boolean complete = false;
-    while (!complete) {
-      try {
-        for (Reservation next : order) {
-          context.lock(next);
-        }
-        complete = true;
-      } catch (DeadlockException contended) {
-        backOffs.incrementAndGet();
-        context.backOff();
-        assertThat(context.held()).isEmpty();
-        context.lockSlow();
-        assertThat(context.held()).hasSize(1);
-      }
-    }
+  @Test
+  void run_beginsAgainWithTheContendedOneLocked() throws Exception {
+    Holder older = older(b);
+    List<List<Reservation>> rounds = new ArrayList<>();
+    Threads.Started runner =
+        Threads.platform(
+            () ->
+                AcquireContext.run(
+                    context -> {
+                      rounds.add(context.held());
+                      assertThat(context.lock(a)).isTrue();
+                      assertThat(context.lock(b)).as("as if it were not held yet").isTrue();
+                      assertThat(context.lock(b)).isFalse();
+                    }));
+    runner.awaitBlocked();
+    older.letGo();
+    runner.join();
+    assertThat(rounds).containsExactly(List.of(), List.of(b));
+    assertThat(List.of(a, b)).noneMatch(Reservation::isLocked);
   }
 
   @Test
-  void w2_aa_relockIsReportedAsHeld() throws InterruptedException {
-    try (AcquireContext context = AcquireContext.begin()) {
-      assertThat(context.lock(a)).isTrue();
-      assertThat(context.lock(a)).as("EALREADY").isFalse();
-      assertThat(a.tryLock()).isFalse();
-      assertThat(context.held()).containsExactly(a);
-    }
+  void run_whoseBodySwallowsTheContention_isRunAgain() throws Exception {
+    Holder older = older(b);
+    AtomicInteger rounds = new AtomicInteger();
+    Threads.Started runner =
+        Threads.platform(
+            () ->
+                AcquireContext.run(
+                    context -> {
+                      rounds.incrementAndGet();
+                      try {
+                        context.lock(a);
+                        context.lock(b);
+                      } catch (RuntimeException swallowed) {
+                        assertThat(swallowed).isInstanceOf(DeadlockException.class);
+                      }
+                    }));
+    runner.awaitBlocked();
+    older.letGo();
+    runner.join();
+    assertThat(rounds).hasValue(2);
+  }
+
+  @Test
+  void run_thatThrows_unlocksEverything_andCallGivesAResult() throws Exception {
+    assertThatExceptionOfType(java.io.IOException.class)
+        .isThrownBy(
+            () ->
+                AcquireContext.run(
+                    context -> {
+                      context.lock(a);
+                      throw new java.io.IOException("body");
+                    }));
     assertThat(a.isLocked()).isFalse();
+    DeadlockException foreign = new DeadlockException("lock", "of somebody else");
+    assertThatExceptionOfType(DeadlockException.class)
+        .isThrownBy(
+            () ->
+                AcquireContext.run(
+                    context -> {
+                      throw foreign;
+                    }))
+        .isSameAs(foreign);
+    ReservationClass other = ReservationClass.woundWait("other");
+    AcquireContext.run(other, context -> context.lock(new Reservation(other)));
+    int held =
+        AcquireContext.call(
+            context -> {
+              context.lock(a);
+              context.lock(b);
+              return context.held().size();
+            });
+    assertThat(held).isEqualTo(2);
   }
 
   @Test
-  void w3_abba_atLeastOneIsToldToBackOff() throws Exception {
-    CyclicBarrier bothHoldOne = new CyclicBarrier(2);
-    CyclicBarrier bothTried = new CyclicBarrier(2);
-    AtomicInteger deadlocks = new AtomicInteger();
-    AtomicInteger completed = new AtomicInteger();
-    List<Threads.Body> bodies = new ArrayList<>();
-    for (List<Reservation> order : List.of(List.of(a, b), List.of(b, a))) {
-      bodies.add(
-          () -> {
-            try (AcquireContext context = AcquireContext.begin()) {
-              context.lock(order.get(0));
-              bothHoldOne.await(Threads.LIMIT_SECONDS, TimeUnit.SECONDS);
-              boolean told = false;
-              try {
-                context.lock(order.get(1));
-              } catch (DeadlockException e) {
-                told = true;
-                deadlocks.incrementAndGet();
-              }
-              bothTried.await(Threads.LIMIT_SECONDS, TimeUnit.SECONDS);
-              if (told) {
-                context.backOff();
-                context.lockSlow();
-                try {
-                  context.lock(order.get(0));
-                } catch (DeadlockException again) {
-                  context.backOff();
-                  context.lockSlow();
-                  while (context.held().size() < 2) {
-                    lockWithBackOff(context, order, deadlocks);
-                  }
-                }
-              }
-              assertThat(context.held()).containsExactlyInAnyOrder(a, b);
-              completed.incrementAndGet();
-            }
-          });
-    }
-    Threads.together(bodies);
-    assertThat(deadlocks.get()).isPositive();
-    assertThat(completed).hasValue(2);
+  void lockAllAsync_runsTheBodyUnderTheLocks_andTellsWithoutThem() throws Exception {
+    a.lock();
+    var stage =
+        AcquireContext.lockAllAsync(
+            List.of(a, b, a),
+            context -> {
+              assertThat(List.of(a, b)).allMatch(Reservation::isHeldByCurrentThread);
+              assertThatIllegalStateException().isThrownBy(() -> context.lock(c));
+              return context.held().size();
+            });
+    CompletableFuture<Boolean> lockedWhenTold = new CompletableFuture<>();
+    stage.thenAccept(_ -> lockedWhenTold.complete(b.isLocked()));
+    assertThat(stage.toCompletableFuture().isDone()).isFalse();
+    a.unlock();
+    int size = get(stage);
+    assertThat(size).isEqualTo(2);
+    boolean locked = get(lockedWhenTold);
+    assertThat(locked).isFalse();
   }
 
   @Test
-  void w4_cycle_everybodyGetsThrough() throws Exception {
-    for (int n = 2; n <= 9; n++) {
-      int count = n;
-      List<Reservation> ring = new ArrayList<>();
-      for (int i = 0; i < n; i++) {
-        ring.add(new Reservation());
-      }
-      CyclicBarrier allHoldOne = new CyclicBarrier(n);
-      List<Threads.Body> bodies = new ArrayList<>();
-      for (int i = 0; i < n; i++) {
-        int me = i;
-        bodies.add(
+  void lockAllAsync_failures_areTheStages() throws Exception {
+    var failed =
+        AcquireContext.lockAllAsync(
+            List.of(a),
+            context -> {
+              throw new java.io.IOException("body");
+            });
+    assertThatExceptionOfType(ExecutionException.class)
+        .isThrownBy(() -> get(failed))
+        .withCauseInstanceOf(java.io.IOException.class);
+    assertThat(a.isLocked()).isFalse();
+    var refused =
+        AcquireContext.lockAllAsync(
+            List.of(a),
+            task -> {
+              throw new RejectedExecutionException("full");
+            },
+            context -> 1);
+    assertThatExceptionOfType(ExecutionException.class)
+        .isThrownBy(() -> get(refused))
+        .withCauseInstanceOf(RejectedExecutionException.class);
+    int inline = get(AcquireContext.lockAllAsync(List.of(), Runnable::run, context -> 1));
+    assertThat(inline).isEqualTo(1);
+  }
+
+  // ---- the rules of waiting ----
+
+  @Test
+  void contextThatHoldsNothing_waitsForAnOlderOne() throws Exception {
+    Holder older = older(a);
+    Threads.Started waiter =
+        Threads.platform(
             () -> {
               try (AcquireContext context = AcquireContext.begin()) {
-                context.lock(ring.get(me));
-                allHoldOne.await(Threads.LIMIT_SECONDS, TimeUnit.SECONDS);
-                List<Reservation> order = List.of(ring.get(me), ring.get((me + 1) % count));
-                lockWithBackOff(context, order, new AtomicInteger());
-                assertThat(context.held()).containsExactlyInAnyOrderElementsOf(order);
+                context.lock(a);
               }
             });
-      }
-      Threads.together(bodies);
-      assertThat(ring).noneMatch(Reservation::isLocked);
-    }
+    waiter.awaitBlocked();
+    older.letGo();
+    waiter.join();
   }
 
   @Test
-  void w1_lockWithinAContext_excludesAPlainLock() throws Exception {
-    CountDownLatch done = new CountDownLatch(1);
-    Threads.Started worker;
+  void contextThatHoldsSomething_waitsForAThreadWithoutOne() throws Exception {
+    b.lock();
+    Threads.Started waiter =
+        Threads.platform(
+            () -> {
+              try (AcquireContext context = AcquireContext.begin()) {
+                context.lock(a);
+                context.lock(b);
+              }
+            });
+    waiter.awaitBlocked();
+    assertThat(a.isLocked()).isTrue();
+    b.unlock();
+    waiter.join();
+  }
+
+  @Test
+  void retry_keepsTheAge() throws Exception {
+    Holder older = older(b);
     try (AcquireContext context = AcquireContext.begin()) {
       context.lock(a);
-      worker =
-          Threads.platform(
-                  () -> {
-                    a.lock();
-                    done.countDown();
-                    a.unlock();
-                  })
-              .awaitBlocked();
-      assertThat(done.getCount()).isEqualTo(1);
+      assertThatExceptionOfType(DeadlockException.class).isThrownBy(() -> context.lock(b));
+      context.backOff();
+      AcquireContext[] later = new AcquireContext[1];
+      Threads.platform(() -> AcquireContext.run(begun -> later[0] = begun)).join();
+      older.letGo();
+      context.lockSlow();
+      assertThat(context.isOlderThan(later[0])).isTrue();
     }
-    worker.join();
   }
+
+  // ---- misuse ----
 
   @Test
   void protocol_misuse_isReported() throws Exception {
+    Holder older = older(b);
     try (AcquireContext context = AcquireContext.begin()) {
       assertThatIllegalStateException()
           .isThrownBy(context::backOff)
@@ -258,51 +402,60 @@ final class AcquireContextTest {
           .isThrownBy(context::lockSlow)
           .withMessageContaining("without contention");
       context.lock(a);
-      CountDownLatch held = new CountDownLatch(1);
-      CountDownLatch letGo = new CountDownLatch(1);
-      Threads.Started other =
-          Threads.platform(
-              () -> {
-                b.lock();
-                held.countDown();
-                letGo.await();
-                b.unlock();
-              });
-      held.await();
       assertThatExceptionOfType(DeadlockException.class)
           .isThrownBy(() -> context.lock(b))
           .satisfies(deadlock -> assertThat(deadlock.errno()).contains(Errno.EDEADLK));
       assertThatIllegalStateException()
           .isThrownBy(() -> context.lock(c))
           .withMessageContaining("backOff");
+      assertThatIllegalStateException().isThrownBy(() -> context.tryLock(c));
       assertThatIllegalStateException()
-          .isThrownBy(context::lockSlow)
+          .isThrownBy(context::lockSlowUninterruptibly)
           .withMessageContaining("backOff");
       context.backOff();
       assertThat(a.isLocked()).isFalse();
       assertThatIllegalStateException()
           .isThrownBy(() -> context.lock(c))
           .withMessageContaining("lockSlow");
-      letGo.countDown();
-      context.lockSlow();
+      older.letGo();
+      context.lockSlowUninterruptibly();
       assertThat(context.held()).containsExactly(b);
       context.lock(a);
+      context.done();
       context.done();
       assertThatIllegalStateException()
           .isThrownBy(() -> context.lock(c))
           .withMessageContaining("done");
-      other.join();
+      assertThatIllegalStateException().isThrownBy(() -> context.tryLock(c));
+      assertThatIllegalStateException()
+          .isThrownBy(() -> context.unlock(c))
+          .withMessageContaining("holds");
+      assertThat(context.held()).containsExactly(b, a);
     }
     assertThat(List.of(a, b, c)).noneMatch(Reservation::isLocked);
+  }
+
+  @Test
+  void contention_mayBeAbandoned() throws Exception {
+    Holder older = older(b);
+    try (AcquireContext context = AcquireContext.begin()) {
+      context.lock(a);
+      assertThatExceptionOfType(DeadlockException.class).isThrownBy(() -> context.lock(b));
+    }
+    assertThat(a.isLocked()).isFalse();
+    older.letGo();
   }
 
   @Test
   void closed_isReported() throws InterruptedException {
     AcquireContext context = AcquireContext.lockAll(a);
     context.close();
-    assertThatIllegalStateException().isThrownBy(() -> context.lock(b));
+    assertThatIllegalStateException()
+        .isThrownBy(() -> context.lock(b))
+        .withMessageContaining("closed");
     assertThatIllegalStateException().isThrownBy(context::backOff);
     assertThatIllegalStateException().isThrownBy(context::lockSlow);
+    assertThatIllegalStateException().isThrownBy(() -> context.unlock(a));
   }
 
   @Test
@@ -314,6 +467,9 @@ final class AcquireContextTest {
                     .isThrownBy(context::close)
                     .withMessageContaining("belongs to the thread");
                 assertThatIllegalStateException().isThrownBy(() -> context.lock(b));
+                assertThatIllegalStateException().isThrownBy(() -> context.unlock(a));
+                assertThatIllegalStateException().isThrownBy(a::unlock);
+                assertThatIllegalStateException().isThrownBy(context::held);
                 assertThatIllegalStateException().isThrownBy(context::done);
                 assertThatIllegalStateException().isThrownBy(context::backOff);
                 assertThatIllegalStateException().isThrownBy(context::lockSlow);
@@ -324,18 +480,48 @@ final class AcquireContextTest {
   }
 
   @Test
+  void reservationOfAnotherClass_isRefused() throws InterruptedException {
+    Reservation other = new Reservation(ReservationClass.woundWait("other"));
+    try (AcquireContext context = AcquireContext.begin()) {
+      context.lock(a);
+      assertThatIllegalStateException()
+          .isThrownBy(() -> context.lock(other))
+          .withMessageContaining("other (wound-wait)");
+      assertThat(context.held()).containsExactly(a);
+    }
+    assertThatIllegalStateException().isThrownBy(() -> AcquireContext.lockAll(a, other));
+    assertThat(List.of(a, other)).noneMatch(Reservation::isLocked);
+  }
+
+  @Test
+  void reservationThatThisThreadHoldsWithoutTheContext_isRefused() throws InterruptedException {
+    try (AcquireContext context = AcquireContext.begin()) {
+      assertThat(a.tryLock()).isTrue();
+      assertThatIllegalStateException()
+          .isThrownBy(() -> context.lock(a))
+          .withMessageContaining("held by this thread");
+      assertThat(context.tryLock(a)).isFalse();
+      assertThat(context.held()).isEmpty();
+      a.unlock();
+    }
+  }
+
+  @Test
+  void unlock_ofOne_byTheContextOrTheReservation_leavesTheOthers() throws InterruptedException {
+    try (AcquireContext context = AcquireContext.lockAll(a, b, c)) {
+      context.unlock(b);
+      assertThat(context.held()).containsExactlyInAnyOrder(a, c);
+      assertThat(b.isLocked()).isFalse();
+      c.unlock();
+      assertThat(context.held()).containsExactly(a);
+      assertThatIllegalStateException().isThrownBy(c::unlock);
+    }
+    assertThat(List.of(a, b, c)).noneMatch(Reservation::isLocked);
+  }
+
+  @Test
   void lockSlow_interrupted_holdsNothingAndMayBeRepeated() throws Exception {
-    CountDownLatch held = new CountDownLatch(1);
-    CountDownLatch letGo = new CountDownLatch(1);
-    Threads.Started holder =
-        Threads.platform(
-            () -> {
-              b.lock();
-              held.countDown();
-              letGo.await();
-              b.unlock();
-            });
-    held.await();
+    Holder older = older(b);
     Threads.Started locker =
         Threads.platform(
             () -> {
@@ -346,14 +532,14 @@ final class AcquireContextTest {
                 context.backOff();
                 assertThatExceptionOfType(InterruptedException.class).isThrownBy(context::lockSlow);
                 assertThat(context.held()).isEmpty();
-                letGo.countDown();
+                older.release().countDown();
                 context.lockSlow();
                 assertThat(context.held()).containsExactly(b);
               }
             });
     locker.awaitBlocked().thread().interrupt();
     locker.join();
-    holder.join();
+    older.letGo();
     assertThat(List.of(a, b)).noneMatch(Reservation::isLocked);
   }
 }

@@ -88,6 +88,21 @@ public final class Walkthroughs {
 
   // @end
 
+  /** Two reservations, of which the second comes to light under the first. */
+  public static void lockRun(DmaBuf first, java.util.function.Supplier<DmaBuf> second, Fence done)
+      throws InterruptedException {
+    // @start region="lock-run"
+    AcquireContext.run(
+        context -> {
+          context.prepare(first.reservation(), 1);
+          DmaBuf other = second.get(); // looked up under the first
+          context.prepare(other.reservation(), 1);
+          first.reservation().add(done, FenceUsage.READ); // all are locked: nothing fails from here
+          other.reservation().add(done, FenceUsage.WRITE);
+        });
+    // @end
+  }
+
   /** A job in its plainest form. */
   public static void job(DmaBuf source, DmaBuf target) throws InterruptedException {
     // @start region="job"
