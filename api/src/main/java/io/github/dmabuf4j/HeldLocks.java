@@ -42,7 +42,7 @@ final class HeldLocks {
   final Thread thread = Thread.currentThread();
   private final List<Entry> entries = new ArrayList<>(4);
   private final List<String> callbacks = new ArrayList<>(0);
-  private int contexts;
+  private final List<ReservationClass> contexts = new ArrayList<>(1);
   private volatile @Nullable Wait wait;
 
   private HeldLocks() {}
@@ -66,7 +66,7 @@ final class HeldLocks {
   }
 
   void forgetIfEmpty() {
-    if (entries.isEmpty() && callbacks.isEmpty() && contexts == 0 && wait == null) {
+    if (entries.isEmpty() && callbacks.isEmpty() && contexts.isEmpty() && wait == null) {
       ALL.remove(thread);
     }
   }
@@ -100,10 +100,6 @@ final class HeldLocks {
     return entries.stream().map(Entry::lockClass).distinct().toList();
   }
 
-  boolean holds(LockClass lockClass) {
-    return entries.stream().anyMatch(entry -> entry.lockClass == lockClass);
-  }
-
   List<Object> locksOf(LockClass lockClass) {
     List<Object> locks = new ArrayList<>();
     for (Entry entry : snapshot()) {
@@ -120,16 +116,16 @@ final class HeldLocks {
 
   // ---- contexts ----
 
-  int contexts() {
-    return contexts;
+  boolean hasContext(ReservationClass lockClass) {
+    return contexts.contains(lockClass);
   }
 
-  void contextBegun() {
-    contexts++;
+  void contextBegun(ReservationClass lockClass) {
+    contexts.add(lockClass);
   }
 
-  void contextEnded() {
-    contexts--;
+  void contextEnded(ReservationClass lockClass) {
+    contexts.remove(lockClass);
     forgetIfEmpty();
   }
 
@@ -157,7 +153,7 @@ final class HeldLocks {
 
   /** How much the thread holds, to be compared by {@link #checkNothingLeft}. */
   int mark() {
-    return entries.size() + contexts;
+    return entries.size() + contexts.size();
   }
 
   void checkNothingLeft(int mark, String body, Object subject) {
@@ -169,7 +165,7 @@ final class HeldLocks {
                   body,
                   subject,
                   entries.stream().map(HeldLocks::inWords).toList(),
-                  contexts > 0 ? ", and an acquire context open" : ""));
+                  contexts.isEmpty() ? "" : ", and an acquire context open"));
     }
   }
 

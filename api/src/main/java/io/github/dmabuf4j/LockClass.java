@@ -17,10 +17,6 @@ import java.util.Objects;
  * <p><b>Threads.</b> Any; what a thread acquired it must release itself.
  */
 public final class LockClass {
-  /** A {@link Reservation}. */
-  static final LockClass RESERVATION =
-      new LockClass("reservation", "holding a reservation", "takes a reservation");
-
   /** To be in a {@link Signalling} section is to hold it, to wait for a fence is to take it. */
   static final LockClass FENCE =
       new LockClass("fence", "in a signalling section", "waits for a fence");
@@ -28,6 +24,11 @@ public final class LockClass {
   /** To reclaim is to hold it, to allocate with a policy that may reclaim is to take it. */
   static final LockClass RECLAIM =
       new LockClass("reclaim", "reclaiming", "allocates with a policy that may reclaim");
+
+  /** To be on the way to submit a {@link SyncPoint} is to hold it (rule CS7). */
+  static final LockClass SUBMISSION =
+      new LockClass(
+          "submission", "on the way to submit a point", "waits for a point to be submitted");
 
   private final String name;
   private final String holding;
@@ -95,6 +96,19 @@ public final class LockClass {
     if (Lockdep.isEnabled()) {
       HeldLocks.current().remove(this, this);
     }
+  }
+
+  /** The reservations of a class. Contract: with one held, fences and reclaim may be waited for. */
+  static LockClass ofReservations(String name) {
+    LockClass reservations =
+        new LockClass(
+            name,
+            "holding a reservation (class %s)".formatted(name),
+            "takes a reservation (class %s)".formatted(name));
+    LockOrder.byContract(reservations, FENCE);
+    LockOrder.byContract(reservations, RECLAIM);
+    LockOrder.byContract(SUBMISSION, reservations);
+    return reservations;
   }
 
   /** What a thread does that has it. */

@@ -41,14 +41,14 @@ final class LockOrder {
   private static final Map<LockClass, Map<LockClass, Edge>> EDGES = new ConcurrentHashMap<>();
 
   static {
-    byContract(LockClass.RESERVATION, LockClass.FENCE);
-    byContract(LockClass.RESERVATION, LockClass.RECLAIM);
     byContract(LockClass.RECLAIM, LockClass.FENCE);
+    byContract(LockClass.SUBMISSION, LockClass.RECLAIM);
   }
 
   private LockOrder() {}
 
-  private static void byContract(LockClass held, LockClass taken) {
+  /** Says that an order is legal, so that the opposite one is not. */
+  static void byContract(LockClass held, LockClass taken) {
     add(new Edge(held, taken, null, ""));
   }
 
@@ -58,24 +58,31 @@ final class LockOrder {
 
   /** Learns that a thread takes a lock of a class while it holds others, or reports it. */
   static void check(HeldLocks held, LockClass taken, String operation) {
+    check(held, taken, false, operation);
+  }
+
+  /** The same for a class of which several may be had, because something else orders them. */
+  static void checkNested(HeldLocks held, LockClass taken, String operation) {
+    check(held, taken, true, operation);
+  }
+
+  private static void check(HeldLocks held, LockClass taken, boolean mayNest, String operation) {
     for (LockClass before : held.classes()) {
       if (before == taken) {
-        checkRecursion(taken, operation);
+        if (!mayNest) {
+          throw recursion(taken, operation);
+        }
       } else if (!EDGES.getOrDefault(before, Map.of()).containsKey(taken)) {
         checkNew(before, taken, operation);
       }
     }
   }
 
-  private static void checkRecursion(LockClass taken, String operation) {
-    // A signalling section may wait for fences that come before its own; several reservations are
-    // the business of acquire contexts.
-    if (taken != LockClass.FENCE && taken != LockClass.RESERVATION) {
-      throw new LockdepException(
-          Rule.RECURSION,
-          "%s on a thread that is %s already: two of one class at once, and nothing says in which order"
-              .formatted(operation, taken.holding()));
-    }
+  private static LockdepException recursion(LockClass taken, String operation) {
+    return new LockdepException(
+        Rule.RECURSION,
+        "%s on a thread that is %s already: two of one class at once, and nothing says in which order"
+            .formatted(operation, taken.holding()));
   }
 
   private static synchronized void checkNew(LockClass before, LockClass taken, String operation) {

@@ -87,63 +87,64 @@ public final class Lockdep {
 
   // ---- locks ----
 
-  /** A plain lock waits: with others held it could close a cycle. */
+  /** A plain lock waits: with others of the class held it could close a cycle. */
   static void beforeLock(Reservation reservation) {
-    if (ENABLED) {
-      HeldLocks held = HeldLocks.currentOrNull();
-      if (held != null) {
-        refuseWhileHolding(
-            held, Rule.SECOND_RESERVATION, "taking " + reservation + " without an acquire context");
-        beforeLockInContext(reservation);
-      }
+    HeldLocks held = ENABLED ? HeldLocks.currentOrNull() : null;
+    if (held != null) {
+      refuseWhileHolding(
+          held,
+          reservation.lockClass(),
+          Rule.SECOND_RESERVATION,
+          "taking " + reservation + " without an acquire context");
+      beforeLockInContext(reservation);
     }
   }
 
   static void beforeLockInContext(Reservation reservation) {
-    if (ENABLED) {
-      HeldLocks held = HeldLocks.currentOrNull();
-      if (held != null) {
-        String operation = "taking " + reservation;
-        held.mayBlock(operation);
-        LockOrder.check(held, LockClass.RESERVATION, operation);
-      }
+    HeldLocks held = ENABLED ? HeldLocks.currentOrNull() : null;
+    if (held != null) {
+      String operation = "taking " + reservation;
+      held.mayBlock(operation);
+      LockOrder.checkNested(held, reservation.lockClass().validated, operation);
     }
   }
 
   static void locked(Reservation reservation) {
     if (ENABLED) {
-      HeldLocks.current().add(LockClass.RESERVATION, reservation);
+      HeldLocks.current().add(reservation.lockClass().validated, reservation);
     }
   }
 
   static void unlocked(Reservation reservation) {
     if (ENABLED) {
-      HeldLocks.current().remove(LockClass.RESERVATION, reservation);
+      HeldLocks.current().remove(reservation.lockClass().validated, reservation);
     }
   }
 
-  /** One context per thread at a time, and none beside a plain lock (rules CW1, CW5). */
-  static void contextBegun() {
+  /** One context per thread and class at a time, and none beside a plain lock (CW1, CW5). */
+  static void contextBegun(ReservationClass lockClass) {
     if (ENABLED) {
       HeldLocks held = HeldLocks.current();
-      if (held.contexts() > 0) {
+      if (held.hasContext(lockClass)) {
         throw new LockdepException(
             Rule.SECOND_CONTEXT,
-            "beginning a second acquire context on this thread: lock everything with one");
+            "beginning a second acquire context of %s on this thread: lock everything with one"
+                .formatted(lockClass));
       }
-      refuseWhileHolding(held, Rule.SECOND_CONTEXT, "beginning an acquire context");
-      held.contextBegun();
+      refuseWhileHolding(held, lockClass, Rule.SECOND_CONTEXT, "beginning an acquire context");
+      held.contextBegun(lockClass);
     }
   }
 
-  static void contextEnded() {
+  static void contextEnded(ReservationClass lockClass) {
     if (ENABLED) {
-      HeldLocks.current().contextEnded();
+      HeldLocks.current().contextEnded(lockClass);
     }
   }
 
-  private static void refuseWhileHolding(HeldLocks held, Rule rule, String operation) {
-    List<Object> reservations = held.locksOf(LockClass.RESERVATION);
+  private static void refuseWhileHolding(
+      HeldLocks held, ReservationClass lockClass, Rule rule, String operation) {
+    List<Object> reservations = held.locksOf(lockClass.validated);
     if (!reservations.isEmpty()) {
       throw new LockdepException(
           rule,
@@ -161,8 +162,19 @@ public final class Lockdep {
       if (held != null) {
         String operation = "waiting for " + fence;
         held.mayBlock(operation);
-        LockOrder.check(held, LockClass.FENCE, operation);
+        // A signalling section may wait for fences that come before its own.
+        LockOrder.checkNested(held, LockClass.FENCE, operation);
       }
+    }
+  }
+
+  /** Whoever is to submit may take reservations first, reclaim, and wait for fences (rule CS7). */
+  static void mayWaitForSubmission(Object what) {
+    HeldLocks held = ENABLED ? HeldLocks.currentOrNull() : null;
+    if (held != null) {
+      String operation = "waiting for the submission of " + what;
+      held.mayBlock(operation);
+      LockOrder.check(held, LockClass.SUBMISSION, operation);
     }
   }
 

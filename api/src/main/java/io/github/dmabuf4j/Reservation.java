@@ -117,7 +117,7 @@ public final class Reservation {
    * @throws IllegalStateException if this thread holds it already
    */
   public boolean tryLock(Duration timeout) throws InterruptedException {
-    return lockWithin(Fence.saturatedNanos(timeout));
+    return lockWithin(Deadline.nanos(timeout));
   }
 
   /**
@@ -132,7 +132,7 @@ public final class Reservation {
     Thread current = Thread.currentThread();
     boolean taken =
         mutex.tryLock(current)
-            || lockContended(current, false, Fence.saturatedNanos(timeout)) == Outcome.ACQUIRED;
+            || lockContended(current, false, Deadline.nanos(timeout)) == Outcome.ACQUIRED;
     if (taken) {
       Lockdep.locked(this);
     }
@@ -160,7 +160,12 @@ public final class Reservation {
 
   private Outcome lockContended(Thread current, boolean interruptible, long nanos) {
     checkNotHeld();
-    return mutex.lock(current, interruptible, nanos);
+    Lockdep.beforeWait(this, false);
+    try {
+      return mutex.lock(current, interruptible, nanos);
+    } finally {
+      Lockdep.afterWait();
+    }
   }
 
   /**

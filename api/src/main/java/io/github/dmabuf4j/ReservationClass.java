@@ -30,9 +30,13 @@ public final class ReservationClass {
   private final String name;
   private final boolean waitDie;
 
+  /** These reservations as the validator sees them. */
+  final LockClass validated;
+
   private ReservationClass(String name, boolean waitDie) {
     this.name = Objects.requireNonNull(name, "name");
     this.waitDie = waitDie;
+    this.validated = LockClass.ofReservations(name);
   }
 
   /**

@@ -170,8 +170,7 @@ final class SyncWait {
       return;
     }
     if (Lockdep.isEnabled()) {
-      Lockdep.mayReclaim(
-          "waiting for the submission of " + entries.stream().map(e -> e.point).toList());
+      Lockdep.mayWaitForSubmission(entries.stream().map(entry -> entry.point).toList());
     }
     entries.forEach(entry -> entry.point.timeline().findOrWait(entry));
   }

@@ -23,10 +23,10 @@ import java.util.stream.Collectors;
  * Signalling#begin(Fence)}. A fence of which it isn't known ends the chain.
  *
  * <p><b>How a cycle is told from an accident of timing.</b> The graph changes while it is read. But
- * a thread that waits gives nothing back: if each thread of a cycle is found in the very same wait
- * a second time, after the whole cycle was read, then all of them were waiting at once in between,
- * and what they held, they hold. A wait with a context that backs off counts only beside one that
- * doesn't.
+ * a thread that waits gives nothing back and takes nothing. So if the same cycle is read twice,
+ * with each thread in the very same wait, then between the two readings all of them were waiting,
+ * and what the second one found them to hold, they held all the time. A wait with a context that
+ * backs off counts only beside one that doesn't.
  *
  * <p><b>Threads.</b> Any.
  */
@@ -34,12 +34,8 @@ public final class WaitGraph {
   /** What an asynchronous job waits for before it runs: no thread does it for it. */
   private static final Map<Fence, List<Fence>> DEPENDENCIES = new ConcurrentHashMap<>();
 
-  /** A thread in a cycle, and what it was found waiting for. */
-  private record Step(HeldLocks thread, HeldLocks.Wait found) {
-    boolean stillTrue() {
-      return thread.waitsFor() == found;
-    }
-  }
+  /** A thread in a cycle, and the wait in which it was found. */
+  private record Step(HeldLocks thread, HeldLocks.Wait found) {}
 
   private final List<String> lines;
 
@@ -101,7 +97,7 @@ public final class WaitGraph {
     List<Step> cycle = new Search(thread).run();
     if (cycle.isEmpty()
         || cycle.stream().allMatch(step -> step.found.backsOff)
-        || !cycle.stream().allMatch(Step::stillTrue)) {
+        || !cycle.equals(new Search(thread).run())) {
       return;
     }
     LockdepException deadlock =

@@ -45,7 +45,7 @@ abstract sealed class WwContext permits AcquireContext {
   private boolean closed;
 
   WwContext(ReservationClass lockClass, int expected) {
-    Lockdep.contextBegun();
+    Lockdep.contextBegun(lockClass);
     this.lockClass = lockClass;
     held = new Reservation[expected];
   }
@@ -101,13 +101,22 @@ abstract sealed class WwContext permits AcquireContext {
     if (!reservation.mutex.isHeldBy(this)) {
       reservation.checkNotHeld(); // by this thread without this context
     }
-    Outcome outcome = reservation.mutex.lock(this, interruptible, WwMutex.FOREVER);
+    Outcome outcome = lockContended(reservation, interruptible);
     if (outcome == Outcome.ACQUIRED) {
       locked(reservation);
     } else if (outcome == Outcome.DEADLOCK) {
       contended = reservation;
     }
     return outcome;
+  }
+
+  private Outcome lockContended(Reservation reservation, boolean interruptible) {
+    Lockdep.beforeWait(reservation, true);
+    try {
+      return reservation.mutex.lock(this, interruptible, WwMutex.FOREVER);
+    } finally {
+      Lockdep.afterWait();
+    }
   }
 
   private boolean takePrelocked(Reservation reservation) {
@@ -237,7 +246,7 @@ abstract sealed class WwContext permits AcquireContext {
     try {
       releaseAll();
     } finally {
-      Lockdep.contextEnded();
+      Lockdep.contextEnded(lockClass);
     }
   }
 

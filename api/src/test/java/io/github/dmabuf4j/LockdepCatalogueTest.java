@@ -134,6 +134,26 @@ final class LockdepCatalogueTest {
 
   private static void reclaim(Map<String, Violation> all) {
     Reservation a = new Reservation();
+    SyncPoint point = SyncTimeline.create("client").at(1);
+    Threads.Body waitForSubmit = () -> point.await(SyncPoint.WaitFor.SUBMIT, LONG);
+    all.put(
+        "a wait for a submission with a reservation held",
+        new Violation(Rule.ORDER, () -> locked(a, waitForSubmit)));
+    all.put(
+        "a wait for a submission in a signalling section",
+        new Violation(Rule.ORDER, () -> signalling(waitForSubmit)));
+    all.put(
+        "a wait for a submission in a fence callback",
+        new Violation(Rule.BLOCKING, () -> inCallback(waitForSubmit)));
+    all.put(
+        "a wait for a submission in reclaim",
+        new Violation(
+            Rule.ORDER,
+            () -> {
+              try (var _ = Reclaim.begin()) {
+                waitForSubmit.run();
+              }
+            }));
     all.put(
         "a reservation waited for in reclaim",
         new Violation(

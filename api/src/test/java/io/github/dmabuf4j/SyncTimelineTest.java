@@ -189,6 +189,7 @@ final class SyncTimelineTest {
   @EnumSource(
       value = WaitFor.class,
       names = {"SUBMIT", "AVAILABLE"})
+  @CleanRun.ExceptOnPurpose
   void cs7_waitForSubmitInASignallingSection_isRefused(WaitFor what) {
     assertThat(Lockdep.isEnabled()).isTrue();
     try (var _ = Signalling.begin()) {

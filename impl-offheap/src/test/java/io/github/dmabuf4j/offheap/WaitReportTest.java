@@ -94,7 +94,7 @@ final class WaitReportTest {
         }
         allWait.countDown();
         await(five);
-        System.out.printf("%d reports by %s%n", 5, new TreeSet<>(reporters));
+        System.out.println("5 reports by " + new TreeSet<>(reporters)); // in one write
         all.close();
         for (Thread waiter : waiters) {
           waiter.join();
