@@ -3,6 +3,7 @@ package io.github.dmabuf4j;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -15,8 +16,10 @@ import org.jspecify.annotations.Nullable;
  * fence by a later one (design rule RL6).
  *
  * <p><b>End.</b> Closing a context fails its pending fences with {@link FenceAbandonedException},
- * oldest first. A context that becomes unreachable is closed by a {@link Cleaner} (design rule
- * FN1): nobody waits for ever on a producer that is gone.
+ * oldest first. <b>A context that nobody refers to is collected, and fails its pending fences
+ * then</b>: its fences don't keep it, so that nobody waits for ever on a producer that is gone
+ * (design rule FN1). Whoever still has to signal keeps it <b>in a field</b>, of an object that is
+ * itself reachable; a local variable, even one in scope, ends with its last use.
  *
  * <p><b>Threads.</b> All methods may be called from any thread, with or without reservations held.
  * Signaling runs callbacks on the calling thread.
@@ -100,9 +103,9 @@ public final class FenceContext implements AutoCloseable {
   }
 
   /** Makes the fence of a job the next one of this context. */
-  JobFence newJobFence(String name, JobUses uses) {
+  JobFence newJobFence(String name, JobUses uses, List<Fence> waitsFor) {
     try {
-      return origin.append(new JobFence(origin, 0, name, uses));
+      return origin.append(new JobFence(origin, 0, name, uses, waitsFor));
     } finally {
       Reference.reachabilityFence(this);
     }

@@ -2,12 +2,11 @@ package io.github.dmabuf4j;
 
 import java.io.Serial;
 import java.time.Duration;
-import java.util.List;
 
 /**
  * Thrown when a wait for a fence reached its deadline, or a foreign fence stayed silent for longer
  * than its context allows (design rules FN1, FN5). The message names who created the fence, who
- * waited and on what chain.
+ * waited, and on what chain: what the fence itself waits for, where that is known, and so on.
  *
  * <p>The fence itself is still pending: buffers that carry it stay <i>quarantined</i>, that is
  * neither reused nor moved nor evicted nor unmapped, until it signals or its context is closed.
@@ -38,12 +37,17 @@ public final class FenceTimeoutException extends DmaBufException {
 
   /** A deadline of the caller's has passed. */
   static FenceTimeoutException afterDeadline(Fence fence, Duration waited) {
+    return afterDeadline(fence, waited, Thread.currentThread());
+  }
+
+  /** A deadline has passed of somebody who may be more than a thread, for example a job. */
+  static FenceTimeoutException afterDeadline(Fence fence, Duration waited, Object waiter) {
     return new FenceTimeoutException(
         "await",
         fence,
         waited,
         "%s did not signal within %s; waiting was %s. Find out what its producer waits for, or wait with a longer deadline"
-            .formatted(described(fence), waited, Thread.currentThread()));
+            .formatted(WaitChain.of(fence), waited, waiter));
   }
 
   /** A foreign fence was silent for longer than its context allows (design rule FN1). */
@@ -53,22 +57,7 @@ public final class FenceTimeoutException extends DmaBufException {
         fence,
         silence,
         "the foreign fence %s stayed silent for %s; waiting was %s. Its buffers stay quarantined until it signals or its context is closed"
-            .formatted(described(fence), silence, Thread.currentThread()));
-  }
-
-  /** The fence, and with a container the plain fences that are pending in it. */
-  static String described(Fence fence) {
-    if (!(fence instanceof FenceArray || fence instanceof FenceChain)) {
-      return fence.toString();
-    }
-    List<Fence> pending =
-        Fences.unwrap(List.of(fence)).stream().filter(leaf -> !leaf.isSignaled()).toList();
-    return "%s, waiting for %d fences: %s%s"
-        .formatted(
-            fence,
-            pending.size(),
-            pending.subList(0, Math.min(pending.size(), 10)),
-            pending.size() > 10 ? " and others" : "");
+            .formatted(WaitChain.of(fence), silence, Thread.currentThread()));
   }
 
   /**

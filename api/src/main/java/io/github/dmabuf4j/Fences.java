@@ -10,8 +10,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
@@ -96,51 +94,138 @@ public final class Fences {
   }
 
   /**
+   * Waits until all of several fences signal, or the time is up.
+   *
+   * @param fences the fences; none is nothing to wait for
+   * @param timeout how long to wait for all; zero or less only looks
+   * @return true if all signaled, false if the time was up first
+   * @throws FenceTimeoutException if a foreign one stayed silent for longer than its context allows
+   * @throws InterruptedException if the thread is interrupted before or while waiting
+   */
+  public static boolean awaitAll(Collection<? extends Fence> fences, Duration timeout)
+      throws InterruptedException {
+    Deadline deadline = Deadline.after(timeout);
+    for (Fence fence : fences) {
+      if (!fence.await(deadline.left())) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Waits as {@link #awaitAll} does, not interruptibly: an interrupt is kept for later.
+   *
+   * @param fences the fences; none is nothing to wait for
+   * @param timeout how long to wait for all; zero or less only looks
+   * @return true if all signaled, false if the time was up first
+   * @throws FenceTimeoutException if a foreign one stayed silent for longer than its context allows
+   */
+  public static boolean awaitAllUninterruptibly(
+      Collection<? extends Fence> fences, Duration timeout) {
+    Deadline deadline = Deadline.after(timeout);
+    for (Fence fence : fences) {
+      if (!fence.awaitUninterruptibly(deadline.left())) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
    * Waits until one of several fences signals.
    *
    * @param fences one fence or more
    * @param timeout how long to wait; zero or less only looks
    * @return the first one found signaled
-   * @throws FenceTimeoutException if none signaled in that time
+   * @throws FenceTimeoutException if none signaled in that time, or all are foreign and stayed
+   *     silent for longer than their contexts allow
    * @throws InterruptedException if the thread is interrupted before or while waiting
    * @throws IllegalArgumentException if there is no fence
    */
   public static Fence awaitAny(List<? extends Fence> fences, Duration timeout)
       throws InterruptedException {
-    if (fences.isEmpty()) {
-      throw new IllegalArgumentException("wanted at least one fence to wait for, got none");
+    try (AnyWait any = new AnyWait(fences)) {
+      long limit = any.limit(timeout);
+      return any.arrived().await(Duration.ofNanos(limit)) ? any.first() : any.timedOut(limit);
     }
-    AtomicReference<@Nullable Fence> first = new AtomicReference<>();
-    CountDownLatch arrived = new CountDownLatch(1);
-    Fence.Callback arrive =
-        fence -> {
-          first.compareAndSet(null, fence);
-          arrived.countDown();
-        };
-    try {
+  }
+
+  /**
+   * Waits as {@link #awaitAny} does, not interruptibly: an interrupt is kept for later.
+   *
+   * @param fences one fence or more
+   * @param timeout how long to wait; zero or less only looks
+   * @return the first one found signaled
+   * @throws FenceTimeoutException if none signaled in that time, or all are foreign and stayed
+   *     silent for longer than their contexts allow
+   * @throws IllegalArgumentException if there is no fence
+   */
+  public static Fence awaitAnyUninterruptibly(List<? extends Fence> fences, Duration timeout) {
+    try (AnyWait any = new AnyWait(fences)) {
+      long limit = any.limit(timeout);
+      return any.arrived().awaitUninterruptibly(Duration.ofNanos(limit))
+          ? any.first()
+          : any.timedOut(limit);
+    }
+  }
+
+  /** Listens to several fences for the first one. A fence of its own stands for that event. */
+  private static final class AnyWait implements Fence.Callback, AutoCloseable {
+    private final Fence arrived = new Fence(FenceOrigin.CONTAINER, FenceOrigin.nextSingle());
+    private final AtomicReference<@Nullable Fence> first = new AtomicReference<>();
+    private final List<? extends Fence> fences;
+
+    AnyWait(List<? extends Fence> fences) {
+      if (fences.isEmpty()) {
+        throw new IllegalArgumentException("wanted at least one fence to wait for, got none");
+      }
+      this.fences = fences;
       for (Fence fence : fences) {
-        if (!fence.addCallback(arrive)) {
-          return fence;
+        if (!fence.addCallback(this)) {
+          signaled(fence);
+          return;
         }
       }
-      long silence = fences.stream().mapToLong(Fence::silenceNanos).max().orElseThrow();
-      long limit = Math.min(Deadline.nanos(timeout), silence);
-      if (!arrived.await(limit, TimeUnit.NANOSECONDS)) {
-        Duration waited = Duration.ofNanos(Math.max(0, limit));
-        throw new FenceTimeoutException(
-            "awaitAny",
-            fences.getFirst(),
-            waited,
-            "none of %d fences signaled within %s: %s; waiting was %s"
-                .formatted(
-                    fences.size(),
-                    waited,
-                    fences.stream().map(FenceTimeoutException::described).toList(),
-                    Thread.currentThread()));
-      }
+    }
+
+    @Override
+    public void signaled(Fence fence) {
+      first.compareAndSet(null, fence);
+      arrived.signal(null);
+    }
+
+    Fence arrived() {
+      return arrived;
+    }
+
+    Fence first() {
       return Objects.requireNonNull(first.get());
-    } finally {
-      fences.forEach(fence -> fence.removeCallback(arrive));
+    }
+
+    /** The caller's limit, or that of the most patient one's silence. */
+    long limit(Duration timeout) {
+      long silence = fences.stream().mapToLong(Fence::silenceNanos).max().orElseThrow();
+      return Math.max(0, Math.min(Deadline.nanos(timeout), silence));
+    }
+
+    Fence timedOut(long limit) {
+      Duration waited = Duration.ofNanos(limit);
+      throw new FenceTimeoutException(
+          "awaitAny",
+          fences.getFirst(),
+          waited,
+          "none of %d fences signaled within %s: %s; waiting was %s"
+              .formatted(
+                  fences.size(),
+                  waited,
+                  fences.stream().map(WaitChain::of).toList(),
+                  Thread.currentThread()));
+    }
+
+    @Override
+    public void close() {
+      fences.forEach(fence -> fence.removeCallback(this));
     }
   }
 

@@ -196,7 +196,9 @@ public final class Job implements AutoCloseable {
     private Job publishLocked() {
       uses.prepareLocked(dependencies);
       JobFence fence =
-          context == null ? JobFence.single(name, uses) : context.newJobFence(name, uses);
+          context == null
+              ? JobFence.single(name, uses, dependencies)
+              : context.newJobFence(name, uses, dependencies);
       Job job = new Job(uses, fence, dependencies, context);
       if (fence.isSignaled()) {
         throw new IllegalStateException(
@@ -258,19 +260,30 @@ public final class Job implements AutoCloseable {
   /**
    * Waits for the dependencies, at most {@link Fences#defaultTimeout()} for all. A dependency that
    * failed is waited for like any other, as in the kernel: whoever cares what it left behind looks
-   * at its {@link Fence#error()}.
+   * at its {@link Fence#error()}. Another deadline: {@link Fences#awaitAll} of {@link
+   * #dependencies}.
    *
    * @throws FenceTimeoutException if one didn't signal in time
    * @throws InterruptedException if the thread is interrupted while waiting
    */
   public void awaitDependencies() throws InterruptedException {
-    if (dependencies.isEmpty()) {
-      return;
+    if (!dependencies.isEmpty()) {
+      try (var _ = Signalling.begin(fence)) {
+        Deadline.after(Fences.defaultTimeout(), this).awaitAll(dependencies);
+      }
     }
-    Deadline deadline = Deadline.after(Fences.defaultTimeout());
-    try (var _ = Signalling.begin(fence)) {
-      for (Fence dependency : dependencies) {
-        deadline.await(dependency);
+  }
+
+  /**
+   * Waits as {@link #awaitDependencies} does, not interruptibly: an interrupt is kept for later.
+   *
+   * @throws FenceTimeoutException if one didn't signal in time
+   */
+  public void awaitDependenciesUninterruptibly() {
+    if (!dependencies.isEmpty()) {
+      try (var _ = Signalling.begin(fence)) {
+        Deadline deadline = Deadline.after(Fences.defaultTimeout(), this);
+        dependencies.forEach(deadline::awaitUninterruptibly);
       }
     }
   }

@@ -3,6 +3,7 @@ package io.github.dmabuf4j;
 import java.lang.System.Logger.Level;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,17 +29,27 @@ final class JobFence extends Fence {
 
   private final String name;
   private @Nullable JobUses uses;
+
+  /** For reports, until it ends. A stale read only names what has signaled. */
+  private List<Fence> waitsFor;
+
   private volatile boolean ended;
 
-  JobFence(FenceOrigin origin, long seqno, String name, JobUses uses) {
+  JobFence(FenceOrigin origin, long seqno, String name, JobUses uses, List<Fence> waitsFor) {
     super(origin, seqno);
+    this.waitsFor = waitsFor;
     this.name = name;
     this.uses = uses;
   }
 
   /** The fence of a job without an order: the only one of its context. */
-  static JobFence single(String name, JobUses uses) {
-    return new JobFence(FenceOrigin.JOB, FenceOrigin.nextSingle(), name, uses);
+  static JobFence single(String name, JobUses uses, List<Fence> waitsFor) {
+    return new JobFence(FenceOrigin.JOB, FenceOrigin.nextSingle(), name, uses, waitsFor);
+  }
+
+  /** What the job has to wait for before it runs; nothing once it has ended. */
+  List<Fence> waitsFor() {
+    return waitsFor;
   }
 
   String jobName() {
@@ -84,6 +95,7 @@ final class JobFence extends Fence {
   @Override
   void ended() {
     super.ended();
+    waitsFor = List.of();
     JobUses held = uses;
     if (held == null) {
       return; // constructed and never published

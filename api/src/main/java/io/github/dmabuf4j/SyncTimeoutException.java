@@ -37,7 +37,7 @@ public final class SyncTimeoutException extends DmaBufException {
     Optional<Fence> fence = point.timeline().isClosed() ? Optional.empty() : point.fence();
     String why =
         fence
-            .map(pending -> "it stands for " + FenceTimeoutException.described(pending))
+            .map(pending -> "it stands for " + WaitChain.of(pending))
             .orElse("nobody has submitted it");
     return new SyncTimeoutException(
         "await",

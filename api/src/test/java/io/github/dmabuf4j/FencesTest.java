@@ -124,6 +124,46 @@ final class FencesTest {
   @Test
   void awaitAny_ofNothing_isRefused() {
     assertThatIllegalArgumentException().isThrownBy(() -> Fences.awaitAny(List.of(), LONG));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Fences.awaitAnyUninterruptibly(List.of(), LONG));
+  }
+
+  @Test
+  void fn5_awaitAnyUninterruptibly_keepsTheInterruptForLater() throws Exception {
+    Fence first = a.newFence();
+    Fence second = b.newFence();
+    Threads.Started waiter =
+        Threads.platform(
+            () -> {
+              assertThat(Fences.awaitAnyUninterruptibly(List.of(first, second), LONG))
+                  .isSameAs(second);
+              assertThat(Thread.interrupted()).isTrue();
+            });
+    waiter.awaitBlocked().thread().interrupt();
+    waiter.awaitBlocked();
+    b.signal(second);
+    waiter.join();
+    assertThat(Leaks.callbacksOn(first)).isZero();
+    assertThatExceptionOfType(FenceTimeoutException.class)
+        .isThrownBy(() -> Fences.awaitAnyUninterruptibly(List.of(first), Duration.ofMillis(1)))
+        .withMessageContaining("host/a");
+    assertThat(Leaks.nodesOn(first)).isLessThan(3);
+  }
+
+  @Test
+  void fn5_awaitAll_waitsForEachWithinOneDeadline() throws Exception {
+    Fence first = a.newFence();
+    Fence second = b.newFence();
+    List<Fence> both = List.of(first, second);
+    assertThat(Fences.awaitAll(List.of(), Duration.ZERO)).isTrue();
+    assertThat(Fences.awaitAll(both, Duration.ofMillis(1))).isFalse();
+    assertThat(Fences.awaitAllUninterruptibly(both, Duration.ZERO)).isFalse();
+    a.signal(first);
+    Threads.Started waiter =
+        Threads.virtual(() -> assertThat(Fences.awaitAll(both, LONG)).isTrue()).awaitBlocked();
+    b.signal(second);
+    waiter.join();
+    assertThat(Fences.awaitAllUninterruptibly(both, Duration.ZERO)).isTrue();
   }
 
   @Test
