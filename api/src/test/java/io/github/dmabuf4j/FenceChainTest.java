@@ -19,9 +19,13 @@ import java.util.function.IntToLongFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 final class FenceChainTest {
   private static final Duration LONG = Duration.ofSeconds(Threads.LIMIT_SECONDS);
+
+  /** What the table calls ncpu. */
+  private static final int PROCESSORS = Math.max(8, Runtime.getRuntime().availableProcessors());
 
   /** N fences, each the only one of its context, and N nodes. */
   private static final class Chain {
@@ -48,6 +52,22 @@ final class FenceChainTest {
     FenceChain tail() {
       return nodes.getLast();
     }
+
+    /** Everything is signaled, and nothing keeps anything else. */
+    void assertNothingLeft() {
+      for (int i = 0; i < nodes.size(); i++) {
+        Leaks.assertNone(contexts.get(i), fences.get(i), nodes.get(i));
+        assertThat(nodes.get(i).previousPending()).isNull();
+        contexts.get(i).close();
+      }
+    }
+
+    void signalAll() {
+      for (int i = 0; i < nodes.size(); i++) {
+        signal(i);
+      }
+      assertNothingLeft();
+    }
   }
 
   private static Chain chain(int count) {
@@ -61,6 +81,7 @@ final class FenceChainTest {
     assertThat(chain.tail().previousPending()).isNull();
     chain.signal(0);
     assertThat(chain.tail().isSignaled()).isTrue();
+    chain.assertNothingLeft();
   }
 
   @Test
@@ -79,6 +100,7 @@ final class FenceChainTest {
         assertThat(node.find(i)).isSameAs(chain.nodes.get(i - 1));
       }
     }
+    chain.signalAll();
   }
 
   @Test
@@ -86,6 +108,7 @@ final class FenceChainTest {
     Chain chain = chain(2);
     chain.signal(0);
     assertThat(chain.tail().find(1)).isIn(null, chain.nodes.get(0));
+    chain.signalAll();
   }
 
   @Test
@@ -93,6 +116,7 @@ final class FenceChainTest {
     Chain chain = chain(3);
     chain.signal(1);
     assertThat(chain.tail().find(2)).isSameAs(chain.nodes.get(0));
+    chain.signalAll();
   }
 
   @Test
@@ -104,30 +128,36 @@ final class FenceChainTest {
       assertThat(((FenceChain) Objects.requireNonNull(found)).find(2L * i + 2))
           .isSameAs(chain.nodes.get(i));
     }
+    chain.signalAll();
   }
 
-  @Test
-  void c6_findRace_findsEveryPointWhileOthersSignal() throws Exception {
-    Chain chain = chain(4096);
-    BooleanSupplier going = Threads.stressTime();
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void c6_findRace_findsEveryPointWhileOthersSignal(boolean virtual) throws Exception {
+    int count = 4096;
+    Chain chain = chain(count);
+    BooleanSupplier going = Threads.stressTime(5);
     List<Threads.Body> bodies = new ArrayList<>();
-    for (int thread = 0; thread < 8; thread++) {
+    for (int thread = 0; thread < PROCESSORS; thread++) {
       bodies.add(
           () -> {
             ThreadLocalRandom random = ThreadLocalRandom.current();
             while (going.getAsBoolean()) {
-              long point = random.nextLong(1, 4097);
+              long point = random.nextLong(1, count + 1);
               Fence found = chain.tail().find(point);
               if (found instanceof FenceChain node && node.seqno() == point) {
-                assertThat(node.find(point)).isIn(node, null);
+                assertThat(node.find(point)).isSameAs(node);
               } else if (found != null) {
                 assertThat(found.seqno()).isLessThan(point);
               }
-              chain.signal(random.nextInt(4095));
+              chain.signal(random.nextInt(count - 1));
+              Thread.yield();
             }
           });
     }
-    Threads.together(bodies);
+    Threads.together(virtual, bodies);
+    assertThat(chain.tail().isSignaled()).as("its fence is left to the end").isFalse();
+    chain.signalAll();
   }
 
   @Test
@@ -140,6 +170,7 @@ final class FenceChainTest {
         assertThat(chain.nodes.get(i + 1).isSignaled()).isFalse();
       }
     }
+    chain.assertNothingLeft();
   }
 
   @Test
@@ -150,12 +181,13 @@ final class FenceChainTest {
       assertThat(chain.nodes.get(i).isSignaled()).isEqualTo(i == 0);
     }
     assertThat(chain.nodes).allMatch(Fence::isSignaled);
+    chain.assertNothingLeft();
   }
 
   enum Order {
-    C9_FORWARD,
-    C10_BACKWARD,
-    C11_RANDOM;
+    FORWARD,
+    BACKWARD,
+    RANDOM;
 
     List<Integer> of(int count) {
       List<Integer> order = new ArrayList<>();
@@ -163,23 +195,40 @@ final class FenceChainTest {
         order.add(i);
       }
       switch (this) {
-        case C9_FORWARD -> {}
-        case C10_BACKWARD -> Collections.reverse(order);
-        case C11_RANDOM -> Collections.shuffle(order, new Random(11));
+        case FORWARD -> {}
+        case BACKWARD -> Collections.reverse(order);
+        case RANDOM -> Collections.shuffle(order, new Random(11));
       }
       return order;
     }
   }
 
   @ParameterizedTest
-  @EnumSource(Order.class)
-  void c9_c10_c11_waiterOnTheTail_returnsInAnyOrderOfSignals(Order order) throws Exception {
+  @ValueSource(booleans = {false, true})
+  void c9_waitForward_returns(boolean virtual) throws Exception {
+    waitForTheTail(Order.FORWARD, virtual);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void c10_waitBackward_returns(boolean virtual) throws Exception {
+    waitForTheTail(Order.BACKWARD, virtual);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void c11_waitRandom_returns(boolean virtual) throws Exception {
+    waitForTheTail(Order.RANDOM, virtual);
+  }
+
+  private static void waitForTheTail(Order order, boolean virtual) throws Exception {
     Chain chain = chain(4096);
-    Started waiter =
-        Threads.platform(() -> assertThat(chain.tail().awaitUninterruptibly(LONG)).isTrue())
-            .awaitBlocked();
+    Threads.Body waiting = () -> assertThat(chain.tail().awaitUninterruptibly(LONG)).isTrue();
+    Started waiter = virtual ? Threads.virtual(waiting) : Threads.platform(waiting);
+    waiter.awaitBlocked();
     order.of(4096).forEach(chain::signal);
     waiter.join();
+    chain.assertNothingLeft();
   }
 
   @ParameterizedTest

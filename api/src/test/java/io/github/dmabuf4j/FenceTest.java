@@ -23,10 +23,12 @@ import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class FenceTest {
   private static final Duration LONG = Duration.ofSeconds(Threads.LIMIT_SECONDS);
+  private static final Duration JIFFY = Duration.ofMillis(1);
 
   private final FenceContext context = FenceContext.create("test");
 
@@ -42,7 +44,7 @@ final class FenceTest {
     Fence fence = context.newFence();
     fence.enableSignaling();
     assertThat(context.signal(fence)).isTrue();
-    assertThat(context.pending()).isZero();
+    Leaks.assertNone(context, fence);
   }
 
   @Test
@@ -63,6 +65,7 @@ final class FenceTest {
     assertThat(fence.addCallback(seen::set)).isTrue();
     context.signal(fence);
     assertThat(seen.get()).isSameAs(fence);
+    Leaks.assertNone(context, fence);
   }
 
   @Test
@@ -73,6 +76,7 @@ final class FenceTest {
     assertThat(fence.addCallback(signaled -> runs.incrementAndGet())).isFalse();
     context.signal(fence);
     assertThat(runs).hasValue(0);
+    Leaks.assertNone(context, fence);
   }
 
   @Test
@@ -85,6 +89,7 @@ final class FenceTest {
     assertThat(fence.removeCallback(callback)).isFalse();
     context.signal(fence);
     assertThat(runs).hasValue(0);
+    Leaks.assertNone(context, fence);
   }
 
   @Test
@@ -96,6 +101,7 @@ final class FenceTest {
     context.signal(fence);
     assertThat(runs).hasValue(1);
     assertThat(fence.removeCallback(callback)).isFalse();
+    Leaks.assertNone(context, fence);
   }
 
   @Test
@@ -104,6 +110,7 @@ final class FenceTest {
     assertThat(fence.status()).isEqualTo(Fence.Status.PENDING);
     context.signal(fence);
     assertThat(fence.status()).isEqualTo(Fence.Status.SIGNALED);
+    Leaks.assertNone(context, fence);
   }
 
   @Test
@@ -130,16 +137,24 @@ final class FenceTest {
     assertThat(fence.await(timeout)).isTrue();
   }
 
-  @Test
-  void f10_waitTimesOut_thenASignalFromElsewhereEndsIt() throws Exception {
-    Fence fence = context.newFence();
-    assertThat(fence.awaitUninterruptibly(Duration.ofMillis(1))).isFalse();
-    assertThat(fence.await(Duration.ofNanos(1))).isFalse();
-    Started waiter =
-        Threads.platform(() -> assertThat(fence.awaitUninterruptibly(LONG)).isTrue())
-            .awaitBlocked();
-    context.signal(fence);
-    waiter.join();
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void f10_waitTimesOut_thenATimersSignalEndsIt(boolean virtual) throws Exception {
+    Threads.Body waiting =
+        () -> {
+          Fence fence = context.newFence();
+          assertThat(fence.awaitUninterruptibly(JIFFY)).isFalse();
+          assertThat(fence.await(JIFFY)).isFalse();
+          CompletableFuture<Boolean> timer =
+              CompletableFuture.supplyAsync(
+                  () -> context.signal(fence),
+                  CompletableFuture.delayedExecutor(JIFFY.toMillis(), TimeUnit.MILLISECONDS));
+          // The row says one second; here a slow machine may take longer.
+          assertThat(fence.awaitUninterruptibly(LONG)).isTrue();
+          assertThat(timer.get(Threads.LIMIT_SECONDS, TimeUnit.SECONDS)).isTrue();
+          Leaks.assertNone(context, fence);
+        };
+    (virtual ? Threads.virtual(waiting) : Threads.platform(waiting)).join();
   }
 
   @Test
@@ -152,49 +167,56 @@ final class FenceTest {
   }
 
   @ParameterizedTest
-  @ValueSource(booleans = {true, false})
-  void f12_raceSignalCallback_runsWhatWasAccepted(boolean signalBefore) throws Exception {
+  @CsvSource({"false, false", "true, false", "false, true", "true, true"})
+  void f12_raceSignalCallback_runsWhatWasAccepted(boolean signalBefore, boolean virtual)
+      throws Exception {
     AtomicReferenceArray<Fence> slots = new AtomicReferenceArray<>(2);
-    BooleanSupplier going = Threads.stressTime();
+    BooleanSupplier going = Threads.stressTime(0.05);
     AtomicBoolean stop = new AtomicBoolean();
-    List<Threads.Body> bodies = new ArrayList<>();
-    for (int thread = 0; thread < 2; thread++) {
-      int me = thread;
-      bodies.add(
-          () -> {
-            FenceContext own = FenceContext.create("race " + me);
-            while (!stop.get()) {
-              Fence mine = own.newFence();
-              slots.set(me, mine);
-              Fence other = slots.get(1 - me);
-              while (other == null && !stop.get()) {
-                Thread.onSpinWait();
-                other = slots.get(1 - me);
-              }
-              if (signalBefore) {
-                own.signal(mine);
-              }
-              if (other != null) {
-                AtomicBoolean seen = new AtomicBoolean();
-                boolean added = other.addCallback(fence -> seen.set(true));
-                if (!signalBefore) {
-                  own.signal(mine);
-                }
-                if (added) {
-                  Fence awaited = other;
-                  assertThat(awaited.awaitUninterruptibly(LONG)).isTrue();
-                  Threads.until(seen::get); // the signaler may still be on its way to this callback
-                }
-              }
-              own.signal(mine);
-              if (!going.getAsBoolean()) {
-                stop.set(true);
-              }
-            }
-            own.close();
-          });
+    Threads.together(
+        virtual,
+        List.of(
+            () -> raceSignalCallback(slots, 0, signalBefore, going, stop),
+            () -> raceSignalCallback(slots, 1, signalBefore, going, stop)));
+  }
+
+  private static void raceSignalCallback(
+      AtomicReferenceArray<Fence> slots,
+      int me,
+      boolean signalBefore,
+      BooleanSupplier going,
+      AtomicBoolean stop) {
+    FenceContext own = FenceContext.create("race " + me);
+    while (!stop.get()) {
+      Fence mine = own.newFence();
+      slots.set(me, mine);
+      Fence other = slots.get(1 - me);
+      while (other == null && !stop.get()) {
+        Thread.yield();
+        other = slots.get(1 - me);
+      }
+      if (signalBefore) {
+        own.signal(mine);
+      }
+      if (other != null) {
+        AtomicBoolean seen = new AtomicBoolean();
+        boolean added = other.addCallback(fence -> seen.set(true));
+        if (!signalBefore) {
+          own.signal(mine);
+        }
+        if (added) {
+          assertThat(other.awaitUninterruptibly(LONG)).isTrue();
+          Threads.until(seen::get); // the signaler may still be on its way to this callback
+        }
+      }
+      own.signal(mine);
+      slots.set(me, null);
+      Leaks.assertNone(own, mine);
+      if (!going.getAsBoolean()) {
+        stop.set(true);
+      }
     }
-    Threads.together(bodies);
+    own.close();
   }
 
   // ---- callbacks ----
