@@ -13,6 +13,12 @@ import org.jspecify.annotations.Nullable;
 final class Progress implements AutoCloseable {
   private static final long LINE_EVERY_NANOS = TimeUnit.SECONDS.toNanos(2);
 
+  /**
+   * How wide the bar is. The library would ask the terminal, by way of JLine, which takes the
+   * signals from the JVM: Ctrl-C would kill the program at once, without an end to the file.
+   */
+  private static final int COLUMNS = 79;
+
   private final PrintStream out;
   private final String task;
   private final long total;
@@ -45,7 +51,7 @@ final class Progress implements AutoCloseable {
         .setUnit(" frames", 1)
         .showSpeed()
         .setStyle(ProgressBarStyle.ASCII)
-        .setConsumer(new ConsoleProgressBarConsumer(out))
+        .setConsumer(new ConsoleProgressBarConsumer(out, COLUMNS))
         .build();
   }
 
