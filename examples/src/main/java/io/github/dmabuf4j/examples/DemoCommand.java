@@ -16,7 +16,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -27,12 +27,25 @@ import picocli.CommandLine.Parameters;
 /** Decodes, filters and encodes a video without copying it between the stages. */
 @Command(
     name = "demo",
-    description = "Finds the edges in a video: decode, filter, encode, without a copy in between.",
+    description = {
+      "Finds the edges in a video: decode, filter, encode, without a copy in between.",
+      "The last line is for machines. Ctrl-C ends the run early: what was begun is encoded, the"
+          + " file can be played, and the line says truncated=true."
+    },
+    exitCodeListHeading = "%nExit status:%n",
+    exitCodeList = {
+      "0:it worked, also for a video that is cut",
+      "1:the program is at fault",
+      "2:the video, the budget or another option can't be used",
+      "130:interrupted by Ctrl-C; 143 by SIGTERM"
+    },
     mixinStandardHelpOptions = true)
 final class DemoCommand implements Callable<Integer> {
   private static final int MAX_DECODER_THREADS = 16;
-  private static final long SECONDS_TO_END = 10;
   private static final long WARM_UP_SECONDS = 5;
+
+  /** What ends the line of the pipeline that copies. */
+  private static final String COPYING = " pipeline=copying";
 
   @Parameters(
       arity = "0..1",
@@ -91,16 +104,24 @@ final class DemoCommand implements Callable<Integer> {
     long budgetBytes = checkedBudget();
     checkNumbers();
     makeFolder();
-    try (Ending end = new Ending()) {
-      if (video != null) {
-        run(video, stem(video), budgetBytes, end);
-      } else {
-        try (Clip clip = Clip.unpack()) {
-          run(clip.file(), Clip.NAME, budgetBytes, end);
-        }
+    try (Ending end = Ending.prepare()) {
+      if (end != null) {
+        run(budgetBytes, end);
+      }
+    } catch (CancellationException e) {
+      messages.println("interrupted before the first picture: nothing was written");
+    }
+    return CommandLine.ExitCode.OK; // the JVM has another one where it was interrupted
+  }
+
+  private void run(long budgetBytes, Ending end) throws Exception {
+    if (video != null) {
+      run(video, stem(video), budgetBytes, end);
+    } else {
+      try (Clip clip = Clip.unpack()) {
+        run(clip.file(), Clip.NAME, budgetBytes, end);
       }
     }
-    return CommandLine.ExitCode.OK;
   }
 
   private void run(Path file, String name, long budgetBytes, Ending end) throws Exception {
@@ -109,44 +130,55 @@ final class DemoCommand implements Callable<Integer> {
     if (compare) {
       compare(options, name, end);
     } else {
-      print(run(options, name, false, end), "");
+      print(runShared(options, name, end), "");
     }
   }
 
-  private Summary run(DemoOptions options, String name, boolean copying, Ending end)
-      throws Exception {
-    Demo demo = new Demo(options, name + (copying ? "-edges-copying" : "-edges"), messages);
+  private Summary runShared(DemoOptions options, String name, Ending end) throws Exception {
+    Demo demo = new Demo(options, name + "-edges", messages);
     end.concerns(demo);
-    return copying ? demo.runCopying() : demo.runShared();
+    return demo.runShared();
   }
 
+  private Summary runCopying(DemoOptions options, String name, Ending end) throws Exception {
+    Demo demo = new Demo(options, name + "-edges-copying", messages);
+    end.concerns(demo);
+    return demo.runCopying();
+  }
+
+  /**
+   * Runs both ways in turn. Interrupted, it says what the last run did and no more: its file is the
+   * one that is there, and the runs before aren't all that was asked for.
+   */
   private void compare(DemoOptions options, String name, Ending end) throws Exception {
     long warm = System.nanoTime() + TimeUnit.SECONDS.toNanos(runs > 1 ? WARM_UP_SECONDS : 0);
-    while (System.nanoTime() - warm < 0 && !end.hasBegun()) {
-      run(options, name, false, end);
-      if (!end.hasBegun()) {
-        run(options, name, true, end);
-      }
-    }
     List<Summary> shared = new ArrayList<>();
     List<Summary> copying = new ArrayList<>();
-    for (int i = 0; i < runs && (i == 0 || !end.hasBegun()); i++) {
-      shared.add(run(options, name, false, end));
+    while (shared.size() < runs) {
+      boolean counts = System.nanoTime() - warm >= 0;
+      Summary without = runShared(options, name, end);
       if (end.hasBegun()) {
-        break;
+        print(without, "");
+        return;
       }
-      copying.add(run(options, name, true, end));
-      messages.printf(
-          Locale.ROOT,
-          "run %d: %.1f frames per second without copies, %.1f with%n",
-          i + 1,
-          shared.getLast().framesPerSecond(),
-          copying.getLast().framesPerSecond());
+      Summary with = runCopying(options, name, end);
+      if (end.hasBegun()) {
+        print(with, COPYING);
+        return;
+      }
+      if (counts) {
+        shared.add(without);
+        copying.add(with);
+        messages.printf(
+            Locale.ROOT,
+            "run %d: %.1f frames per second without copies, %.1f with%n",
+            shared.size(),
+            without.framesPerSecond(),
+            with.framesPerSecond());
+      }
     }
     print(median(shared), "");
-    if (!copying.isEmpty()) {
-      print(median(copying), " pipeline=copying");
-    }
+    print(median(copying), COPYING);
   }
 
   private static Summary median(List<Summary> summaries) {
@@ -209,59 +241,5 @@ final class DemoCommand implements Callable<Integer> {
     String name = file.getFileName().toString();
     int dot = name.lastIndexOf('.');
     return dot > 0 ? name.substring(0, dot) : name;
-  }
-
-  /** Ends a run properly when the program is interrupted: the JVM waits for its shutdown hooks. */
-  private static final class Ending implements AutoCloseable {
-    private final CountDownLatch ended = new CountDownLatch(1);
-    private final Thread hook = new Thread(this::begin, "dmabuf4j-interrupted");
-
-    // Guarded by this.
-    private @Nullable Demo running;
-    private boolean begun;
-
-    Ending() {
-      Runtime.getRuntime().addShutdownHook(hook);
-    }
-
-    /** What to stop; stopped at once if that was asked for before. */
-    synchronized void concerns(Demo demo) {
-      running = demo;
-      if (begun) {
-        demo.stop();
-      }
-    }
-
-    synchronized boolean hasBegun() {
-      return begun;
-    }
-
-    private void begin() {
-      synchronized (this) {
-        begun = true;
-        if (running != null) {
-          running.stop();
-        }
-      }
-      await();
-    }
-
-    private void await() {
-      try {
-        ended.await(SECONDS_TO_END, TimeUnit.SECONDS);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
-    }
-
-    @Override
-    public void close() {
-      ended.countDown();
-      try {
-        Runtime.getRuntime().removeShutdownHook(hook);
-      } catch (IllegalStateException e) {
-        // Being shut down, by this hook.
-      }
-    }
   }
 }

@@ -21,11 +21,6 @@ final class CopiedFrames implements Handover {
   private static final int ALIGNMENT = 64;
 
   private final Arena arena = Arena.ofShared();
-  private final Traffic traffic;
-
-  CopiedFrames(Traffic traffic) {
-    this.traffic = traffic;
-  }
 
   @Override
   public boolean isInHeap() {
@@ -49,9 +44,6 @@ final class CopiedFrames implements Handover {
 
   @Override
   public void accept(NativeFrame frame, Picture picture) {
-    if (traffic.isStopped()) {
-      return;
-    }
     long size = layOut(frame, picture);
     MemorySegment copy = picture.plainDecoded;
     if (copy == null || copy.byteSize() < size) {

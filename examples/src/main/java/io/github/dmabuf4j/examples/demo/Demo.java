@@ -99,7 +99,7 @@ public final class Demo {
   /** Runs the pipeline that copies, to compare with. */
   public Summary runCopying() throws Exception {
     Traffic traffic = new Traffic();
-    Pipeline.Result result = run(new CopiedFrames(traffic), traffic, options);
+    Pipeline.Result result = run(new CopiedFrames(), traffic, options);
     return summary(result, options.budgetBytes(), 0, 0, NativeHandles.live());
   }
 

@@ -74,12 +74,20 @@ final class Pipeline {
       long javaHeapPerFrame,
       Path output) {}
 
-  /** Ends the run early but properly. Doesn't wait. */
+  /**
+   * Ends the run early but properly, after one picture at least: a file without pictures can't be
+   * played. Doesn't wait.
+   */
   void stop() {
     stopping = true;
     traffic.stop();
   }
 
+  /**
+   * Runs the video through.
+   *
+   * @throws CancellationException if it was stopped before there was memory for one picture
+   */
   Result run() throws Exception {
     try (handover;
         Demuxer first = Demuxer.open(options.video());
@@ -133,7 +141,7 @@ final class Pipeline {
     try {
       decode(first, decoder);
     } catch (CancellationException e) {
-      // Stopped while waiting for memory: what was delivered is still encoded.
+      truncated = true; // stopped while waiting for memory: what was delivered is still encoded
     } catch (Throwable e) {
       fail(e);
     } finally {
@@ -143,6 +151,9 @@ final class Pipeline {
       releaseAll();
     }
     rethrow();
+    if (encoder.frames() == 0) {
+      throw new CancellationException("stopped before the first picture");
+    }
     double seconds = (System.nanoTime() - begin) / 1e9;
     return new Result(
         encoder.frames(),
@@ -202,7 +213,8 @@ final class Pipeline {
   private void decode(Demuxer first, Decoder decoder) throws Exception {
     long index = 0;
     Clock clock = new Clock(first);
-    for (int loop = 0; loop < options.loops() && !stopping; loop++) {
+    int loop = 0;
+    do {
       Demuxer source = loop == 0 ? first : Demuxer.open(options.video());
       try {
         boolean more = true;
@@ -212,17 +224,24 @@ final class Pipeline {
           more = decoder.next();
         }
         long before = index;
-        while (more && !stopping && !isEnough(index)) {
+        while (more && !isEnough(index) && !isStopped(index)) {
           deliver(decoder, index++, clock);
           more = decoder.next();
         }
         truncated |= !more && (source.isCut(index - before) || decoder.isDamagedAtEnd());
+        truncated |= more && !isEnough(index);
       } finally {
         if (loop > 0) {
           source.close();
         }
       }
-    }
+    } while (++loop < options.loops() && !isEnough(index) && !stopping);
+    truncated |= loop < options.loops() && !isEnough(index);
+  }
+
+  /** Whether to deliver no more: a file without one picture can't be played. */
+  private boolean isStopped(long frames) {
+    return stopping && frames > 0;
   }
 
   private boolean isEnough(long frames) {

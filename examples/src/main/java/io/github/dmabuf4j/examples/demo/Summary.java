@@ -14,7 +14,7 @@ import java.util.Locale;
  * @param budgetBytes the most that may be
  * @param poolHits buffers that were served from memory used before
  * @param fenceWaits fences that a stage had to wait for
- * @param truncated whether the video ended before its time
+ * @param truncated whether the end is missing: the video is cut, or the run was interrupted
  * @param leaked buffers, mappings, holds and fences still live at the end
  * @param output the file
  * @param heapBytesPerFrame bytes of Java heap allocated per picture, by all threads

@@ -82,7 +82,7 @@ final class Traffic {
     }
   }
 
-  boolean isStopped() {
+  private boolean isStopped() {
     lock.lock();
     try {
       return stopped;

@@ -8,7 +8,7 @@ public final class DecodedFrames {
 
   /** How many pictures can be decoded from a file, without a damaged one. */
   public static long count(Path file) throws Exception {
-    try (CopiedFrames memory = new CopiedFrames(new Traffic());
+    try (CopiedFrames memory = new CopiedFrames();
         Demuxer source = Demuxer.open(file);
         Decoder decoder = Decoder.open(source, memory, 1)) {
       long count = 0;
