@@ -79,7 +79,8 @@ final class BadInputTest {
 
     checkRefused(run, "too small");
     assertThat(run.err().getFirst())
-        .containsPattern("the codecs hold \\d+ bytes and need \\d+ more, give at least \\d+");
+        .containsPattern(
+            "the codecs hold \\d+ bytes and need \\d+ more, give at least \\d+KiB");
   }
 
   @Test

@@ -61,7 +61,9 @@ public final class Demo {
       try {
         Summary summary = runShared(threads);
         if (threads < options.threads()) {
-          messages.printf("the budget left room for %d decoder threads only%n", threads);
+          messages.printf(
+              "the budget left room for %d decoder %s only%n",
+              threads, threads == 1 ? "thread" : "threads");
         }
         return summary;
       } catch (Traffic.StarvedException e) {

@@ -19,27 +19,27 @@ final class Traffic {
   /** Room may be made just after the last picture ended: how long to look before giving up. */
   private static final long GRACE_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
+  /** In what steps budgets are recommended. */
+  private static final long BUDGET_STEP = 64 << 10;
+
   /** There will never be room: the codecs hold everything there is. */
   static final class StarvedException extends Exception {
     @Serial private static final long serialVersionUID = 1L;
 
-    private final long heldBytes;
-    private final long neededBytes;
-
     StarvedException(long heldBytes, long neededBytes, long budget) {
       super(
-          "a budget of %s is too small: the codecs hold %d bytes and need %d more, give at least %d"
-              .formatted(ByteSize.format(budget), heldBytes, neededBytes, heldBytes + neededBytes));
-      this.heldBytes = heldBytes;
-      this.neededBytes = neededBytes;
+          "a budget of %s is too small: the codecs hold %d bytes and need %d more, give at least %dKiB"
+              .formatted(
+                  ByteSize.format(budget),
+                  heldBytes,
+                  neededBytes,
+                  enough(heldBytes, neededBytes, budget) >> 10));
     }
 
-    long heldBytes() {
-      return heldBytes;
-    }
-
-    long neededBytes() {
-      return neededBytes;
+    /** What to try next: a heap rounds its limit down, and each buffer up by an eighth at most. */
+    private static long enough(long held, long needed, long budget) {
+      long bytes = Math.max(held + needed + needed / 8, budget + 1);
+      return Math.ceilDiv(bytes, BUDGET_STEP) * BUDGET_STEP;
     }
   }
 
