@@ -35,7 +35,7 @@ import picocli.CommandLine.Parameters;
     exitCodeListHeading = "%nExit status:%n",
     exitCodeList = {
       "0:it worked, also for a video that is cut",
-      "1:the program is at fault",
+      "1:an internal error",
       "2:the video, the budget or another option can't be used",
       "130:interrupted by Ctrl-C; 143 by SIGTERM"
     },
@@ -50,41 +50,40 @@ final class DemoCommand implements Callable<Integer> {
   @Parameters(
       arity = "0..1",
       paramLabel = "VIDEO",
-      description =
-          "Any video that FFmpeg reads. Unless given, a clip that comes with the program.")
+      description = "Any video that FFmpeg reads (default: a clip that comes with the program).")
   private @Nullable Path video;
 
   @Option(
       names = "--budget",
       paramLabel = "SIZE",
       defaultValue = "64MiB",
-      description = "The most bytes that buffers may take (default: ${DEFAULT-VALUE}).")
+      description = "The most memory that buffers may take (default: ${DEFAULT-VALUE}).")
   private String budget = "";
 
   @Option(
       names = "--out",
       paramLabel = "DIR",
       defaultValue = "dmabuf4j-demo",
-      description = "Where results go; made if need be (default: ${DEFAULT-VALUE}).")
+      description = "The folder for the results, created if missing (default: ${DEFAULT-VALUE}).")
   private Path out = Path.of("");
 
   @Option(
       names = "--frames",
       paramLabel = "N",
       defaultValue = "0",
-      description = "End after so many frames; 0 is all (default: ${DEFAULT-VALUE}).")
+      description = "End after N frames; 0 means all (default: ${DEFAULT-VALUE}).")
   private long frames;
 
   @Option(
       names = "--loop",
       paramLabel = "N",
       defaultValue = "1",
-      description = "Run through the video so often (default: ${DEFAULT-VALUE}).")
+      description = "Run the video through N times (default: ${DEFAULT-VALUE}).")
   private int loops = 1;
 
   @Option(
       names = "--compare",
-      description = "Run the usual way too, with a copy from stage to stage.")
+      description = "Also run the usual way, with a copy from stage to stage.")
   private boolean compare;
 
   @Option(
@@ -92,7 +91,7 @@ final class DemoCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "1",
       description =
-          "With --compare: warm up, run both ways so often in turn, print the median"
+          "With --compare: warm up, run both ways N times in turn, print the medians"
               + " (default: ${DEFAULT-VALUE}).")
   private int runs = 1;
 
@@ -171,7 +170,7 @@ final class DemoCommand implements Callable<Integer> {
         copying.add(with);
         messages.printf(
             Locale.ROOT,
-            "run %d: %.1f frames per second without copies, %.1f with%n",
+            "run %d: %.1f frames per second without copies, %.1f with copies%n",
             shared.size(),
             without.framesPerSecond(),
             with.framesPerSecond());
@@ -214,10 +213,10 @@ final class DemoCommand implements Callable<Integer> {
           "--frames: wanted a number of frames, or 0 for all, got " + frames);
     }
     if (runs < 1) {
-      throw new BadInputException("--runs: wanted a number from 1 on, got " + runs);
+      throw new BadInputException("--runs: wanted a number of at least 1, got " + runs);
     }
     if (loops < 1) {
-      throw new BadInputException("--loop: wanted a number from 1 on, got " + loops);
+      throw new BadInputException("--loop: wanted a number of at least 1, got " + loops);
     }
   }
 
@@ -225,15 +224,15 @@ final class DemoCommand implements Callable<Integer> {
     try {
       Files.createDirectories(out);
     } catch (FileAlreadyExistsException e) {
-      throw new BadInputException("--out: %s is there and is no folder".formatted(e.getFile()));
+      throw new BadInputException("--out: %s exists and is not a folder".formatted(e.getFile()));
     } catch (FileSystemException e) {
       String reason = e.getReason() == null ? "not permitted" : e.getReason();
-      throw new BadInputException("--out: %s can't be made: %s".formatted(out, reason));
+      throw new BadInputException("--out: %s can't be created: %s".formatted(out, reason));
     } catch (IOException e) {
-      throw new BadInputException("--out: %s can't be made: %s".formatted(out, e.getMessage()));
+      throw new BadInputException("--out: %s can't be created: %s".formatted(out, e.getMessage()));
     }
     if (!Files.isWritable(out)) {
-      throw new BadInputException("--out: %s may not be written".formatted(out));
+      throw new BadInputException("--out: %s is not writable".formatted(out));
     }
   }
 

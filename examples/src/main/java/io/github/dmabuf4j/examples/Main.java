@@ -18,7 +18,8 @@ public final class Main implements Runnable {
   private Main() {}
 
   /**
-   * Runs a command and exits: 0 if it worked, 1 if the program is at fault, 2 if the input is.
+   * Runs a command and exits: 0 if it worked, 1 after an internal error, 2 if the input can't be
+   * used.
    *
    * @param args command and options
    */
@@ -59,6 +60,6 @@ public final class Main implements Runnable {
   @Override
   public void run() {
     throw new CommandLine.ParameterException(
-        spec.commandLine(), "which command? There are demo and doctor; --help tells more");
+        spec.commandLine(), "no command given: use demo or doctor, or --help");
   }
 }

@@ -24,7 +24,7 @@ final class BadInputTest {
     return Stream.of(
         Arguments.of("there is no file " + missing, new Object[] {missing}),
         Arguments.of("is a directory", new Object[] {directory}),
-        Arguments.of("is no video", new Object[] {text}),
+        Arguments.of("is not a video", new Object[] {text}),
         Arguments.of("is empty", new Object[] {empty}),
         Arguments.of("--budget: wanted a size such as", new Object[] {"--budget", "plenty"}),
         Arguments.of("--budget: wanted a size above 0", new Object[] {"--budget", "0"}),
@@ -79,12 +79,11 @@ final class BadInputTest {
 
     checkRefused(run, "too small");
     assertThat(run.err().getFirst())
-        .containsPattern(
-            "the codecs hold \\d+ bytes and need \\d+ more, give at least \\d+KiB");
+        .containsPattern("the codecs hold \\d+ bytes and need \\d+ more, give at least \\d+KiB");
   }
 
   @Test
-  void pictureWithoutBrightness_isRefusedByName() throws Exception {
+  void pictureWithoutLuma_isRefusedByName() throws Exception {
     Path video =
         TestVideos.make(
             folder.resolve("rgb.mkv"),
@@ -122,7 +121,7 @@ final class BadInputTest {
 
   @Test
   void noCommand_isRefused() {
-    checkRefused(CommandLineRun.of(), "which command?");
+    checkRefused(CommandLineRun.of(), "no command given");
     checkRefused(CommandLineRun.of("bake"), "bake");
   }
 }

@@ -6,8 +6,6 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import javax.imageio.ImageIO;
 import org.jspecify.annotations.Nullable;
 
@@ -26,7 +24,7 @@ final class ContactSheet {
 
   private final Path folder;
   private final String name;
-  private final List<Path> written = new ArrayList<>();
+  private int sheets;
   private @Nullable BufferedImage image;
   private int cellHeight;
   private int cells;
@@ -81,11 +79,6 @@ final class ContactSheet {
     }
   }
 
-  /** The files so far. */
-  List<Path> written() {
-    return written;
-  }
-
   private void flush() throws IOException {
     BufferedImage sheet = image;
     if (sheet == null) {
@@ -93,10 +86,9 @@ final class ContactSheet {
     }
     int rows = Math.ceilDiv(cells, COLUMNS);
     int columns = Math.min(cells, COLUMNS);
-    Path file = folder.resolve("%s-%d.png".formatted(name, written.size() + 1));
+    Path file = folder.resolve("%s-%d.png".formatted(name, ++sheets));
     ImageIO.write(
         sheet.getSubimage(0, 0, columns * CELL_WIDTH, rows * cellHeight), "png", file.toFile());
-    written.add(file);
     cells = 0;
     image = null;
   }

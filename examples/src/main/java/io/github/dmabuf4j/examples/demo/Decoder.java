@@ -199,7 +199,7 @@ final class Decoder implements AutoCloseable {
       PixelFormat known = PixelFormats.of(raw.format());
       if (known == null) {
         throw new BadInputException(
-            "%s has pictures of format %s, and the filter needs a plane of brightness such as yuv420p"
+            "%s has pictures of format %s, but the filter needs a luma plane, as in yuv420p"
                 .formatted(source.file(), Ffmpeg.pixelFormatName(raw.format())));
       }
       pixelFormat = raw.format();
@@ -208,7 +208,7 @@ final class Decoder implements AutoCloseable {
       height = raw.height();
     } else if (raw.width() != width || raw.height() != height || raw.format() != pixelFormat) {
       throw new BadInputException(
-          "the pictures of %s change in the middle, from %dx%d to %dx%d"
+          "the pictures of %s change size or format in the middle, from %dx%d to %dx%d"
               .formatted(source.file(), width, height, raw.width(), raw.height()));
     }
   }

@@ -46,11 +46,6 @@ public final class Demo {
     }
   }
 
-  /** Whether the run was ended early. */
-  public boolean isStopped() {
-    return stopped;
-  }
-
   /**
    * Runs the pipeline that hands buffers on.
    *

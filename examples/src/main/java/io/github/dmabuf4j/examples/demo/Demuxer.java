@@ -62,7 +62,7 @@ final class Demuxer implements AutoCloseable {
             context, file.toString(), (AVInputFormat) null, (AVDictionary) null);
     if (opened < 0) {
       throw new BadInputException(
-          "%s is no video that FFmpeg can open: %s".formatted(file, Ffmpeg.message(opened)));
+          "%s is not a video that FFmpeg can open: %s".formatted(file, Ffmpeg.message(opened)));
     }
     try {
       Ffmpeg.check(
@@ -90,7 +90,7 @@ final class Demuxer implements AutoCloseable {
       throw new BadInputException(file + " is a directory, wanted a video file");
     }
     if (!Files.isReadable(file)) {
-      throw new BadInputException(file + " may not be read");
+      throw new BadInputException(file + " is not readable");
     }
     try {
       if (Files.isRegularFile(file) && Files.size(file) == 0) {

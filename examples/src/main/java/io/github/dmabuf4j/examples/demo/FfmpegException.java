@@ -6,15 +6,7 @@ import java.io.Serial;
 final class FfmpegException extends RuntimeException {
   @Serial private static final long serialVersionUID = 1L;
 
-  private final int error;
-
   FfmpegException(String operation, int error) {
     super(operation + ": " + Ffmpeg.message(error));
-    this.error = error;
-  }
-
-  /** The negative number that FFmpeg returned. */
-  int error() {
-    return error;
   }
 }

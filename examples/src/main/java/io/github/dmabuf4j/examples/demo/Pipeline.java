@@ -120,8 +120,7 @@ final class Pipeline {
     }
     if (!decoder.writesIntoOurMemory()) {
       messages.printf(
-          "the decoder %s insists on memory of its own: its pictures were copied%n",
-          decoder.codecName());
+          "the decoder %s uses memory of its own: its pictures were copied%n", decoder.codecName());
     }
     if (!Provenance.handsChromaOn(decoder.format())) {
       messages.printf(

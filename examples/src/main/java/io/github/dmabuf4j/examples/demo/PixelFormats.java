@@ -4,9 +4,7 @@ import io.github.dmabuf4j.PixelFormat;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Which of FFmpeg's pixel formats the filter can read: those with brightness in the first plane.
- */
+/** Which of FFmpeg's pixel formats the filter can read: those with luma in the first plane. */
 final class PixelFormats {
   private static final Map<String, PixelFormat> BY_NAME =
       Map.ofEntries(
