@@ -87,14 +87,20 @@ public interface Heap extends AutoCloseable {
   /**
    * Allocates several buffers of one kind, as many as can be had (design rule AL3).
    *
+   * <p><b>Policies that wait</b> take all or nothing, in their turn, and hold nothing while they
+   * wait: NO_FAIL until there are all; TRY_HARD for its short time, after which it takes what there
+   * is. The others take what there is, one by one, and don't wait for more.
+   *
    * @param request what each is to be
    * @param count how many are wanted, at least 1
-   * @return up to {@code count} buffers; fewer, or none, where the limit was reached
-   * @throws OutOfBuffersException if not even one could ever be had, or the operating system
-   *     refuses the first one
+   * @return up to {@code count} buffers; fewer, or none, where the limit was reached; all of them
+   *     with the policy NO_FAIL
+   * @throws OutOfBuffersException if not even one could ever be had, or, with the policy NO_FAIL,
+   *     not all; or if the operating system refuses the first one, or any with NO_FAIL
    * @throws InterruptedException if the thread is interrupted while the policy waits; nothing is
    *     kept
-   * @throws IllegalStateException if this heap is closed
+   * @throws IllegalArgumentException if the count isn't positive
+   * @throws IllegalStateException if this heap is closed, also while waiting
    */
   List<DmaBuf> allocateBulk(AllocationRequest request, int count) throws InterruptedException;
 

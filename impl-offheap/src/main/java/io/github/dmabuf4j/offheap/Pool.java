@@ -5,7 +5,7 @@ import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.Lockdep;
-import io.github.dmabuf4j.OutOfBuffersException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
@@ -36,6 +36,7 @@ final class Pool {
 
   private final SlabMemory memory;
   private final Supply supply = new Supply(this);
+  private final BulkSupply bulk = new BulkSupply(this, supply);
   private final int largestClass;
   private final String operation;
   private final ReentrantLock returning = new ReentrantLock();
@@ -96,6 +97,33 @@ final class Pool {
   }
 
   /**
+   * Allocates several.
+   *
+   * @return as many as can be had; all, if the policy waits until they can
+   */
+  List<DmaBuf> allocateBulk(AllocationRequest request, int count) throws InterruptedException {
+    if (request.policy() != AllocPolicy.NOWAIT) {
+      Lockdep.mayReclaim(operation);
+    }
+    checkAlignment(request.alignment());
+    Wanted wanted =
+        wanted(request.size(), classOf(request.size()), request.alignment(), request.policy());
+    List<Block> blocks = bulk.obtain(wanted, count);
+    List<DmaBuf> buffers = new ArrayList<>();
+    int next = 0;
+    try {
+      while (next < blocks.size()) {
+        buffers.add(export(blocks.get(next++), request)); // puts its block back if it fails
+      }
+      return buffers;
+    } catch (RuntimeException | Error e) {
+      buffers.forEach(DmaBuf::close);
+      blocks.subList(next, blocks.size()).forEach(this::putBack);
+      throw e;
+    }
+  }
+
+  /**
    * Allocates for somebody who is queued, and takes it off the queue.
    *
    * @throws InterruptedException if the thread is interrupted while it waits
@@ -115,6 +143,11 @@ final class Pool {
   private int classOf(long size) {
     int sizeClass = SizeClasses.classOf(SizeClasses.pages(size));
     return sizeClass > largestClass ? SizeClasses.UNPOOLED : sizeClass;
+  }
+
+  /** Takes an idle block out, if one is there at once. */
+  @Nullable Block popIdle(Wanted wanted) {
+    return popIdle(wanted.sizeClass(), wanted.alignment());
   }
 
   private @Nullable Block popIdle(int sizeClass, long alignment) {
@@ -212,6 +245,20 @@ final class Pool {
 
   // ---- giving back ----
 
+  /** How many bytes can be committed within the limit. */
+  long freeBytes() {
+    return limit - slabs.committed();
+  }
+
+  /** Gives back to the limit what was reserved and not used. */
+  void unreserve(long bytes) {
+    slabs.unreserve(bytes);
+    if (waiters.areWatching()) {
+      waiters.wakeFirst();
+    }
+    lifecycle.afterGivingBack();
+  }
+
   /** Gives everything idle back to the operating system. */
   long trim() {
     return giveBack(Long.MAX_VALUE);
@@ -284,11 +331,6 @@ final class Pool {
   }
 
   // ---- figures ----
-
-  /** Whether an allocation failed of what others have, so that it may succeed later. */
-  boolean isFull(OutOfBuffersException failure) {
-    return failure.getCause() == null && failure.requestedBytes() <= limit;
-  }
 
   /**
    * What can be read without waiting for anybody: limit and commitment, all of it taken as live.

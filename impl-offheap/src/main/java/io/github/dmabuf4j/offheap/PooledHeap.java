@@ -5,12 +5,10 @@ import io.github.dmabuf4j.BufInfo;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.HeapStatistics;
-import io.github.dmabuf4j.OutOfBuffersException;
 import java.lang.System.Logger.Level;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -122,21 +120,11 @@ final class PooledHeap implements Heap {
     if (count < 1) {
       throw new IllegalArgumentException("wanted at least 1 buffer, got " + count);
     }
-    List<DmaBuf> buffers = new ArrayList<>();
     try {
-      while (buffers.size() < count) {
-        buffers.add(allocate(request));
-      }
-    } catch (OutOfBuffersException e) {
-      if (buffers.isEmpty() && !pool.isFull(e)) {
-        throw e;
-      }
-      return buffers;
-    } catch (InterruptedException | RuntimeException | Error e) {
-      buffers.forEach(DmaBuf::close);
-      throw e;
+      return pool.allocateBulk(request, count);
+    } finally {
+      Reference.reachabilityFence(this);
     }
-    return buffers;
   }
 
   // ---- giving back ----

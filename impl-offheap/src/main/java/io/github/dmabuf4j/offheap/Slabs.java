@@ -13,9 +13,10 @@ import org.jspecify.annotations.Nullable;
  * blocks are in {@link SharedSlabs}; a block above {@link #LARGEST_SHARED} has one of its own.
  *
  * <p><b>Invariant.</b> {@code committed} is the sum of the bytes of the blocks in the list, plus
- * those of blocks whose memory is being given back at the moment; it is at most the limit. It is
- * raised before a block leaves its slab, and lowered after its memory went back (design rule AL9).
- * Once {@code sealed}, no block leaves a slab. No two blocks overlap.
+ * those of blocks whose memory is being given back at the moment, plus what is reserved for blocks
+ * on their way out; it is at most the limit. It is raised before a block leaves its slab, and
+ * lowered after its memory went back (design rule AL9). Once {@code sealed}, no block leaves a
+ * slab. No two blocks overlap.
  *
  * <p><b>A slab may refuse to be unmapped</b>, while native code is running that was given a segment
  * of it. A block with a slab of its own then stays committed, in {@code stuck}; an empty shared
@@ -81,10 +82,56 @@ final class Slabs {
       if (sealed || wanted.bytes() > limit - committed) {
         return null;
       }
-      Block block = isShareable(wanted) ? shared.take(wanted) : takeOwn(wanted);
+      Block block = take(wanted);
       charge(wanted.bytes());
-      register(block);
       return block;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private Block take(Wanted wanted) throws SlabMemoryException {
+    Block block = isShareable(wanted) ? shared.take(wanted) : takeOwn(wanted);
+    register(block);
+    return block;
+  }
+
+  /**
+   * Charges for blocks that the caller takes out by {@link #commitReserved}, if that doesn't exceed
+   * the limit and the slabs aren't sealed: all of them or none.
+   */
+  boolean reserve(long bytes) {
+    lock.lock();
+    try {
+      if (sealed || bytes > limit - committed) {
+        return false;
+      }
+      charge(bytes);
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Takes out a block that was reserved; null if the slabs were sealed since.
+   *
+   * @throws SlabMemoryException if the operating system refuses: the bytes stay reserved
+   */
+  @Nullable Block commitReserved(Wanted wanted) throws SlabMemoryException {
+    lock.lock();
+    try {
+      return sealed ? null : take(wanted);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Gives back to the limit what was reserved and not used. */
+  void unreserve(long bytes) {
+    lock.lock();
+    try {
+      charge(-bytes);
     } finally {
       lock.unlock();
     }

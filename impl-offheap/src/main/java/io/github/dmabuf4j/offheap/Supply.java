@@ -1,6 +1,7 @@
 package io.github.dmabuf4j.offheap;
 
 import io.github.dmabuf4j.AllocPolicy;
+import io.github.dmabuf4j.OutOfBuffersException;
 import java.lang.System.Logger.Level;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -29,6 +30,42 @@ final class Supply {
     this.pool = pool;
   }
 
+  /** What somebody who waits tries when it is its turn. */
+  interface Attempt<T> {
+    /** What all of it is, for reports and for those behind. */
+    Wanted wanted();
+
+    /** Takes all of it out, or nothing: then null. */
+    @Nullable T take() throws SlabMemoryException;
+
+    /** Puts back what was taken and not used. Wakes nobody. */
+    void undo(T taken);
+  }
+
+  /** One block. */
+  private final class OneBlock implements Attempt<Block> {
+    private final Wanted wanted;
+
+    OneBlock(Wanted wanted) {
+      this.wanted = wanted;
+    }
+
+    @Override
+    public Wanted wanted() {
+      return wanted;
+    }
+
+    @Override
+    public @Nullable Block take() throws SlabMemoryException {
+      return patiently(wanted);
+    }
+
+    @Override
+    public void undo(Block taken) {
+      pool.undo(taken);
+    }
+  }
+
   /**
    * Finds a block.
    *
@@ -37,6 +74,18 @@ final class Supply {
    * @param interruptibly whether waiting ends at an interrupt
    */
   Block obtain(@Nullable Block popped, Wanted wanted, boolean interruptibly)
+      throws InterruptedException {
+    Block found = obtainOrNull(popped, wanted, interruptibly);
+    if (found == null) {
+      boolean patiently = wanted.policy() != AllocPolicy.NOWAIT;
+      throw Shortage.inUse(
+          wanted, patiently ? pool.statistics() : pool.limits(), pool.slabs.info(patiently));
+    }
+    return found;
+  }
+
+  /** As {@link #obtain}, but null if everything is in use. */
+  @Nullable Block obtainOrNull(@Nullable Block popped, Wanted wanted, boolean interruptibly)
       throws InterruptedException {
     boolean behindOthers = wanted.policy() == AllocPolicy.NO_FAIL && !pool.waiters.isEmpty();
     Block kept = keep(popped, behindOthers);
@@ -53,8 +102,7 @@ final class Supply {
       }
       pool.lifecycle.requireOpen(patiently);
       if (!patiently || pool.lifecycle.shuts() == shuts) {
-        throw Shortage.inUse(
-            wanted, patiently ? pool.statistics() : pool.limits(), pool.slabs.info(patiently));
+        return null;
       }
       // A close that was refused was in the way.
     }
@@ -70,16 +118,21 @@ final class Supply {
         case NORMAL -> thoroughly(wanted);
         case TRY_HARD -> {
           Block now = thoroughly(wanted);
-          yield now != null ? now : await(wanted, TRY_HARD_NANOS, interruptibly);
+          yield now != null ? now : await(new OneBlock(wanted), TRY_HARD_NANOS, interruptibly);
         }
-        case NO_FAIL -> await(wanted, Long.MAX_VALUE, interruptibly);
+        case NO_FAIL -> await(new OneBlock(wanted), Long.MAX_VALUE, interruptibly);
       };
     } catch (SlabMemoryException e) {
-      throw Shortage.refused(wanted, pool.limits(), pool.name, e);
+      throw refused(wanted, e);
     }
   }
 
-  private void checkFits(Wanted wanted) {
+  private OutOfBuffersException refused(Wanted wanted, SlabMemoryException cause) {
+    return Shortage.refused(wanted, pool.limits(), pool.name, cause);
+  }
+
+  /** Refuses what not even an empty heap could serve. */
+  void checkFits(Wanted wanted) {
     if (wanted.bytes() > pool.limit || wanted.bytes() < 0) {
       throw Shortage.neverFits(wanted, pool.limits(), pool.name);
     }
@@ -97,7 +150,7 @@ final class Supply {
     try {
       return behindOthers ? null : pool.slabs.commit(wanted, false);
     } catch (SlabMemoryException e) {
-      throw Shortage.refused(wanted, pool.limits(), pool.name, e);
+      throw refused(wanted, e);
     }
   }
 
@@ -127,6 +180,18 @@ final class Supply {
         throw e;
       }
       return pool.slabs.commit(wanted, true);
+    }
+  }
+
+  /** As {@link #commit}, of bytes that were reserved; null if the slabs are sealed. */
+  @Nullable Block commitReserved(Wanted wanted) throws SlabMemoryException {
+    try {
+      return pool.slabs.commitReserved(wanted);
+    } catch (SlabMemoryException e) {
+      if (pool.trim() == 0) {
+        throw e;
+      }
+      return pool.slabs.commitReserved(wanted);
     }
   }
 
@@ -178,30 +243,12 @@ final class Supply {
     return block;
   }
 
-  /**
-   * One behind others while nothing is released: takes only what none of those before it could do
-   * with.
-   */
-  private @Nullable Block overtaking(Wanted wanted, Waiters.Waiter self)
-      throws SlabMemoryException {
-    if (pool.waiters.areOthersDue(self, available())) {
-      return null;
-    }
-    Block block = patiently(wanted);
-    if (block == null || !pool.waiters.areOthersDue(self, available() + wanted.bytes())) {
-      return block;
-    }
-    pool.undo(block); // released between the two looks
-    boolean _ = pool.waiters.areOthersDue(self, available()); // not before it is back
-    return null;
-  }
-
   /** How many bytes are free or idle. */
-  private long available() {
-    return pool.limit - pool.slabs.committed() + pool.magazines.idleBytes();
+  long available() {
+    return pool.freeBytes() + pool.magazines.idleBytes();
   }
 
-  private @Nullable Block popPatiently(Wanted wanted) {
+  @Nullable Block popPatiently(Wanted wanted) {
     return wanted.sizeClass() == SizeClasses.UNPOOLED
         ? null
         : pool.magazines.popPatiently(wanted.sizeClass(), wanted.addressMask());
@@ -209,7 +256,7 @@ final class Supply {
 
   /** How many bytes have to go back to the limit first. */
   private long missing(Wanted wanted) {
-    return wanted.bytes() - (pool.limit - pool.slabs.committed());
+    return wanted.bytes() - pool.freeBytes();
   }
 
   // ---- waiting ----
@@ -217,26 +264,43 @@ final class Supply {
   /** Finds a block when it is the turn of somebody who is queued, and takes it off the queue. */
   Block obtainInTurn(Wanted wanted, Waiters.Waiter self, boolean interruptibly)
       throws InterruptedException {
+    return obtainInTurn(new OneBlock(wanted), self, interruptibly);
+  }
+
+  /** Waits in line until there is what is wanted. */
+  <T> T obtainWaiting(Attempt<T> attempt) throws InterruptedException {
+    pool.lifecycle.requireOpen(true);
+    return obtainInTurn(attempt, join(attempt), true);
+  }
+
+  private <T> T obtainInTurn(Attempt<T> attempt, Waiters.Waiter self, boolean interruptibly)
+      throws InterruptedException {
     try {
-      Block found = awaitTurn(wanted, self, Long.MAX_VALUE, interruptibly);
+      T found = awaitTurn(attempt, self, Long.MAX_VALUE, interruptibly);
       if (found != null) {
         return found;
       }
       pool.lifecycle.requireOpen(true);
       throw new AssertionError("a patient wait ended while " + pool.name + " is open");
     } catch (SlabMemoryException e) {
-      throw Shortage.refused(wanted, pool.limits(), pool.name, e);
+      throw refused(attempt.wanted(), e);
     } finally {
       pool.waiters.leave(self);
     }
   }
 
-  private @Nullable Block await(Wanted wanted, long nanos, boolean interruptibly)
-      throws SlabMemoryException, InterruptedException {
-    Waiters.Waiter self = new Waiters.Waiter(Thread.currentThread(), wanted.bytes());
+  private Waiters.Waiter join(Attempt<?> attempt) {
+    Waiters.Waiter self = new Waiters.Waiter(Thread.currentThread(), attempt.wanted().bytes());
     pool.waiters.join(self);
+    return self;
+  }
+
+  /** Waits in line for some time; null if that passes, or the pool is no longer open. */
+  <T> @Nullable T await(Attempt<T> attempt, long nanos, boolean interruptibly)
+      throws SlabMemoryException, InterruptedException {
+    Waiters.Waiter self = join(attempt);
     try {
-      return awaitTurn(wanted, self, nanos, interruptibly);
+      return awaitTurn(attempt, self, nanos, interruptibly);
     } finally {
       pool.waiters.leave(self);
     }
@@ -246,8 +310,8 @@ final class Supply {
    * TRY_HARD and NO_FAIL: tries at each release; null when the time is up, or the pool no longer
    * open.
    */
-  private @Nullable Block awaitTurn(
-      Wanted wanted, Waiters.Waiter self, long nanos, boolean interruptibly)
+  private <T> @Nullable T awaitTurn(
+      Attempt<T> attempt, Waiters.Waiter self, long nanos, boolean interruptibly)
       throws SlabMemoryException, InterruptedException {
     Waiters waiters = pool.waiters;
     boolean interrupted = false;
@@ -255,39 +319,57 @@ final class Supply {
       Patience patience = new Patience(waiters.reports, nanos);
       int seen = waiters.wakeUps();
       boolean stalled = false;
-      while (true) {
-        if (pool.lifecycle.hasEnded()) {
-          return null;
-        }
+      while (!pool.lifecycle.hasEnded()) {
         boolean timeIsUp = patience.isUp();
         boolean first = waiters.isFirst(self);
-        Block block =
-            first || timeIsUp ? patiently(wanted) : stalled ? overtaking(wanted, self) : null;
-        if (block != null || timeIsUp) {
-          return block;
+        T taken = first || timeIsUp ? attempt.take() : stalled ? overtake(attempt, self) : null;
+        if (taken != null || timeIsUp) {
+          return taken;
         }
         if (first && patience.reportIsDue()) {
-          report(wanted, patience);
+          report(attempt.wanted(), patience);
         }
         // A wake-up during the try may have been used up by a lock in there: the count tells.
         if (!first || waiters.wakeUps() == seen) {
           LockSupport.parkNanos(this, patience.next(first));
         }
-        if (Thread.interrupted()) {
-          if (interruptibly) {
-            throw new InterruptedException("interrupted while waiting for memory of " + pool.name);
-          }
-          interrupted = true;
-        }
+        interrupted |= wasInterrupted(interruptibly);
         int now = waiters.wakeUps();
         stalled = now == seen; // nothing moves: order may be what holds it up
         seen = now;
       }
+      return null;
     } finally {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
     }
+  }
+
+  private boolean wasInterrupted(boolean interruptibly) throws InterruptedException {
+    boolean interrupted = Thread.interrupted();
+    if (interrupted && interruptibly) {
+      throw new InterruptedException("interrupted while waiting for memory of " + pool.name);
+    }
+    return interrupted;
+  }
+
+  /**
+   * One behind others while nothing is released: takes only what none of those before it could do
+   * with.
+   */
+  private <T> @Nullable T overtake(Attempt<T> attempt, Waiters.Waiter self)
+      throws SlabMemoryException {
+    if (pool.waiters.areOthersDue(self, available())) {
+      return null;
+    }
+    T taken = attempt.take();
+    if (taken == null || !pool.waiters.areOthersDue(self, available() + attempt.wanted().bytes())) {
+      return taken;
+    }
+    attempt.undo(taken); // some of it was released between the two looks
+    boolean _ = pool.waiters.areOthersDue(self, available()); // not before it is back
+    return null;
   }
 
   private void report(Wanted wanted, Patience patience) {

@@ -20,4 +20,19 @@ record Wanted(long size, long bytes, int sizeClass, long alignment, AllocPolicy 
   long addressMask() {
     return addressMask(alignment);
   }
+
+  /** The same with another policy. */
+  Wanted with(AllocPolicy other) {
+    return new Wanted(size, bytes, sizeClass, alignment, other);
+  }
+
+  /** Several of these together, for what is said and counted of them. */
+  Wanted times(int count) {
+    return new Wanted(
+        saturated(size, count), saturated(bytes, count), sizeClass, alignment, policy);
+  }
+
+  private static long saturated(long value, int count) {
+    return value > Long.MAX_VALUE / count ? Long.MAX_VALUE : value * count;
+  }
 }

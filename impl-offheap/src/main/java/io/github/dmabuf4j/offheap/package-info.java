@@ -42,6 +42,7 @@
  *
  * <ol>
  *   <li>the lock of the {@link io.github.dmabuf4j.offheap.Lifecycle}: closing and draining;
+ *   <li>that of the {@link io.github.dmabuf4j.offheap.BulkSupply}: a try at several blocks;
  *   <li>that of the {@link io.github.dmabuf4j.offheap.Pool}: blocks on the way back to their slabs;
  *   <li>either the lock of the {@link io.github.dmabuf4j.offheap.Slabs}: whatever enters or leaves
  *       a slab; or that of the {@link io.github.dmabuf4j.offheap.Magazines}: blocks that found

@@ -331,45 +331,6 @@ final class PooledHeapTest {
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
-  void allocateBulk_moreThanThereIs_givesWhatThereIs(TestMemory memory)
-      throws InterruptedException {
-    Heap heap = heaps.open(memory, MIB);
-    List<DmaBuf> some = heap.allocateBulk(uninitialized(64 * KIB), 10);
-    assertThat(some).hasSize(10);
-    List<DmaBuf> rest = heap.allocateBulk(uninitialized(64 * KIB), 10);
-    assertThat(rest).hasSize(6);
-    assertThat(heap.allocateBulk(uninitialized(64 * KIB), 10)).isEmpty();
-    some.forEach(DmaBuf::close);
-    rest.forEach(DmaBuf::close);
-    assertThatThrownBy(() -> heap.allocateBulk(uninitialized(1), 0))
-        .isInstanceOf(IllegalArgumentException.class);
-  }
-
-  @ParameterizedTest
-  @EnumSource
-  void allocateBulk_oneCanNeverFit_isRefusedAsAllocateIs(TestMemory memory) {
-    Heap heap = heaps.open(memory, MIB);
-    for (AllocPolicy policy : AllocPolicy.values()) {
-      AllocationRequest request = AllocationRequest.of(MIB + 1).policy(policy).build();
-      assertThatThrownBy(() -> heap.allocateBulk(request, 2))
-          .isInstanceOf(OutOfBuffersException.class)
-          .hasMessageContaining("can't ever fit its limit of 1048576 B (1 MiB)");
-    }
-  }
-
-  @ParameterizedTest
-  @EnumSource
-  void allocateBulk_interrupted_keepsNothing(TestMemory memory) {
-    Heap heap = heaps.open(memory, MIB);
-    AllocationRequest request = AllocationRequest.of(512 * KIB).policy(AllocPolicy.NO_FAIL).build();
-    Thread.currentThread().interrupt();
-    assertThatThrownBy(() -> heap.allocateBulk(request, 3))
-        .isInstanceOf(InterruptedException.class);
-    assertThat(heap.statistics().liveBuffers()).isZero();
-  }
-
   // ---- figures ----
 
   @ParameterizedTest
