@@ -100,10 +100,9 @@ public final class AcquireContext extends WwContext implements AutoCloseable {
    *     classes; then nothing more is held
    */
   public static AcquireContext lockAll(Reservation... reservations) throws InterruptedException {
-    return lockInOrder(reservations.clone());
+    return lockInOrder(reservations);
   }
 
-  /** Takes over the array. */
   static AcquireContext lockInOrder(Reservation[] reservations) throws InterruptedException {
     return AcquireLoop.lock(reservations, Duplicates.IGNORE, 0);
   }
@@ -135,7 +134,7 @@ public final class AcquireContext extends WwContext implements AutoCloseable {
    */
   public static AcquireContext prepareAll(int slots, Reservation... reservations)
       throws InterruptedException {
-    return AcquireLoop.prepare(reservations.clone(), Duplicates.REFUSE, slots);
+    return AcquireLoop.prepare(reservations, Duplicates.REFUSE, slots);
   }
 
   /**

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 final class AcquireLoop {
   private AcquireLoop() {}
 
-  /** Locks a set, whose array it takes over, and makes room for fences unless the slots are 0. */
+  /** Locks a set, whose array it only reads, and makes room for fences unless the slots are 0. */
   static AcquireContext lock(Reservation[] set, Duplicates duplicates, int slots)
       throws InterruptedException {
     AcquireContext context = lock(set, duplicates, slots, true);
@@ -74,8 +74,15 @@ final class AcquireLoop {
   /** Returns false if interrupted. */
   private static boolean takeAll(
       AcquireContext context, Reservation[] set, Duplicates duplicates, boolean interruptible) {
+    if (interruptible && Thread.interrupted()) {
+      return false;
+    }
     int i = 0;
     while (i < set.length) {
+      i = context.acquireFree(set, i);
+      if (i == set.length) {
+        break;
+      }
       Outcome outcome = context.acquire(set[i], interruptible);
       i++;
       if (outcome == Outcome.DEADLOCK) {

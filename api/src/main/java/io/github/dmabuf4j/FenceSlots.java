@@ -3,57 +3,69 @@ package io.github.dmabuf4j;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
+import java.util.ConcurrentModificationException;
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The fences of a {@link Reservation}: written under its lock, read by anybody.
  *
- * <p><b>Invariant.</b> {@code version} is even while {@code entries} and {@code count} are
- * consistent, and odd while the holder of the lock changes them; each change raises it by two. A
- * reader copies between two reads of the same even version, else tries again. Writers never
- * allocate between the two, so a reader waits for a few stores at most.
+ * <p><b>Invariant.</b> {@code version} is even while {@code fences}, {@code usages} and {@code
+ * count} are consistent, and odd while the holder of the lock changes them; each change raises it
+ * by two. What a reader has read between two reads of the same even version was so at one time;
+ * else it reads again. Writers never allocate between the two, so a reader waits for a few stores
+ * at most.
  *
- * <p>Fence and usage are interleaved in one array of references, so that a slot is never seen
- * half-written even by a copy that is thrown away afterwards.
+ * <p>Both arrays have the same length, and slots from {@code count} on hold nothing.
  *
  * <table>
  * <caption>Access modes</caption>
  * <tr><th>field</th><th>read</th><th>written</th></tr>
  * <tr><td>version</td><td>acquire; under the lock plain</td><td>opaque odd + store fence before, release even after the change</td></tr>
- * <tr><td>entries, count</td><td>plain, validated by version</td><td>plain, under the lock</td></tr>
- * <tr><td>reserved</td><td>under the lock</td><td>under the lock</td></tr>
+ * <tr><td>fences, usages, count</td><td>plain, validated by version</td><td>plain, under the lock</td></tr>
+ * <tr><td>reserved</td><td>under the lock; racy only to find that it isn't 0</td><td>under the lock</td></tr>
  * </table>
  */
 final class FenceSlots {
   private static final int FIRST_CAPACITY = 4;
   private static final int MAX_CAPACITY = 1 << 20;
-  private static final Object[] NONE = {};
+
+  /** How often an iteration begins again before it goes through a copy. */
+  private static final int MAX_RESTARTS = 8;
+
+  private static final Fence[] NO_FENCES = {};
+  private static final byte[] NO_USAGES = {};
   private static final VarHandle VERSION;
 
   static {
     try {
-      VERSION = MethodHandles.lookup().findVarHandle(FenceSlots.class, "version", int.class);
+      VERSION = MethodHandles.lookup().findVarHandle(FenceSlots.class, "version", long.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
   }
 
   @SuppressWarnings("unused") // by VERSION
-  private int version;
+  private long version;
 
-  private Object[] entries = NONE;
+  private @Nullable Fence[] fences = NO_FENCES;
+  private byte[] usages =
+      NO_USAGES; // FenceUsage.weakness: no references, which cost a barrier to store
   private int count;
   private int reserved;
 
   /** A consistent copy. */
   static final class Snapshot {
-    private static final Snapshot EMPTY = new Snapshot(NONE, 0);
+    private static final Snapshot EMPTY = new Snapshot(NO_FENCES, NO_USAGES, 0);
 
-    private final Object[] entries;
+    private final @Nullable Fence[] fences;
+    private final byte[] usages;
     private final int size;
 
-    private Snapshot(Object[] entries, int size) {
-      this.entries = entries;
+    private Snapshot(@Nullable Fence[] fences, byte[] usages, int size) {
+      this.fences = fences;
+      this.usages = usages;
       this.size = size;
     }
 
@@ -62,11 +74,19 @@ final class FenceSlots {
     }
 
     Fence fence(int slot) {
-      return (Fence) entries[2 * slot];
+      return Objects.requireNonNull(fences[slot]);
+    }
+
+    void collect(FenceUsage usage, List<Fence> pending) {
+      for (int i = 0; i < size; i++) {
+        if (usages[i] <= usage.weakness && !fence(i).isSignaled()) {
+          pending.add(fence(i));
+        }
+      }
     }
 
     FenceUsage usage(int slot) {
-      return (FenceUsage) entries[2 * slot + 1];
+      return FenceUsage.ofWeakness(usages[slot]);
     }
   }
 
@@ -82,20 +102,24 @@ final class FenceSlots {
    * grows.
    */
   private void ensureCapacity(int more) {
-    if ((long) count + reserved + more > capacity()) {
+    if ((long) count + reserved + more > fences.length) {
       prune();
+      grow((long) count + reserved + more);
     }
-    long wanted = (long) count + reserved + more;
+  }
+
+  private void grow(long wanted) {
     if (wanted > MAX_CAPACITY) {
       throw new IllegalArgumentException(
           "wanted at most %d slots in use and reserved, got %d".formatted(MAX_CAPACITY, wanted));
     }
-    int needed = (int) wanted;
-    if (needed > capacity()) {
-      int capacity = Math.max(FIRST_CAPACITY, Math.max(needed, 2 * capacity()));
-      Object[] grown = Arrays.copyOf(entries, 2 * capacity);
+    if (wanted > fences.length) {
+      int capacity = Math.max(FIRST_CAPACITY, Math.max((int) wanted, 2 * fences.length));
+      @Nullable Fence[] grown = Arrays.copyOf(fences, capacity);
+      byte[] grownUsages = Arrays.copyOf(usages, capacity);
       beginChange();
-      entries = grown;
+      fences = grown;
+      usages = grownUsages;
       endChange();
     }
   }
@@ -108,7 +132,8 @@ final class FenceSlots {
     reserved--;
     int slot = slotFor(fence, usage);
     beginChange();
-    put(slot, fence, usage);
+    fences[slot] = fence;
+    usages[slot] = usage.weakness;
     if (slot == count) {
       count++;
     }
@@ -120,12 +145,13 @@ final class FenceSlots {
    * CR8), else a free one.
    */
   private int slotFor(Fence fence, FenceUsage usage) {
+    long context = fence.context();
+    long seqno = fence.seqno();
+    int weakness = usage.weakness;
     for (int i = 0; i < count; i++) {
       Fence present = fence(i);
       boolean superseded =
-          present.context() == fence.context()
-              && usage(i).includes(usage)
-              && present.seqno() <= fence.seqno();
+          present.context() == context && present.seqno() <= seqno && usages[i] >= weakness;
       if (superseded || present.isSignaled()) {
         return i;
       }
@@ -135,7 +161,7 @@ final class FenceSlots {
 
   void collect(FenceUsage usage, List<Fence> pending) {
     for (int i = 0; i < count; i++) {
-      if (usage.includes(usage(i)) && !fence(i).isSignaled()) {
+      if (usages[i] <= usage.weakness && !fence(i).isSignaled()) {
         pending.add(fence(i));
       }
     }
@@ -145,7 +171,8 @@ final class FenceSlots {
     beginChange();
     for (int i = 0; i < count; i++) {
       if (fence(i).context() == context) {
-        put(i, replacement, usage);
+        fences[i] = replacement;
+        usages[i] = usage.weakness;
       }
     }
     endChange();
@@ -154,10 +181,15 @@ final class FenceSlots {
   void copyFrom(FenceSlots source) {
     Snapshot snapshot = source.snapshot();
     beginChange();
-    entries = snapshot.entries;
+    fences = snapshot.fences;
+    usages = snapshot.usages;
     count = snapshot.size;
     endChange();
     ensureCapacity(0);
+  }
+
+  boolean hasReserved() {
+    return reserved != 0;
   }
 
   void dropReserved() {
@@ -166,7 +198,7 @@ final class FenceSlots {
 
   void clear() {
     beginChange();
-    Arrays.fill(entries, 0, 2 * count, null);
+    Arrays.fill(fences, 0, count, null);
     count = 0;
     endChange();
     reserved = 0;
@@ -177,55 +209,109 @@ final class FenceSlots {
     beginChange();
     for (int i = 0; i < count; i++) {
       if (!fence(i).isSignaled()) {
-        put(kept++, fence(i), usage(i));
+        fences[kept] = fence(i);
+        usages[kept++] = usages[i];
       }
     }
-    Arrays.fill(entries, 2 * kept, 2 * count, null);
+    Arrays.fill(fences, kept, count, null);
     count = kept;
     endChange();
   }
 
-  private int capacity() {
-    return entries.length / 2;
-  }
-
   private Fence fence(int slot) {
-    return (Fence) entries[2 * slot];
-  }
-
-  private FenceUsage usage(int slot) {
-    return (FenceUsage) entries[2 * slot + 1];
-  }
-
-  private void put(int slot, Fence fence, FenceUsage usage) {
-    entries[2 * slot] = fence;
-    entries[2 * slot + 1] = usage;
+    return Objects.requireNonNull(fences[slot]);
   }
 
   private void beginChange() {
-    VERSION.setOpaque(this, (int) VERSION.get(this) + 1);
+    VERSION.setOpaque(this, (long) VERSION.get(this) + 1);
     VarHandle.storeStoreFence(); // the odd version before the changes; partner: the second read in
     // isUnchanged()
   }
 
   private void endChange() {
-    VERSION.setRelease(this, (int) VERSION.get(this) + 1); // the changes before the even version
+    VERSION.setRelease(this, (long) VERSION.get(this) + 1); // the changes before the even version
+  }
+
+  /** Shows all, signaled or not, to somebody who must not change them meanwhile. */
+  void forEachLocked(FenceUsage usage, Reservation.FenceVisitor visitor) {
+    long before = (long) VERSION.get(this);
+    visitor.restarted();
+    for (int i = 0; i < count; i++) {
+      if (usages[i] <= usage.weakness) {
+        visitor.fence(fence(i), FenceUsage.ofWeakness(usages[i]));
+        if ((long) VERSION.get(this) != before) {
+          throw new ConcurrentModificationException(
+              "the visitor changed the fences that it is being shown: collect first, change then");
+        }
+      }
+    }
   }
 
   // ---- for anybody ----
 
+  /**
+   * Shows what is pending without a copy. What was shown since the last restart belongs to one
+   * state if no restart follows: each fence is shown only after the version was found unchanged,
+   * and at the end it is compared once more.
+   */
+  void forEach(FenceUsage usage, Reservation.FenceVisitor visitor) {
+    for (int restarts = 0; restarts < MAX_RESTARTS; restarts++) {
+      visitor.restarted();
+      if (showAll(evenVersion(), usage, visitor)) {
+        return;
+      }
+    }
+    visitor.restarted();
+    Snapshot snapshot = snapshot(); // writers are faster than this visitor
+    for (int i = 0; i < snapshot.size; i++) {
+      if (snapshot.usages[i] <= usage.weakness && !snapshot.fence(i).isSignaled()) {
+        visitor.fence(snapshot.fence(i), snapshot.usage(i));
+      }
+    }
+  }
+
+  private boolean showAll(long before, FenceUsage usage, Reservation.FenceVisitor visitor) {
+    @Nullable Fence[] seen = fences;
+    byte[] seenUsages = usages;
+    int size = count;
+    for (int i = 0; i < size; i++) {
+      Fence fence = i < seen.length ? seen[i] : null;
+      int weakness = i < seenUsages.length ? seenUsages[i] : 0;
+      if (!isUnchanged(before)) {
+        return false;
+      }
+      if (fence != null && weakness <= usage.weakness && !fence.isSignaled()) {
+        visitor.fence(fence, FenceUsage.ofWeakness(weakness));
+      }
+    }
+    return isUnchanged(before);
+  }
+
+  private long evenVersion() {
+    while (true) {
+      long before = (long) VERSION.getAcquire(this);
+      if ((before & 1) == 0) {
+        return before;
+      }
+      Thread.onSpinWait();
+    }
+  }
+
   Snapshot snapshot() {
     while (true) {
-      int before = (int) VERSION.getAcquire(this);
-      if ((before & 1) == 0) {
-        Object[] seen = entries;
-        int size = count;
-        if (size == 0 && isUnchanged(before)) {
+      long before = evenVersion();
+      @Nullable Fence[] seen = fences;
+      byte[] seenUsages = usages;
+      int size = count;
+      if (size == 0) {
+        if (isUnchanged(before)) {
           return Snapshot.EMPTY;
         }
-        Object[] copy = Arrays.copyOf(seen, Math.min(2 * size, seen.length));
+      } else {
+        @Nullable Fence[] copy = Arrays.copyOf(seen, Math.min(size, seen.length));
+        byte[] copyUsages = Arrays.copyOf(seenUsages, Math.min(size, seenUsages.length));
         if (isUnchanged(before)) {
-          return new Snapshot(copy, size);
+          return new Snapshot(copy, copyUsages, size);
         }
       }
       Thread.onSpinWait();
@@ -234,34 +320,29 @@ final class FenceSlots {
 
   boolean isSignaled(FenceUsage usage) {
     while (true) {
-      int before = (int) VERSION.getAcquire(this);
-      if ((before & 1) == 0) {
-        boolean signaled = allSignaled(entries, count, usage);
-        if (isUnchanged(before)) {
-          return signaled;
-        }
+      long before = evenVersion();
+      boolean signaled = allSignaled(fences, usages, count, usage.weakness);
+      if (isUnchanged(before)) {
+        return signaled;
       }
       Thread.onSpinWait();
     }
   }
 
   /** Reads slots that may change meanwhile: the caller validates the answer. */
-  private static boolean allSignaled(Object[] seen, int size, FenceUsage usage) {
-    for (int i = 0; i + 1 < seen.length && i < 2 * size; i += 2) {
-      Fence fence = (Fence) seen[i];
-      FenceUsage fenceUsage = (FenceUsage) seen[i + 1];
-      if (fence != null
-          && fenceUsage != null
-          && usage.includes(fenceUsage)
-          && !fence.isSignaled()) {
+  private static boolean allSignaled(@Nullable Fence[] seen, byte[] usages, int size, int weakest) {
+    int length = Math.min(size, Math.min(seen.length, usages.length));
+    for (int i = 0; i < length; i++) {
+      Fence fence = seen[i];
+      if (fence != null && usages[i] <= weakest && !fence.isSignaled()) {
         return false;
       }
     }
     return true;
   }
 
-  private boolean isUnchanged(int before) {
+  private boolean isUnchanged(long before) {
     VarHandle.loadLoadFence(); // the copied slots before the second read of the version
-    return (int) VERSION.getOpaque(this) == before;
+    return (long) VERSION.getOpaque(this) == before;
   }
 }

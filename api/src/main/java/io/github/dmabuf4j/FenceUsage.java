@@ -11,16 +11,29 @@ package io.github.dmabuf4j;
  */
 public enum FenceUsage {
   /** Moving or clearing by memory management: everybody waits for it before any access. */
-  KERNEL,
+  KERNEL(0),
   /** A writer: readers and writers wait for it. */
-  WRITE,
+  WRITE(1),
   /** A reader: writers wait for it. */
-  READ,
+  READ(2),
   /**
    * No implicit synchronisation; only memory management waits for it, before it moves, evicts or
    * reuses the bytes.
    */
-  BOOKKEEP;
+  BOOKKEEP(3);
+
+  private static final FenceUsage[] BY_WEAKNESS = values();
+
+  /** How weak it is, as {@link FenceSlots} keeps it. */
+  final byte weakness;
+
+  FenceUsage(int weakness) {
+    this.weakness = (byte) weakness;
+  }
+
+  static FenceUsage ofWeakness(int weakness) {
+    return BY_WEAKNESS[weakness];
+  }
 
   /**
    * Whether a query for this usage returns fences of another one.

@@ -13,9 +13,11 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>The lock</b> is exclusive, owned by the thread (virtual or not) that took it, and not
  * reentrant: taking it twice is always a mistake and reported as such. One reservation may be
- * locked on its own; two or more need an {@link AcquireContext} (design rule RL1). It orders the
- * threads of this process only (design rule RL8). User code never runs under a reservation unless
- * its type's documentation says so (design rule RL9).
+ * locked on its own; two or more need an {@link AcquireContext} (design rule RL1), within which any
+ * order is free of deadlock (design rule RL2). A thread that comes while the lock is free may take
+ * it before those that wait, but not for ever. It orders the threads of this process only (design
+ * rule RL8). User code never runs under a reservation unless its type's documentation says so
+ * (design rule RL9).
  *
  * <p><b>The fences</b> are added only under the lock, into slots reserved before (design rule RL4):
  * {@link #reserve} may allocate and fail, {@link #add} does neither, so it can stand behind the
@@ -27,10 +29,11 @@ import org.jspecify.annotations.Nullable;
  * <table>
  * <caption>Who may call what</caption>
  * <tr><th>method</th><th>lock</th></tr>
- * <tr><td>{@link #lock}, {@link #lockInterruptibly}, {@link #tryLock()}</td><td>not held; no other one held (validated)</td></tr>
- * <tr><td>{@link #unlock}, {@link #reserve}, {@link #add}, {@link #replace}, {@link #copyFrom}</td><td>held by the calling
+ * <tr><td>{@link #lock}, {@link #lockInterruptibly}, {@code tryLock…}</td><td>not held; no other one held where it may wait
+ *   (validated)</td></tr>
+ * <tr><td>{@link #unlock}, {@link #reserve}, {@link #add}, {@link #replace}, {@link #copyFrom}, {@link #forEachLocked}</td><td>held by the calling
  *   thread, else {@link IllegalStateException}</td></tr>
- * <tr><td>{@link #fences}, {@link #merged}, {@link #isSignaled}, {@code await…}, {@link #setDeadline}</td><td>held or not</td></tr>
+ * <tr><td>{@link #forEach}, {@link #fences}, {@link #merged}, {@link #isSignaled}, {@code await…}, {@link #setDeadline}</td><td>held or not</td></tr>
  * </table>
  *
  * <p><b>Memory consistency effects.</b> An unlock happens before the next lock. What a thread did
@@ -77,12 +80,7 @@ public final class Reservation {
    * @throws IllegalStateException if this thread holds it already
    */
   public void lock() {
-    checkBeforeLock();
-    Thread current = Thread.currentThread();
-    if (!mutex.tryLock(current)) {
-      Outcome _ = lockContended(current, false, WwMutex.FOREVER);
-    }
-    Lockdep.locked(this);
+    boolean _ = lockUninterruptibly(WwMutex.FOREVER);
   }
 
   /**
@@ -92,7 +90,7 @@ public final class Reservation {
    * @throws IllegalStateException if this thread holds it already
    */
   public void lockInterruptibly() throws InterruptedException {
-    boolean _ = lockWithin(WwMutex.FOREVER);
+    boolean _ = lockInterruptibly(WwMutex.FOREVER);
   }
 
   /**
@@ -101,11 +99,7 @@ public final class Reservation {
    * @return true if taken
    */
   public boolean tryLock() {
-    if (mutex.tryLock(Thread.currentThread())) {
-      Lockdep.locked(this);
-      return true;
-    }
-    return false;
+    return mutex.tryLock(Thread.currentThread()) && taken(Outcome.ACQUIRED);
   }
 
   /**
@@ -117,55 +111,62 @@ public final class Reservation {
    * @throws IllegalStateException if this thread holds it already
    */
   public boolean tryLock(Duration timeout) throws InterruptedException {
-    return lockWithin(Deadline.nanos(timeout));
+    return lockInterruptibly(Deadline.nanos(timeout));
   }
 
   /**
-   * Takes the lock, waiting for a limited time, not interruptibly: an interrupt is kept for later.
+   * Takes the lock as {@link #tryLock(Duration)} does, not interruptibly.
    *
    * @param timeout how long to wait; zero or less only tries
    * @return true if taken
    * @throws IllegalStateException if this thread holds it already
    */
   public boolean tryLockUninterruptibly(Duration timeout) {
-    checkBeforeLock();
-    Thread current = Thread.currentThread();
-    boolean taken =
-        mutex.tryLock(current)
-            || lockContended(current, false, Deadline.nanos(timeout)) == Outcome.ACQUIRED;
-    if (taken) {
-      Lockdep.locked(this);
-    }
-    return taken;
+    return lockUninterruptibly(Deadline.nanos(timeout));
   }
 
-  private boolean lockWithin(long nanos) throws InterruptedException {
-    checkBeforeLock();
+  private boolean lockUninterruptibly(long nanos) {
+    if (Lockdep.isEnabled()) { // else the slow path finds out
+      checkMayLock();
+    }
+    return taken(
+        mutex.tryLock(Thread.currentThread()) ? Outcome.ACQUIRED : lockContended(false, nanos));
+  }
+
+  private boolean lockInterruptibly(long nanos) throws InterruptedException {
+    if (Lockdep.isEnabled()) {
+      checkMayLock();
+    }
     if (Thread.interrupted()) {
       throw new InterruptedException();
     }
-    Thread current = Thread.currentThread();
-    if (!mutex.tryLock(current)) {
-      Outcome outcome = lockContended(current, true, nanos);
-      if (outcome == Outcome.INTERRUPTED) {
-        throw new InterruptedException();
-      }
-      if (outcome != Outcome.ACQUIRED) {
-        return false;
-      }
+    Outcome outcome =
+        mutex.tryLock(Thread.currentThread()) ? Outcome.ACQUIRED : lockContended(true, nanos);
+    if (outcome == Outcome.INTERRUPTED) {
+      throw new InterruptedException();
     }
-    Lockdep.locked(this);
-    return true;
+    return taken(outcome);
   }
 
-  private Outcome lockContended(Thread current, boolean interruptible, long nanos) {
+  private Outcome lockContended(boolean interruptible, long nanos) {
     checkNotHeld();
+    if (nanos <= 0) {
+      return Outcome.TIMED_OUT;
+    }
     Lockdep.beforeWait(this, false);
     try {
-      return mutex.lock(current, interruptible, nanos);
+      return mutex.lock(Thread.currentThread(), interruptible, nanos);
     } finally {
       Lockdep.afterWait();
     }
+  }
+
+  private boolean taken(Outcome outcome) {
+    if (outcome != Outcome.ACQUIRED) {
+      return false;
+    }
+    Lockdep.locked(this);
+    return true;
   }
 
   /**
@@ -175,6 +176,14 @@ public final class Reservation {
    * @throws IllegalStateException if this thread doesn't hold it
    */
   public void unlock() {
+    // With nothing to drop or to report, the CAS itself finds out whether this thread has the lock.
+    if (Lockdep.isEnabled() || slots.hasReserved() || !mutex.tryUnlock(Thread.currentThread())) {
+      unlockOther();
+    }
+  }
+
+  /** Gives back what has waiters or reserved slots, is a context's, or is not held at all. */
+  private void unlockOther() {
     Thread current = Thread.currentThread();
     Object claim = mutex.claim();
     if (claim == current) {
@@ -186,7 +195,6 @@ public final class Reservation {
     }
   }
 
-  /** Gives back what was taken with this claim. */
   void unlock(Object claim) {
     slots.dropReserved();
     Lockdep.unlocked(this);
@@ -203,9 +211,9 @@ public final class Reservation {
   }
 
   /**
-   * Whether the calling thread holds the lock, alone or in an {@link AcquireContext}.
+   * Whether the calling thread holds the lock.
    *
-   * @return true if it does
+   * @return true if it does, alone or in an {@link AcquireContext}
    */
   public boolean isHeldByCurrentThread() {
     Thread current = Thread.currentThread();
@@ -213,7 +221,6 @@ public final class Reservation {
     return claim == current || (claim instanceof AcquireContext held && held.owner == current);
   }
 
-  /** For messages: the thread that holds the lock, or null. */
   @Nullable Thread holder() {
     Object claim = mutex.claim();
     return claim instanceof AcquireContext context ? context.owner : (Thread) claim;
@@ -223,13 +230,6 @@ public final class Reservation {
   void checkMayLock() {
     checkNotHeld();
     Lockdep.beforeLock(this);
-  }
-
-  /** What can be known before; without the validator the fast path leaves it to the slow one. */
-  private void checkBeforeLock() {
-    if (Lockdep.isEnabled()) {
-      checkMayLock();
-    }
   }
 
   void checkNotHeld() {
@@ -270,8 +270,7 @@ public final class Reservation {
 
   /**
    * Adds a fence into a reserved slot; takes the place of one that has signaled, or of an earlier
-   * one of the same context with equal or weaker usage (design rule RL6), where there is such a
-   * one. Uses up one reservation of a slot. Never allocates.
+   * one of the same context with equal or weaker usage (design rule RL6). Never allocates.
    *
    * @param fence a plain fence, not a container
    * @param usage what it stands for
@@ -313,8 +312,7 @@ public final class Reservation {
   }
 
   /**
-   * Takes over all fences of another reservation, whose lock is not needed, in place of its own
-   * (rule CR14).
+   * Takes over all fences of another one, whose lock is not needed, for its own (rule CR14).
    *
    * @param source where to copy from
    * @throws IllegalStateException if this thread doesn't hold the lock of this reservation
@@ -331,17 +329,17 @@ public final class Reservation {
 
   // ---- fences, for anybody ----
 
-  /** What {@link #forEach} calls with what it finds. */
+  /** What {@link #forEach} and {@link #forEachLocked} call with what they find. */
   @FunctionalInterface
   public interface FenceVisitor {
     /**
-     * What was reported so far is void: another round starts. Called before the first fence too
-     * (rule CR11).
+     * What was shown so far is void: another round starts. Called before the first fence too (rule
+     * CR11).
      */
     default void restarted() {}
 
     /**
-     * One pending fence.
+     * One fence.
      *
      * @param fence the fence
      * @param usage what it stands for
@@ -350,20 +348,33 @@ public final class Reservation {
   }
 
   /**
-   * Shows the pending fences of a usage and of all stronger ones to a visitor, from one consistent
-   * state.
+   * Shows the pending fences of a usage and of all stronger ones to a visitor, without the lock and
+   * without a copy ({@code dma_resv_for_each_fence_unlocked}). Where somebody changes the fences
+   * meanwhile, it begins again and says so; so what was shown since {@link
+   * FenceVisitor#restarted()} was last called is one consistent state once this returns, and before
+   * that a part of one. A visitor that is outrun several times in a row is shown a copy; one that
+   * can't undo what it did uses {@link #fences}.
    *
    * @param usage the weakest usage to show
-   * @param visitor called on this thread
+   * @param visitor called on this thread; may do what it wants, also change the fences
    */
   public void forEach(FenceUsage usage, FenceVisitor visitor) {
-    FenceSlots.Snapshot snapshot = slots.snapshot();
-    visitor.restarted();
-    for (int i = 0; i < snapshot.size(); i++) {
-      if (usage.includes(snapshot.usage(i)) && !snapshot.fence(i).isSignaled()) {
-        visitor.fence(snapshot.fence(i), snapshot.usage(i));
-      }
-    }
+    slots.forEach(usage, visitor);
+  }
+
+  /**
+   * Shows the fences of a usage and of all stronger ones to a visitor, those that have signaled
+   * too, in the order of their slots, under the lock ({@code dma_resv_for_each_fence}).
+   *
+   * @param usage the weakest usage to show
+   * @param visitor called on this thread, with one restart before the first fence; must not change
+   *     the fences of this reservation
+   * @throws IllegalStateException if this thread doesn't hold the lock
+   * @throws java.util.ConcurrentModificationException if the visitor changed the fences
+   */
+  public void forEachLocked(FenceUsage usage, FenceVisitor visitor) {
+    assertHeld("forEachLocked");
+    slots.forEachLocked(usage, visitor);
   }
 
   /**
@@ -374,7 +385,7 @@ public final class Reservation {
    */
   public List<Fence> fences(FenceUsage usage) {
     List<Fence> pending = new ArrayList<>();
-    forEach(usage, (fence, fenceUsage) -> pending.add(fence));
+    slots.snapshot().collect(usage, pending);
     return pending;
   }
 
@@ -401,13 +412,17 @@ public final class Reservation {
 
   /**
    * Waits until everything of a usage and of all stronger ones that is pending now has signaled, at
-   * most {@link Fences#defaultTimeout()}.
+   * most {@link Fences#defaultTimeout()} for all of it. With or without the lock; what is added
+   * meanwhile is not waited for.
    *
    * @param usage the weakest usage to wait for
    * @throws FenceTimeoutException if a fence didn't signal in time
    * @throws InterruptedException if the thread is interrupted before or while waiting
    */
   public void await(FenceUsage usage) throws InterruptedException {
+    if (Thread.interrupted()) {
+      throw new InterruptedException();
+    }
     if (!isSignaled(usage)) {
       Deadline deadline = Deadline.after(Fences.defaultTimeout());
       for (Fence fence : fences(usage)) {
@@ -417,7 +432,7 @@ public final class Reservation {
   }
 
   /**
-   * Waits as {@link #await(FenceUsage)} does, not interruptibly.
+   * Waits as {@link #await(FenceUsage)} does, not interruptibly: an interrupt is kept for later.
    *
    * @param usage the weakest usage to wait for
    * @throws FenceTimeoutException if a fence didn't signal in time
@@ -433,17 +448,39 @@ public final class Reservation {
 
   /**
    * Waits for a limited time until everything of a usage and of all stronger ones that is pending
-   * now has signaled.
+   * now has signaled ({@code dma_resv_wait_timeout}).
+   *
+   * @param usage the weakest usage to wait for
+   * @param timeout how long to wait for all of it; zero or less only looks
+   * @return true if all have signaled, also where there was no time to wait (rule CR13)
+   * @throws FenceTimeoutException if a fence stayed silent for longer than its context allows
+   * @throws InterruptedException if the thread is interrupted before or while waiting
+   */
+  public boolean await(FenceUsage usage, Duration timeout) throws InterruptedException {
+    if (Thread.interrupted()) {
+      throw new InterruptedException();
+    }
+    Deadline deadline = Deadline.after(timeout);
+    for (Fence fence : fences(usage)) {
+      if (!fence.await(deadline.left())) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Waits as {@link #await(FenceUsage, Duration)} does, not interruptibly.
    *
    * @param usage the weakest usage to wait for
    * @param timeout how long to wait for all of it; zero or less only looks
    * @return true if all have signaled
-   * @throws InterruptedException if the thread is interrupted before or while waiting
+   * @throws FenceTimeoutException if a fence stayed silent for longer than its context allows
    */
-  public boolean await(FenceUsage usage, Duration timeout) throws InterruptedException {
+  public boolean awaitUninterruptibly(FenceUsage usage, Duration timeout) {
     Deadline deadline = Deadline.after(timeout);
     for (Fence fence : fences(usage)) {
-      if (!fence.await(deadline.left())) {
+      if (!fence.awaitUninterruptibly(deadline.left())) {
         return false;
       }
     }

@@ -72,6 +72,7 @@ abstract sealed class WwContext permits AcquireContext {
 
   /** As {@link AcquireContext#tryLock}. */
   final boolean tryAcquire(Reservation reservation) {
+    checkMayLock();
     checkMayLock(reservation);
     ensureCapacity();
     if (reservation.mutex.tryLock(this)) {
@@ -83,6 +84,7 @@ abstract sealed class WwContext permits AcquireContext {
 
   /** Takes one, or says why not. */
   final Outcome acquire(Reservation reservation, boolean interruptible) {
+    checkMayLock();
     checkMayLock(reservation);
     ensureCapacity();
     if (interruptible && Thread.interrupted()) {
@@ -95,6 +97,27 @@ abstract sealed class WwContext permits AcquireContext {
     return takePrelocked(reservation)
         ? Outcome.ACQUIRED
         : acquireContended(reservation, interruptible);
+  }
+
+  /**
+   * Takes as many of a set as nobody has, up to the first that somebody does.
+   *
+   * @return where that is, from {@code first} on
+   */
+  final int acquireFree(Reservation[] set, int first) {
+    checkMayLock();
+    int i = first;
+    while (i < set.length) {
+      Reservation reservation = set[i];
+      checkMayLock(reservation);
+      ensureCapacity();
+      if (!reservation.mutex.tryLock(this)) {
+        break;
+      }
+      locked(reservation);
+      i++;
+    }
+    return i;
   }
 
   private Outcome acquireContended(Reservation reservation, boolean interruptible) {
@@ -250,7 +273,7 @@ abstract sealed class WwContext permits AcquireContext {
     }
   }
 
-  private void checkMayLock(Reservation reservation) {
+  private void checkMayLock() {
     checkOwner();
     if (done || closed || contended != null) {
       throw new IllegalStateException(
@@ -259,6 +282,9 @@ abstract sealed class WwContext permits AcquireContext {
               : "this acquire context is %s: nothing more may be locked with it"
                   .formatted(closed ? "closed" : "done"));
     }
+  }
+
+  private void checkMayLock(Reservation reservation) {
     if (reservation.lockClass() != lockClass) {
       throw new IllegalStateException(
           "wanted a reservation of %s, got %s of %s: begin another context for it"

@@ -231,16 +231,21 @@ final class WwMutex {
 
   // ---- unlock ----
 
+  /** Gives the lock back if this claim has it and nobody has asked to be woken. */
+  boolean tryUnlock(Object own) {
+    return STATE.compareAndSet(this, own, null);
+  }
+
   /** Gives the lock back. The caller has checked that it has it. */
   void unlock(Object own) {
-    if (!STATE.compareAndSet(this, own, null)) {
+    if (!tryUnlock(own)) {
       LockSupport.unpark(release(own));
     }
   }
 
   /** Frees the lock or hands it over; returns whom to wake. */
   private synchronized @Nullable Thread release(Object own) {
-    if (STATE.compareAndSet(this, own, null)) {
+    if (tryUnlock(own)) {
       return null; // the last waiter has left meanwhile, or one that was woken will look
     }
     Waiter next = first;

@@ -20,7 +20,8 @@
  * <tr><td>{@code dma_buf_pin}</td><td>{@link io.github.dmabuf4j.Pin}</td></tr>
  * <tr><td>{@code dma_resv}, {@code enum dma_resv_usage}</td><td>{@link io.github.dmabuf4j.Reservation}, {@link
  *   io.github.dmabuf4j.FenceUsage}</td></tr>
- * <tr><td>{@code ww_acquire_ctx}, {@code drm_exec}</td><td>{@link io.github.dmabuf4j.AcquireContext}</td></tr>
+ * <tr><td>{@code ww_acquire_ctx}, {@code drm_exec}; {@code ww_class}</td><td>{@link io.github.dmabuf4j.AcquireContext};
+ *   {@link io.github.dmabuf4j.ReservationClass}</td></tr>
  * <tr><td>{@code dma_fence}; a driver's fence context</td><td>{@link io.github.dmabuf4j.Fence}; {@link
  *   io.github.dmabuf4j.FenceContext}</td></tr>
  * <tr><td>{@code sw_sync}</td><td>{@link io.github.dmabuf4j.Timeline}</td></tr>
@@ -55,10 +56,15 @@
  * <h2>Locks</h2>
  *
  * <p>One reservation may be taken on its own, several with an {@link
- * io.github.dmabuf4j.AcquireContext}. Waiting for fences is legal while holding reservations; hence
- * whoever still has to signal takes none ({@link io.github.dmabuf4j.Signalling}). The validator
- * ({@link io.github.dmabuf4j.Lockdep}) checks both. User code runs under a reservation in one place
- * only, {@link io.github.dmabuf4j.Importer#moveNotify}.
+ * io.github.dmabuf4j.AcquireContext}, in any order: of two contexts that want the same one, the
+ * younger gives way and tries again. Locks belong to the thread that took them, virtual or not;
+ * what must not block its thread has the work done on another one ({@link
+ * io.github.dmabuf4j.AcquireContext#lockAllAsync}, {@link
+ * io.github.dmabuf4j.Job.Builder#publishAsync}). Waiting for fences is legal while holding
+ * reservations; hence whoever still has to signal takes none ({@link
+ * io.github.dmabuf4j.Signalling}). The validator ({@link io.github.dmabuf4j.Lockdep}) checks both.
+ * Code of users runs under a reservation that they didn't lock themselves in one place only, {@link
+ * io.github.dmabuf4j.Importer#moveNotify}.
  *
  * <h2>Walk-throughs</h2>
  *

@@ -19,7 +19,6 @@ import net.jqwik.api.constraints.Size;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
 
 final class ReservationTest {
   private static final List<FenceUsage> USAGES = List.of(FenceUsage.values());
@@ -48,80 +47,8 @@ final class ReservationTest {
 
   private List<Pair> pairs() {
     List<Pair> pairs = new ArrayList<>();
-    reservation.forEach(FenceUsage.BOOKKEEP, (fence, usage) -> pairs.add(new Pair(fence, usage)));
+    reservation.forEach(FenceUsage.BOOKKEEP, gather(pairs));
     return pairs;
-  }
-
-  // ---- st-dma-resv.c ----
-
-  @Test
-  void r1_lockAndUnlock_withoutContext() {
-    assertThat(reservation.isLocked()).isFalse();
-    reservation.lock();
-    assertThat(reservation.isLocked()).isTrue();
-    assertThat(reservation.isHeldByCurrentThread()).isTrue();
-    reservation.unlock();
-    assertThat(reservation.isLocked()).isFalse();
-    assertThat(reservation.isHeldByCurrentThread()).isFalse();
-  }
-
-  @ParameterizedTest
-  @EnumSource(FenceUsage.class)
-  void r2_signaling_isSeenInTheReservation(FenceUsage usage) {
-    Fence fence = context.newFence();
-    reservation.lock();
-    reservation.reserve(1);
-    reservation.add(fence, usage);
-    assertThat(reservation.isSignaled(usage)).isFalse();
-    context.signal(fence);
-    assertThat(reservation.isSignaled(usage)).isTrue();
-    reservation.unlock();
-  }
-
-  @ParameterizedTest
-  @EnumSource(FenceUsage.class)
-  void r3_forEach_locked_showsFenceAndUsage(FenceUsage usage) {
-    Fence fence = context.newFence();
-    reservation.lock();
-    reservation.reserve(1);
-    reservation.add(fence, usage);
-    assertThat(pairs()).containsExactly(new Pair(fence, usage));
-    context.signal(fence);
-    reservation.unlock();
-  }
-
-  @ParameterizedTest
-  @EnumSource(FenceUsage.class)
-  void r4_forEach_unlocked_announcesTheRestart(FenceUsage usage) {
-    Fence fence = context.newFence();
-    add(fence, usage);
-    List<Object> seen = new ArrayList<>();
-    reservation.forEach(
-        usage,
-        new Reservation.FenceVisitor() {
-          @Override
-          public void restarted() {
-            seen.add("restarted");
-          }
-
-          @Override
-          public void fence(Fence shown, FenceUsage shownUsage) {
-            seen.add(new Pair(shown, shownUsage));
-          }
-        });
-    assertThat(seen).containsExactly("restarted", new Pair(fence, usage));
-  }
-
-  @ParameterizedTest
-  @EnumSource(FenceUsage.class)
-  void r5_fences_returnsTheOne(FenceUsage usage) {
-    Fence fence = context.newFence();
-    add(fence, usage);
-    assertThat(reservation.fences(usage)).containsExactly(fence);
-    assertThat(reservation.merged(usage)).isSameAs(fence);
-    context.signal(fence);
-    assertThat(reservation.fences(usage)).isEmpty();
-    assertThat(reservation.merged(usage)).isSameAs(Fence.stub());
   }
 
   // ---- usages, slots, replacement ----
@@ -442,6 +369,20 @@ final class ReservationTest {
 
   // ---- readers beside a writer ----
 
+  private static Reservation.FenceVisitor gather(List<Pair> seen) {
+    return new Reservation.FenceVisitor() {
+      @Override
+      public void restarted() {
+        seen.clear();
+      }
+
+      @Override
+      public void fence(Fence fence, FenceUsage usage) {
+        seen.add(new Pair(fence, usage));
+      }
+    };
+  }
+
   @Test
   void readers_seeConsistentPairsWhileAWriterChangesThem() throws Exception {
     BooleanSupplier going = Threads.stressTime();
@@ -457,8 +398,7 @@ final class ReservationTest {
           List<Pair> seen = new ArrayList<>();
           while (!stop.get()) {
             seen.clear();
-            reservation.forEach(
-                FenceUsage.BOOKKEEP, (fence, usage) -> seen.add(new Pair(fence, usage)));
+            reservation.forEach(FenceUsage.BOOKKEEP, gather(seen));
             for (Pair pair : seen) {
               assertThat(pair.fence().timelineName()).isEqualTo(pair.usage().name());
             }
@@ -549,7 +489,24 @@ final class ReservationTest {
     uninterruptible.join();
     assertThat(reservation.await(FenceUsage.READ, LONG)).isTrue();
     assertThat(reservation.await(FenceUsage.BOOKKEEP, Duration.ZERO)).isFalse();
+    assertThat(reservation.awaitUninterruptibly(FenceUsage.BOOKKEEP, Duration.ofMillis(1)))
+        .isFalse();
+    Threads.Started timed =
+        Threads.virtual(
+                () -> {
+                  Thread.currentThread().interrupt();
+                  assertThat(reservation.awaitUninterruptibly(FenceUsage.BOOKKEEP, LONG)).isTrue();
+                  assertThat(Thread.interrupted()).as("kept for later").isTrue();
+                })
+            .awaitBlocked();
     keeper.signal(null);
+    timed.join();
+    Thread.currentThread().interrupt();
+    assertThatExceptionOfType(InterruptedException.class)
+        .isThrownBy(() -> reservation.await(FenceUsage.BOOKKEEP));
+    Thread.currentThread().interrupt();
+    assertThatExceptionOfType(InterruptedException.class)
+        .isThrownBy(() -> reservation.await(FenceUsage.BOOKKEEP, LONG));
   }
 
   @Test
