@@ -419,6 +419,7 @@ final class LockdepCatalogueTest {
                         }
                       });
               Threads.until(() -> WaitGraph.now().toString().contains("one"));
+              other.awaitBlocked(); // has looked for a cycle, and found none yet
               try (var _ = Signalling.begin(first)) {
                 second.await(LONG);
               } finally {
@@ -452,6 +453,7 @@ final class LockdepCatalogueTest {
                         }
                       });
               Threads.until(() -> WaitGraph.now().toString().contains(reservation.toString()));
+              other.awaitBlocked(); // has looked for a cycle, and found none yet
               try {
                 fence.await(LONG);
               } finally {
