@@ -103,6 +103,81 @@ public class ReservationStress {
     }
   }
 
+  /** An iteration beside a writer: what it was shown last is one state. */
+  @JCStressTest
+  @Outcome(
+      id = {"1, 0", "2, 0"},
+      expect = ACCEPTABLE,
+      desc = "a state that was")
+  @Outcome(expect = FORBIDDEN, desc = "torn, or the lasting fence is missing")
+  @State
+  public static class AddAndIterate {
+    private final FenceSlots slots = new FenceSlots();
+    private final Fence lasting = fence("KERNEL");
+    private final Fence writer = fence("WRITE");
+
+    public AddAndIterate() {
+      slots.reserve(2);
+      slots.add(lasting, FenceUsage.KERNEL);
+    }
+
+    @Actor
+    public void write() {
+      slots.add(writer, FenceUsage.WRITE);
+      slots.reserve(8);
+    }
+
+    @Actor
+    public void read(II_Result r) {
+      int[] shown = new int[3];
+      slots.forEach(
+          FenceUsage.BOOKKEEP,
+          new Reservation.FenceVisitor() {
+            @Override
+            public void restarted() {
+              java.util.Arrays.fill(shown, 0);
+            }
+
+            @Override
+            public void fence(Fence fence, FenceUsage usage) {
+              shown[0]++;
+              shown[1] += fence == lasting ? 1 : 0;
+              shown[2] += fence.timelineName().equals(usage.name()) ? 0 : 1;
+            }
+          });
+      r.r1 = shown[1] == 1 ? shown[0] : -1;
+      r.r2 = shown[2];
+    }
+  }
+
+  /** A replacement beside a reader: the old fence with its usage or the new one with its own. */
+  @JCStressTest
+  @Outcome(id = "1, 0", expect = ACCEPTABLE, desc = "before or after")
+  @Outcome(expect = FORBIDDEN, desc = "torn or missing")
+  @State
+  public static class ReplaceAndRead {
+    private final FenceSlots slots = new FenceSlots();
+    private final Fence reader = fence("READ");
+    private final Fence keeper = fence("BOOKKEEP");
+
+    public ReplaceAndRead() {
+      slots.reserve(1);
+      slots.add(reader, FenceUsage.READ);
+    }
+
+    @Actor
+    public void write() {
+      slots.replace(reader.context(), keeper, FenceUsage.BOOKKEEP);
+    }
+
+    @Actor
+    public void read(II_Result r) {
+      FenceSlots.Snapshot snapshot = slots.snapshot();
+      r.r1 = snapshot.size();
+      r.r2 = torn(snapshot);
+    }
+  }
+
   /** What was written before a fence was added is seen by whoever finds the fence. */
   @JCStressTest
   @Outcome(

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Nobody runs benchmarks in a build, but they must be there when somebody does. */
@@ -14,7 +15,8 @@ final class BenchmarkListTest {
     try (InputStream in = BenchmarkListTest.class.getResourceAsStream("/META-INF/BenchmarkList")) {
       assertThat(in).as("what JMH's annotation processor writes").isNotNull();
       assertThat(new String(in.readAllBytes(), StandardCharsets.UTF_8))
-          .contains(BaselineBenchmark.class.getName());
+          .contains(BaselineBenchmark.class.getName())
+          .contains(ReservationBenchmark.class.getName());
     }
   }
 
@@ -24,5 +26,38 @@ final class BenchmarkListTest {
     benchmark.bytes = 4096;
     assertThat(benchmark.confined()).isZero();
     assertThat(benchmark.shared()).isZero();
+  }
+
+  @Test
+  void reservationBenchmark_runsEveryStrategyOnce() throws InterruptedException {
+    ReservationBenchmark benchmark = new ReservationBenchmark();
+    ReservationBenchmark.Turn turn = new ReservationBenchmark.Turn();
+    for (String strategy : List.of("dmabuf4j", "reentrantLock", "stampedLock")) {
+      ReservationBenchmark.One one = new ReservationBenchmark.One();
+      one.strategy = strategy;
+      one.setUp();
+      assertThat(benchmark.pair(one)).isEqualTo(1);
+    }
+    for (String strategy : List.of("dmabuf4j", "reentrantLock", "sortedReentrantLocks")) {
+      ReservationBenchmark.Sets sets = new ReservationBenchmark.Sets();
+      sets.strategy = strategy;
+      sets.count = 8;
+      sets.setUp();
+      benchmark.set(sets, turn);
+    }
+    for (String strategy : List.of("dmabuf4j", "sortedReentrantLocks")) {
+      ReservationBenchmark.SharedSets sets = new ReservationBenchmark.SharedSets();
+      sets.strategy = strategy;
+      sets.count = 16;
+      sets.setUp();
+      benchmark.setByTwo(sets, turn);
+    }
+    ReservationBenchmark.HeldSlots slots = new ReservationBenchmark.HeldSlots();
+    slots.setUp();
+    benchmark.lockAndAddFence(slots);
+    slots.lock();
+    benchmark.addFence(slots);
+    slots.unlock();
+    slots.tearDown();
   }
 }
