@@ -141,8 +141,11 @@ final class SyncWait {
       begin();
       while (true) {
         OptionalInt ready = ready();
+        if (ready.isPresent() || timeoutNanos <= 0) {
+          return ready;
+        }
         long left = timeoutNanos - (System.nanoTime() - start);
-        if (ready.isPresent() || left <= 0) {
+        if (left <= 0) {
           return ready;
         }
         LockSupport.parkNanos(this, Math.min(left, patience()));

@@ -25,7 +25,13 @@ final class LincheckTest {
   @TempDir private Path directory;
 
   @ParameterizedTest
-  @CsvSource({"ReservationLincheck, stress", "ReservationLincheck, model"})
+  @CsvSource({
+    "ReservationLincheck, stress",
+    "ReservationLincheck, model",
+    "FenceLincheck$TimelineOperations, model",
+    "FenceLincheck$CallbackOperations, model",
+    "FenceLincheck$SyncTimelineOperations, model"
+  })
   void isLinearizable(String checked, String how) throws Exception {
     Path output = directory.resolve("output");
     Process process =

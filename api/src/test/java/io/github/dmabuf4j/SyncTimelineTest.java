@@ -273,6 +273,7 @@ final class SyncTimelineTest {
     assertThat(timeline.at(2).await(WaitFor.SUBMIT, SHORT)).isFalse();
     assertThat(timeline.at(2).awaitUninterruptibly(WaitFor.AVAILABLE, Duration.ofSeconds(-1)))
         .isFalse();
+    assertThat(timeline.at(2).await(WaitFor.SUBMIT, Duration.ofNanos(Long.MIN_VALUE))).isFalse();
     assertThat(timeline.at(2).transferTo(timeline.at(3), SHORT)).isFalse();
     assertThat(timeline.waiting()).isZero();
     assertThat(Leaks.callbacksOn(timeline.at(1).fence().orElseThrow())).isZero();
