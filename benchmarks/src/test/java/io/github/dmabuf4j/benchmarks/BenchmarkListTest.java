@@ -7,6 +7,8 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Nobody runs benchmarks in a build, but they must be there when somebody does. */
 final class BenchmarkListTest {
@@ -15,8 +17,10 @@ final class BenchmarkListTest {
     try (InputStream in = BenchmarkListTest.class.getResourceAsStream("/META-INF/BenchmarkList")) {
       assertThat(in).as("what JMH's annotation processor writes").isNotNull();
       assertThat(new String(in.readAllBytes(), StandardCharsets.UTF_8))
-          .contains(BaselineBenchmark.class.getName())
-          .contains(ReservationBenchmark.class.getName());
+          .contains(
+              BaselineBenchmark.class.getName(),
+              FenceBenchmark.class.getName(),
+              ReservationBenchmark.class.getName());
     }
   }
 
@@ -59,5 +63,25 @@ final class BenchmarkListTest {
     benchmark.addFence(slots);
     slots.unlock();
     slots.tearDown();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"dmabuf4j", "completableFuture", "countDownLatch"})
+  void fenceBenchmark_doesTheSameWithEachStrategy(String strategy) throws Exception {
+    FenceBenchmark benchmark = new FenceBenchmark();
+    FenceBenchmark.Own own = new FenceBenchmark.Own();
+    own.strategy = strategy;
+    own.begin();
+    assertThat(benchmark.signal(own)).isNotNull();
+    assertThat(benchmark.stamp(own)).isNotNull();
+    assertThat(benchmark.callback(own)).isNotSameAs(own.told);
+    assertThat(own.told.count).isEqualTo(1);
+    FenceBenchmark.Partners partners = new FenceBenchmark.Partners();
+    partners.strategy = strategy;
+    partners.begin();
+    for (int i = 0; i < 100; i++) {
+      benchmark.wakeUp(partners);
+    }
+    partners.end();
   }
 }
