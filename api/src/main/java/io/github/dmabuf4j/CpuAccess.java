@@ -47,7 +47,7 @@ public final class CpuAccess implements AutoCloseable {
   static CpuAccess begin(
       BufferObject object, Access access, ArenaKind kind, boolean publish, Waiting waiting)
       throws InterruptedException {
-    Fence fence = publish ? new Fence(FenceOrigin.CPU_ACCESS, FenceOrigin.nextSingle()) : null;
+    Fence fence = publish ? Fence.single(FenceOrigin.CPU_ACCESS) : null;
     List<Fence> conflicts = new ArrayList<>(0);
     Hold hold = hold(object, access, kind, fence, waiting, conflicts);
     try {

@@ -1,6 +1,8 @@
 package io.github.dmabuf4j;
 
 import java.lang.System.Logger.Level;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
@@ -80,11 +82,24 @@ public sealed class Fence extends FenceState permits FenceArray, FenceChain, Job
     void signaled(Fence fence);
   }
 
+  private static final VarHandle SEQNO;
+
+  static {
+    try {
+      SEQNO = MethodHandles.lookup().findVarHandle(Fence.class, "seqno", long.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
   private static final Fence STUB = new Fence(FenceOrigin.STUB, 0, FenceOutcome.SIGNALED);
 
   final FenceOrigin origin;
 
-  /** Written before the fence is published, see {@link FenceOrigin#append}; then constant. */
+  /**
+   * Written before the fence is published, see {@link FenceOrigin#append}, then constant; 0 where
+   * the number doesn't matter before somebody asks.
+   */
   private long seqno;
 
   /**
@@ -98,11 +113,16 @@ public sealed class Fence extends FenceState permits FenceArray, FenceChain, Job
    * Creates a pending fence.
    *
    * @param origin who makes it
-   * @param seqno its number there
+   * @param seqno its number there, 0 if it is the only one of its context
    */
   Fence(FenceOrigin origin, long seqno) {
     this.origin = origin;
     this.seqno = seqno;
+  }
+
+  /** Creates a pending fence that is the only one of its context. */
+  static Fence single(FenceOrigin origin) {
+    return new Fence(origin, 0);
   }
 
   /** Creates a fence that begins in another state than pending. */
@@ -131,7 +151,21 @@ public sealed class Fence extends FenceState permits FenceArray, FenceChain, Job
    *     context
    */
   public final long context() {
-    return origin.contextOf(seqno);
+    return origin.isOrdered() ? origin.context : -single();
+  }
+
+  /**
+   * The number of a fence that is the only one of its context, given when somebody first asks: most
+   * of them are signaled and gone before.
+   */
+  private long single() {
+    long present = (long) SEQNO.getVolatile(this);
+    if (present != 0) {
+      return present;
+    }
+    long fresh = FenceOrigin.nextSingle();
+    long first = (long) SEQNO.compareAndExchange(this, 0L, fresh);
+    return first == 0 ? fresh : first;
   }
 
   /**
@@ -140,7 +174,7 @@ public sealed class Fence extends FenceState permits FenceArray, FenceChain, Job
    * @return a number that grows with each fence of the context
    */
   public final long seqno() {
-    return origin.seqnoOf(seqno);
+    return origin.isOrdered() ? seqno : 1;
   }
 
   /**

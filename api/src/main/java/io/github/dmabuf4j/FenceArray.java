@@ -48,7 +48,7 @@ public final class FenceArray extends Fence {
   private @Nullable Listening listening; // by the thread that made `changes` leave 0
 
   private FenceArray(Collection<Fence> parts, boolean any) {
-    super(FenceOrigin.CONTAINER, FenceOrigin.nextSingle(), POLLED);
+    super(FenceOrigin.CONTAINER, 0, POLLED);
     this.parts = List.copyOf(parts);
     if (this.parts.isEmpty()) {
       throw new IllegalArgumentException(

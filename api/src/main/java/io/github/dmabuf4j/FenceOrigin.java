@@ -51,7 +51,7 @@ final class FenceOrigin {
   final boolean timestamps;
   final long silenceNanos;
   final FenceContext.@Nullable Operations operations;
-  private final long context;
+  final long context;
   private volatile @Nullable Fence tail;
   private volatile boolean closed;
 
@@ -90,14 +90,6 @@ final class FenceOrigin {
 
   boolean isOrdered() {
     return context != 0;
-  }
-
-  long contextOf(long seqno) {
-    return isOrdered() ? context : -seqno;
-  }
-
-  long seqnoOf(long seqno) {
-    return isOrdered() ? seqno : 1;
   }
 
   /** A number for the only fence of a new context of an origin that isn't ordered. */

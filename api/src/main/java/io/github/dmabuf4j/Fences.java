@@ -172,7 +172,7 @@ public final class Fences {
 
   /** Listens to several fences for the first one. A fence of its own stands for that event. */
   private static final class AnyWait implements Fence.Callback, AutoCloseable {
-    private final Fence arrived = new Fence(FenceOrigin.CONTAINER, FenceOrigin.nextSingle());
+    private final Fence arrived = Fence.single(FenceOrigin.CONTAINER);
     private final AtomicReference<@Nullable Fence> first = new AtomicReference<>();
     private final List<? extends Fence> fences;
 

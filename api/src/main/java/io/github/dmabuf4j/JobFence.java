@@ -44,7 +44,7 @@ final class JobFence extends Fence {
 
   /** The fence of a job without an order: the only one of its context. */
   static JobFence single(String name, JobUses uses, List<Fence> waitsFor) {
-    return new JobFence(FenceOrigin.JOB, FenceOrigin.nextSingle(), name, uses, waitsFor);
+    return new JobFence(FenceOrigin.JOB, 0, name, uses, waitsFor);
   }
 
   /** What the job has to wait for before it runs; nothing once it has ended. */

@@ -36,7 +36,7 @@ final class FenceLincheck {
   /** Add, remove, signal, and count what ran. */
   @Param(name = "callback", gen = IntGen.class, conf = "0:1")
   public static final class CallbackOperations {
-    private final Fence fence = new Fence(FenceOrigin.CPU_ACCESS, FenceOrigin.nextSingle());
+    private final Fence fence = Fence.single(FenceOrigin.CPU_ACCESS);
     private final AtomicInteger[] runs = {new AtomicInteger(), new AtomicInteger()};
     private final List<Fence.Callback> callbacks =
         Stream.of(runs).<Fence.Callback>map(count -> signaled -> count.incrementAndGet()).toList();

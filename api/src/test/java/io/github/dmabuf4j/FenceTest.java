@@ -219,6 +219,22 @@ final class FenceTest {
     own.close();
   }
 
+  @Test
+  void context_ofAFenceWithoutAnOrder_isOneForAllWhoAsk() throws Exception {
+    AtomicReference<Fence> fence = new AtomicReference<>();
+    AtomicLong first = new AtomicLong();
+    AtomicLong second = new AtomicLong();
+    Threads.race(
+        () -> fence.set(Fence.single(FenceOrigin.CPU_ACCESS)),
+        () -> first.set(fence.get().context()),
+        () -> second.set(fence.get().context()),
+        () -> {
+          assertThat(first.get()).isNegative().isEqualTo(second.get());
+          assertThat(fence.get().seqno()).isEqualTo(1);
+          assertThat(Fence.single(FenceOrigin.CPU_ACCESS).context()).isNotEqualTo(first.get());
+        });
+  }
+
   // ---- callbacks ----
 
   @Test

@@ -20,7 +20,7 @@ public class ContainerStress {
   private ContainerStress() {}
 
   private static Fence pending() {
-    return new Fence(FenceOrigin.CPU_ACCESS, FenceOrigin.nextSingle());
+    return Fence.single(FenceOrigin.CPU_ACCESS);
   }
 
   /** Two pending fences, an array of them, and a count of what ran. */

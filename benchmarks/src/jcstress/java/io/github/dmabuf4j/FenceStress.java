@@ -20,7 +20,7 @@ public class FenceStress {
 
   /** A fence and a count of what ran. */
   public static class Pending {
-    final Fence fence = new Fence(FenceOrigin.CPU_ACCESS, FenceOrigin.nextSingle());
+    final Fence fence = Fence.single(FenceOrigin.CPU_ACCESS);
     final AtomicInteger runs = new AtomicInteger();
     final Fence.Callback callback = signaled -> runs.incrementAndGet();
     int plain;
