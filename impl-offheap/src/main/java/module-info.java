@@ -1,6 +1,15 @@
 /**
  * Heaps in plain off-heap memory. Nothing is exported: the heaps are found by {@code
- * io.github.dmabuf4j.Heaps}.
+ * io.github.dmabuf4j.Heaps}, for example {@code
+ * Heaps.open("offheap:system?limit=256MiB&decay=10s")}.
+ *
+ * <table>
+ * <caption>Options of offheap:system</caption>
+ * <tr><th>option</th><th>form</th><th>default</th></tr>
+ * <tr><td>limit</td><td>committed bytes, for example {@code 64MiB} or {@code 1GiB}</td><td>a quarter of the machine's, or the
+ *   container's, memory</td></tr>
+ * <tr><td>decay</td><td>how long idle memory is kept, for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms</td><td>10 s</td></tr>
+ * </table>
  *
  * <p>Needs native access: {@code --enable-native-access=io.github.dmabuf4j.offheap}.
  */

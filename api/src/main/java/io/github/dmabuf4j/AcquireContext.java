@@ -33,15 +33,17 @@ import org.jspecify.annotations.Nullable;
  * holds nothing always waits. Hence no cycle of waits can close, whatever the orders, and the
  * oldest context always gets through.
  *
+ * <p><b>The validator.</b> While it is on, a broken locking rule is a {@link LockdepException}.
+ *
  * <p><b>Threads.</b> A context and what it holds belong to the thread that began it, virtual or
- * not; every method but {@link #lockClass()} throws {@link IllegalStateException} on another one.
- * Misuse is an {@code IllegalStateException} that leaves everything as it was.
+ * not; every method but {@link #reservationClass()} throws {@link IllegalStateException} on another
+ * one. Misuse is an {@code IllegalStateException} that leaves everything as it was.
  *
  * <p>Source: struct ww_acquire_ctx, struct drm_exec; rules CW1 to CW8, CX1 to CX3.
  */
 public final class AcquireContext extends WwContext implements AutoCloseable {
-  AcquireContext(ReservationClass lockClass, int expected) {
-    super(lockClass, expected);
+  AcquireContext(ReservationClass reservationClass, int expected) {
+    super(reservationClass, expected);
   }
 
   /**
@@ -56,11 +58,11 @@ public final class AcquireContext extends WwContext implements AutoCloseable {
   /**
    * Begins a context.
    *
-   * @param lockClass of the reservations it is for
+   * @param reservationClass of the reservations it is for
    * @return a new context of the calling thread, which holds nothing
    */
-  public static AcquireContext begin(ReservationClass lockClass) {
-    return new AcquireContext(Objects.requireNonNull(lockClass, "lockClass"), 8);
+  public static AcquireContext begin(ReservationClass reservationClass) {
+    return new AcquireContext(Objects.requireNonNull(reservationClass, "reservationClass"), 8);
   }
 
   // ---- sets ----
@@ -86,7 +88,7 @@ public final class AcquireContext extends WwContext implements AutoCloseable {
    */
   public static AcquireContext lockAll(Collection<Reservation> reservations)
       throws InterruptedException {
-    return lockInOrder(reservations.toArray(Reservation[]::new));
+    return AcquireLoop.lock(reservations.toArray(Reservation[]::new), Duplicates.IGNORE, 0);
   }
 
   /**
@@ -100,10 +102,6 @@ public final class AcquireContext extends WwContext implements AutoCloseable {
    *     classes; then nothing more is held
    */
   public static AcquireContext lockAll(Reservation... reservations) throws InterruptedException {
-    return lockInOrder(reservations);
-  }
-
-  static AcquireContext lockInOrder(Reservation[] reservations) throws InterruptedException {
     return AcquireLoop.lock(reservations, Duplicates.IGNORE, 0);
   }
 
@@ -218,14 +216,14 @@ public final class AcquireContext extends WwContext implements AutoCloseable {
    * Runs a body as {@link #run(Body)} does.
    *
    * @param <X> what the body may throw
-   * @param lockClass of the reservations that it locks
+   * @param reservationClass of the reservations that it locks
    * @param body runs on this thread, under what it locks
    * @throws X what the body threw
    * @throws InterruptedException if the thread is interrupted before or while waiting
    */
-  public static <X extends Exception> void run(ReservationClass lockClass, Body<X> body)
+  public static <X extends Exception> void run(ReservationClass reservationClass, Body<X> body)
       throws X, InterruptedException {
-    AcquireLoop.run(lockClass, body);
+    AcquireLoop.run(reservationClass, body);
   }
 
   /**
@@ -421,8 +419,8 @@ public final class AcquireContext extends WwContext implements AutoCloseable {
    *
    * @return the same at each call
    */
-  public ReservationClass lockClass() {
-    return lockClass;
+  public ReservationClass reservationClass() {
+    return reservationClass;
   }
 
   /**

@@ -34,7 +34,7 @@ final class AcquireLoop {
   static AcquireContext lockUninterruptibly(Reservation[] set) {
     AcquireContext context = lock(set, Duplicates.IGNORE, 0, false);
     if (context == null) {
-      throw new AssertionError("interrupted where that can't be");
+      throw new AssertionError("an uninterruptible lock was interrupted");
     }
     return context;
   }
@@ -49,8 +49,9 @@ final class AcquireLoop {
 
   private static @Nullable AcquireContext lock(
       Reservation[] set, Duplicates duplicates, int slots, boolean interruptible) {
-    ReservationClass lockClass = set.length == 0 ? ReservationClass.DEFAULT : set[0].lockClass();
-    AcquireContext context = new AcquireContext(lockClass, set.length);
+    ReservationClass reservationClass =
+        set.length == 0 ? ReservationClass.DEFAULT : set[0].reservationClass();
+    AcquireContext context = new AcquireContext(reservationClass, set.length);
     boolean complete = false;
     try {
       if (!takeAll(context, set, duplicates, interruptible)) {
@@ -100,10 +101,10 @@ final class AcquireLoop {
     return true;
   }
 
-  static <X extends Exception> void run(ReservationClass lockClass, Body<X> body)
+  static <X extends Exception> void run(ReservationClass reservationClass, Body<X> body)
       throws X, InterruptedException {
     AcquireLoop.<@Nullable Object, X>call(
-        lockClass,
+        reservationClass,
         context -> {
           body.run(context);
           return null;
@@ -111,8 +112,8 @@ final class AcquireLoop {
   }
 
   static <T extends @Nullable Object, X extends Exception> T call(
-      ReservationClass lockClass, Computation<T, X> body) throws X, InterruptedException {
-    try (AcquireContext context = AcquireContext.begin(lockClass)) {
+      ReservationClass reservationClass, Computation<T, X> body) throws X, InterruptedException {
+    try (AcquireContext context = AcquireContext.begin(reservationClass)) {
       while (true) {
         try {
           T result = body.call(context);

@@ -72,8 +72,7 @@ final class CallbackRun {
             callback.signaled(fence);
           }
         } catch (Throwable e) { // checked ones too: they can be thrown past the compiler
-          System.getLogger(Fence.class.getName())
-              .log(Level.ERROR, "a callback of " + fence + " threw", e);
+          log("a callback of", fence, e);
         }
       }
     }
@@ -83,6 +82,17 @@ final class CallbackRun {
   private static void tellChecked(Fence fence, Fence.Callback callback) {
     try (var _ = Signalling.begin()) {
       Lockdep.inCallback("a callback of", fence, () -> callback.signaled(fence));
+    }
+  }
+
+  /** Logs what was thrown, if that can be done: whoever is next must not lose its turn for it. */
+  @SuppressWarnings("EmptyCatch") // there is nobody left to tell
+  static void log(String what, Fence fence, Throwable thrown) {
+    try {
+      System.getLogger(Fence.class.getName())
+          .log(Level.ERROR, what + " " + fence + " threw", thrown);
+    } catch (Throwable unloggable) {
+      // out of memory, for example
     }
   }
 }

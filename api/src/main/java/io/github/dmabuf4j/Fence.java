@@ -1,6 +1,5 @@
 package io.github.dmabuf4j;
 
-import java.lang.System.Logger.Level;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.time.Duration;
@@ -33,6 +32,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Waiting</b> is allowed while holding reservations and inside reclaim (design rule FN3). A
  * wait parks virtual threads without pinning their carrier. Every wait has a deadline (design rule
  * FN5).
+ *
+ * <p><b>The validator.</b> While it is on, a broken locking rule is a {@link LockdepException}.
  *
  * <p><b>Threads.</b>
  *
@@ -311,10 +312,8 @@ public sealed class Fence extends FenceState permits FenceArray, FenceChain, Job
     boolean done = false;
     try {
       done = enable(operations);
-    } catch (RuntimeException
-        | Error e) { // whoever only wanted to know must not lose its callback for it
-      System.getLogger(Fence.class.getName())
-          .log(Level.ERROR, "enabling " + this + " to signal threw", e);
+    } catch (Throwable e) { // whoever only wanted to know must not lose its callback for it
+      CallbackRun.log("enabling the signaling of", this, e);
     }
     if (done) {
       // So is the work before it in the context, whether or not anybody asked (rule CF1).
@@ -392,8 +391,7 @@ public sealed class Fence extends FenceState permits FenceArray, FenceChain, Job
     if (Thread.interrupted()) {
       throw new InterruptedException();
     }
-    Lockdep.mayWait(this);
-    return isSignaled() || new FenceWait(this, Deadline.nanos(timeout)).await();
+    return isSignaledOrMayWait(timeout) || new FenceWait(this, Deadline.nanos(timeout)).await();
   }
 
   /**
@@ -405,8 +403,16 @@ public sealed class Fence extends FenceState permits FenceArray, FenceChain, Job
    * @throws FenceTimeoutException if it stayed silent for longer than its context allows
    */
   public final boolean awaitUninterruptibly(Duration timeout) {
-    Lockdep.mayWait(this);
-    return isSignaled() || new FenceWait(this, Deadline.nanos(timeout)).awaitUninterruptibly();
+    return isSignaledOrMayWait(timeout)
+        || new FenceWait(this, Deadline.nanos(timeout)).awaitUninterruptibly();
+  }
+
+  /** The validator wants to know even where there is nothing to wait for this time. */
+  private boolean isSignaledOrMayWait(Duration timeout) {
+    if (Lockdep.isEnabled() && timeout.isPositive()) {
+      Lockdep.mayWait(this);
+    }
+    return isSignaled();
   }
 
   // ---- bridges ----
@@ -444,7 +450,7 @@ public sealed class Fence extends FenceState permits FenceArray, FenceChain, Job
    * @param error why the work was given up, or null for success
    * @return false if it had signaled already
    */
-  final boolean signal(@Nullable Throwable error) {
+  boolean signal(@Nullable Throwable error) {
     return end(FenceOutcome.of(error, origin.timestamps));
   }
 

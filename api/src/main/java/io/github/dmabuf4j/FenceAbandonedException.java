@@ -4,7 +4,8 @@ import java.io.Serial;
 
 /**
  * The error of a fence whose producer went away before signaling it: its {@link FenceContext} was
- * closed or lost, or its {@link Job} was closed without a signal (design rule FN1).
+ * closed or lost, or its {@link Job} was closed without a signal (design rule FN1). Also thrown by
+ * a wait for a {@link SyncPoint} whose timeline was closed before anybody submitted it.
  *
  * <p>Immutable.
  */

@@ -161,10 +161,18 @@ public final class FenceArray extends Fence {
       return;
     }
     int notes = 1;
-    do {
-      listen(isWatched());
-      notes = changes.addAndGet(-notes);
-    } while (notes != 0);
+    boolean listened = false;
+    try {
+      do {
+        listen(isWatched());
+        notes = changes.addAndGet(-notes);
+      } while (notes != 0);
+      listened = true;
+    } finally {
+      if (!listened) {
+        changes.set(0); // the next change looks again
+      }
+    }
   }
 
   private void listen(boolean watched) {

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A node of a timeline made of other people's fences: signaled when its own fence and all nodes
- * before have (rules CC2 to CC5). What a point of a {@link SyncTimeline} stands for.
+ * before have (rules CC2 to CC5). What a point of a {@link SyncObject} stands for.
  *
  * <p>Chains of any length signal and are dropped without recursion. Walking one takes nodes whose
  * fence has signaled out of it.

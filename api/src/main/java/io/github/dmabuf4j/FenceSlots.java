@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.ConcurrentModificationException;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -108,13 +109,18 @@ final class FenceSlots {
     }
   }
 
-  private void grow(long wanted) {
+  private static int capacityFor(long wanted) {
     if (wanted > MAX_CAPACITY) {
       throw new IllegalArgumentException(
           "wanted at most %d slots in use and reserved, got %d".formatted(MAX_CAPACITY, wanted));
     }
+    return Math.max(FIRST_CAPACITY, (int) wanted);
+  }
+
+  private void grow(long wanted) {
+    int needed = capacityFor(wanted);
     if (wanted > fences.length) {
-      int capacity = Math.max(FIRST_CAPACITY, Math.max((int) wanted, 2 * fences.length));
+      int capacity = Math.max(needed, 2 * fences.length);
       @Nullable Fence[] grown = Arrays.copyOf(fences, capacity);
       byte[] grownUsages = Arrays.copyOf(usages, capacity);
       beginChange();
@@ -180,12 +186,14 @@ final class FenceSlots {
 
   void copyFrom(FenceSlots source) {
     Snapshot snapshot = source.snapshot();
+    int capacity = capacityFor((long) snapshot.size + reserved); // what is reserved stays so
+    @Nullable Fence[] copied = Arrays.copyOf(snapshot.fences, capacity);
+    byte[] copiedUsages = Arrays.copyOf(snapshot.usages, capacity);
     beginChange();
-    fences = snapshot.fences;
-    usages = snapshot.usages;
+    fences = copied;
+    usages = copiedUsages;
     count = snapshot.size;
     endChange();
-    ensureCapacity(0);
   }
 
   boolean hasReserved() {
@@ -233,12 +241,11 @@ final class FenceSlots {
   }
 
   /** Shows all, signaled or not, to somebody who must not change them meanwhile. */
-  void forEachLocked(FenceUsage usage, Reservation.FenceVisitor visitor) {
+  void forEachLocked(FenceUsage usage, BiConsumer<Fence, FenceUsage> visitor) {
     long before = (long) VERSION.get(this);
-    visitor.restarted();
     for (int i = 0; i < count; i++) {
       if (usages[i] <= usage.weakness) {
-        visitor.fence(fence(i), FenceUsage.ofWeakness(usages[i]));
+        visitor.accept(fence(i), FenceUsage.ofWeakness(usages[i]));
         if ((long) VERSION.get(this) != before) {
           throw new ConcurrentModificationException(
               "the visitor changed the fences that it is being shown: collect first, change then");

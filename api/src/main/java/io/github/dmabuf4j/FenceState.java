@@ -161,10 +161,13 @@ abstract sealed class FenceState permits Fence {
     Object seen = state;
     while (!(seen instanceof FenceOutcome)) {
       if (STATE.compareAndSet(this, seen, outcome)) {
-        ended();
-        CallbackNode newest = CallbackNode.firstUnclaimed((CallbackNode) seen);
-        if (newest != null) {
-          CallbackRun.run((Fence) this, newest);
+        try {
+          ended();
+        } finally { // nobody else will tell them
+          CallbackNode newest = CallbackNode.firstUnclaimed((CallbackNode) seen);
+          if (newest != null) {
+            CallbackRun.run((Fence) this, newest);
+          }
         }
         return true;
       }

@@ -46,7 +46,7 @@ public final class FenceTimeoutException extends DmaBufException {
         "await",
         fence,
         waited,
-        "%s did not signal within %s; waiting was %s. Find out what its producer waits for, or wait with a longer deadline"
+        "%s did not signal within %s; waiter: %s. Find out what its producer waits for, or wait with a longer deadline"
             .formatted(WaitChain.of(fence), waited, waiter));
   }
 
@@ -56,7 +56,7 @@ public final class FenceTimeoutException extends DmaBufException {
         "await",
         fence,
         silence,
-        "the foreign fence %s stayed silent for %s; waiting was %s. Its buffers stay quarantined until it signals or its context is closed"
+        "the foreign fence %s stayed silent for %s; waiter: %s. Its buffers stay quarantined until it signals or its context is closed"
             .formatted(WaitChain.of(fence), silence, Thread.currentThread()));
   }
 

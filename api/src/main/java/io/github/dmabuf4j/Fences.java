@@ -215,7 +215,7 @@ public final class Fences {
           "awaitAny",
           fences.getFirst(),
           waited,
-          "none of %d fences signaled within %s: %s; waiting was %s"
+          "none of %d fences signaled within %s: %s; waiter: %s"
               .formatted(
                   fences.size(),
                   waited,

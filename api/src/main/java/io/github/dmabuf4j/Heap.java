@@ -14,6 +14,8 @@ import java.util.concurrent.CompletableFuture;
  * <p><b>Fresh buffers</b> are zeroed unless the request says otherwise (design rule AL7). A
  * zero-length buffer doesn't exist (rule CH2).
  *
+ * <p><b>The validator.</b> While it is on, a broken locking rule is a {@link LockdepException}.
+ *
  * <p><b>Threads.</b> All methods may be called from any thread. Allocation with a policy above
  * {@link AllocPolicy#NOWAIT} must not be called in a {@link Signalling} section (design rule FN4).
  *
@@ -76,16 +78,20 @@ public interface Heap extends AutoCloseable {
    * <p><b>Order.</b> Those who wait are served in the order of the calls, together with threads
    * that wait with the policy NO_FAIL; a call that finds others waiting goes behind them. A later
    * request overtakes an earlier one only while nothing is released, with memory that none before
-   * it could do with: the first in line may wait for buffers of somebody behind it. Policies that
-   * don't wait, and TRY_HARD when its time is up, take what they find.
+   * it could use: the first in line may wait for buffers of somebody behind it. Policies that don't
+   * wait, and TRY_HARD when its time is up, take what they find.
    *
    * @param request what is wanted; its policy is taken as {@link AllocPolicy#NO_FAIL}
-   * @return a future of the first handle of a new buffer; whoever gets it must close it
+   * @return a future of the first handle of a new buffer; whoever gets it must close it. It fails
+   *     with {@link OutOfBuffersException} if the request can never be met or the operating system
+   *     refuses, with {@link IllegalArgumentException} if the alignment is too large, with {@link
+   *     IllegalStateException} if this heap is closed, also meanwhile
    */
   CompletableFuture<DmaBuf> allocateAsync(AllocationRequest request);
 
   /**
-   * Allocates several buffers of one kind, as many as can be had (design rule AL3).
+   * Allocates several buffers of one kind: what there is, or all, as the policy says (design rule
+   * AL3).
    *
    * <p><b>Policies that wait</b> take all or nothing, in their turn, and hold nothing while they
    * wait: NO_FAIL until there are all; TRY_HARD for its short time, after which it takes what there

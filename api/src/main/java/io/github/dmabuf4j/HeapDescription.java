@@ -7,7 +7,7 @@ import java.util.Objects;
  *
  * @param name the heap's name, as {@link Heaps#open} takes it, for example {@code dma-heap:system}
  * @param summary what it is, in a few words
- * @param unavailable why it can't be had here, empty if it can
+ * @param unavailable why it can't be opened here, empty if it can
  * @param fix the exact line that would change that, empty if there is none or none is needed
  */
 public record HeapDescription(String name, String summary, String unavailable, String fix) {
@@ -16,7 +16,7 @@ public record HeapDescription(String name, String summary, String unavailable, S
    *
    * @param name the heap's name
    * @param summary what it is
-   * @param unavailable why it can't be had here, or empty
+   * @param unavailable why it can't be opened here, or empty
    * @param fix what would change that, or empty
    */
   public HeapDescription {
@@ -42,7 +42,7 @@ public record HeapDescription(String name, String summary, String unavailable, S
    *
    * @param name the heap's name
    * @param summary what it is
-   * @param reason why it can't be had here
+   * @param reason why it can't be opened here
    * @param fix the exact line that would change that, or empty if there is none
    * @return a description
    */

@@ -4,7 +4,7 @@ import java.io.Serial;
 
 /**
  * Thrown by {@link Heaps#open(String)} when no provider can serve a heap here: which heap, why not,
- * and the exact line that would fix it (design §2).
+ * and the exact line that would fix it.
  *
  * <p>Immutable.
  */
@@ -14,7 +14,7 @@ public final class HeapUnavailableException extends DmaBufException {
   /**
    * Creates an exception.
    *
-   * @param message which heap was wanted, why it can't be had, and what would fix it
+   * @param message which heap was wanted, why it can't be opened, and what would fix it
    */
   public HeapUnavailableException(String message) {
     super("open heap", Errno.ENODEV, message, null);

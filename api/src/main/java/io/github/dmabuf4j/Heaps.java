@@ -23,8 +23,8 @@ public final class Heaps {
    * @param uri {@code kind:name?option=value&option=value}, for example {@code
    *     offheap:system?limit=256MiB}
    * @return a new heap, to be closed
-   * @throws HeapUnavailableException if no provider knows it or it can't be had here: why, and what
-   *     would fix it
+   * @throws HeapUnavailableException if no provider knows it or it can't be opened here: why, and
+   *     what would fix it
    * @throws IllegalArgumentException if the text has another form, an option is unknown or its
    *     value is bad
    */
@@ -47,7 +47,7 @@ public final class Heaps {
   private static Heap open(HeapProvider provider, HeapDescription description, HeapUri wanted) {
     if (!description.isAvailable()) {
       throw new HeapUnavailableException(
-          "%s can't be had here: %s%s"
+          "%s is unavailable on this machine: %s%s"
               .formatted(
                   description.name(),
                   description.unavailable(),
@@ -57,7 +57,7 @@ public final class Heaps {
   }
 
   /**
-   * The heaps that the providers on the path know of, those that can't be had here included.
+   * The heaps that the providers on the path know of, those that can't be opened here included.
    *
    * @return their descriptions
    */

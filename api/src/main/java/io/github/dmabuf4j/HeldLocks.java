@@ -116,16 +116,16 @@ final class HeldLocks {
 
   // ---- contexts ----
 
-  boolean hasContext(ReservationClass lockClass) {
-    return contexts.contains(lockClass);
+  boolean hasContext(ReservationClass reservationClass) {
+    return contexts.contains(reservationClass);
   }
 
-  void contextBegun(ReservationClass lockClass) {
-    contexts.add(lockClass);
+  void contextBegun(ReservationClass reservationClass) {
+    contexts.add(reservationClass);
   }
 
-  void contextEnded(ReservationClass lockClass) {
-    contexts.remove(lockClass);
+  void contextEnded(ReservationClass reservationClass) {
+    contexts.remove(reservationClass);
     forgetIfEmpty();
   }
 

@@ -174,7 +174,10 @@ public final class Job implements AutoCloseable {
       Reservation only = uses.onlyReservation();
       try {
         if (only == null) {
-          try (var _ = AcquireContext.lockInOrder(uses.reservations())) {
+          try (var _ =
+              uses.isEmpty()
+                  ? null
+                  : AcquireLoop.lock(uses.reservations(), AcquireContext.Duplicates.IGNORE, 0)) {
             job = publishLocked();
           }
         } else {
@@ -199,7 +202,14 @@ public final class Job implements AutoCloseable {
           context == null
               ? JobFence.single(name, uses, dependencies)
               : context.newJobFence(name, uses, dependencies);
-      Job job = new Job(uses, fence, dependencies, context);
+      Job job = null;
+      try {
+        job = new Job(uses, fence, dependencies, context);
+      } finally {
+        if (job == null) {
+          fence.jobLost(); // or those behind it in its context would wait for it
+        }
+      }
       if (fence.isSignaled()) {
         throw new IllegalStateException(
             context + " was closed while " + name + " was being published");
@@ -223,17 +233,21 @@ public final class Job implements AutoCloseable {
         return CompletableFuture.failedStage(e);
       }
       CompletableFuture<Job> future = new CompletableFuture<>();
-      Thread.ofVirtual()
-          .name("publish " + name)
-          .start(
-              () -> {
-                try {
-                  future.complete(publishRetained());
-                } catch (InterruptedException | RuntimeException | Error e) {
-                  future.completeExceptionally(e);
-                }
-              });
+      try {
+        Thread.ofVirtual().name("publish " + name).start(() -> publishTo(future));
+      } catch (RuntimeException | Error notStarted) {
+        uses.abandon();
+        future.completeExceptionally(notStarted);
+      }
       return future.minimalCompletionStage();
+    }
+
+    private void publishTo(CompletableFuture<Job> future) {
+      try {
+        future.complete(publishRetained());
+      } catch (InterruptedException | RuntimeException | Error e) {
+        future.completeExceptionally(e);
+      }
     }
   }
 
@@ -384,12 +398,18 @@ public final class Job implements AutoCloseable {
     }
   }
 
-  /** Fails the job with what its body threw, which is the news even where failing is refused. */
-  void failAfter(Throwable error) {
+  /**
+   * Fails the job with what its body threw, which is the news even where failing is refused.
+   *
+   * @return false if it was refused
+   */
+  boolean failAfter(Throwable error) {
     try {
       fail(error);
+      return true;
     } catch (IllegalStateException refused) {
       error.addSuppressed(refused);
+      return false;
     }
   }
 
@@ -474,7 +494,7 @@ public final class Job implements AutoCloseable {
   private boolean end(@Nullable Throwable error) {
     try {
       Throwable failure = uses.endAccess(this);
-      boolean pending = fence.end(error == null ? failure : error);
+      boolean pending = fence.decide(error == null ? failure : error);
       cleanable.clean();
       if (pending && error == null && failure != null) {
         RunAll.rethrow(failure); // the caller believes that all went well
@@ -493,7 +513,7 @@ public final class Job implements AutoCloseable {
    */
   @Override
   public void close() {
-    if (!fence.isOver()) {
+    if (!fence.isDecided()) {
       fail(new FenceAbandonedException("close", this + " was closed before it signaled"));
     }
   }

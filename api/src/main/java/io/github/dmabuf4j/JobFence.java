@@ -1,6 +1,5 @@
 package io.github.dmabuf4j;
 
-import java.lang.System.Logger.Level;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.List;
@@ -11,17 +10,19 @@ import org.jspecify.annotations.Nullable;
  * about: by the job, by its context's end, or because the job was lost. It must not refer to the
  * job, or the loss would never be noticed.
  *
- * <p><b>Invariant.</b> {@code ended} goes from false to true once, by CAS; whoever does it decides
- * the outcome. The fence signals with it at once, or, where the fence before it in its context is
- * still pending, on the thread that signals that one. {@code uses} is written before publication,
- * and dropped by the thread that signals: a reservation keeps the fence for longer than that.
+ * <p><b>Invariant.</b> {@code decided} goes from null to an outcome once, by CAS: whoever does it
+ * decides how this fence ends, and every way to signal it ends it like that. It ends at once, or,
+ * where the fence before it in its context is still pending, on the thread that signals that one;
+ * until it has ended or is {@code queued} there, each further attempt to end it tries again. {@code
+ * uses} is written before publication, and dropped by the thread that signals: a reservation keeps
+ * the fence for longer than that.
  */
 final class JobFence extends Fence {
-  private static final VarHandle ENDED;
+  private static final VarHandle DECIDED;
 
   static {
     try {
-      ENDED = MethodHandles.lookup().findVarHandle(JobFence.class, "ended", boolean.class);
+      DECIDED = MethodHandles.lookup().findVarHandle(JobFence.class, "decided", FenceOutcome.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
@@ -33,7 +34,8 @@ final class JobFence extends Fence {
   /** For reports, until it ends. A stale read only names what has signaled. */
   private List<Fence> waitsFor;
 
-  private volatile boolean ended;
+  private volatile @Nullable FenceOutcome decided;
+  private volatile boolean queued;
 
   JobFence(FenceOrigin origin, long seqno, String name, JobUses uses, List<Fence> waitsFor) {
     super(origin, seqno);
@@ -61,35 +63,54 @@ final class JobFence extends Fence {
     return origin.isOrdered() ? origin.timelineName : name;
   }
 
-  /** Whether the outcome is decided, though the fence may have to wait for its turn. */
-  boolean isOver() {
-    return ended || isSignaled();
-  }
-
   /**
-   * Decides the outcome.
+   * Decides the outcome, and ends this fence with it when its turn has come.
    *
    * @param error why the work was given up, or null for success
    * @return false if it was decided before
    */
-  boolean end(@Nullable Throwable error) {
-    if (isSignaled() || !ENDED.compareAndSet(this, false, true)) {
-      return false;
-    }
-    Fence earlier = previous();
-    if (earlier != null && earlier.addCallback(inTurn -> signal(error))) {
-      return true;
-    }
-    return signal(error);
+  boolean decide(@Nullable Throwable error) {
+    boolean first = claim(error);
+    deliver();
+    return first;
   }
 
-  /** Called once nobody can reach the job any more. */
-  void jobLost() {
-    if (!isOver()) {
-      end(
-          new FenceAbandonedException(
-              "signal", "job %s was lost before it was signaled".formatted(name)));
+  private boolean claim(@Nullable Throwable error) {
+    return !isSignaled() && DECIDED.compareAndSet(this, null, FenceOutcome.of(error, false));
+  }
+
+  private void deliver() {
+    Fence earlier = queued ? null : previous();
+    if (earlier != null && earlier.addCallback(inTurn -> signal(null))) {
+      queued = true;
+    } else if (!queued) {
+      signal(null);
     }
+  }
+
+  /** Ends this fence now, as was decided, or, where nothing was, with the error. */
+  @Override
+  boolean signal(@Nullable Throwable error) {
+    claim(error);
+    FenceOutcome outcome = decided;
+    return super.signal(outcome == null ? error : outcome.error);
+  }
+
+  /** Called once nobody can reach the job any more, and when it has ended. */
+  void jobLost() {
+    if (isSignaled() || queued) {
+      return;
+    }
+    decide(
+        decided != null
+            ? null // as was decided
+            : new FenceAbandonedException(
+                "signal", "job %s was lost before it was signaled".formatted(name)));
+  }
+
+  /** Whether the outcome is decided, though the fence may have to wait for its turn. */
+  boolean isDecided() {
+    return decided != null || isSignaled();
   }
 
   @Override
@@ -103,9 +124,8 @@ final class JobFence extends Fence {
     uses = null;
     try {
       held.fenceSignaled();
-    } catch (RuntimeException | Error e) {
-      System.getLogger(Job.class.getName())
-          .log(Level.ERROR, "giving back the buffers of job " + name + " failed", e);
+    } catch (Throwable e) { // checked ones too: exporters can throw them past the compiler
+      CallbackRun.log("giving back the buffers of a job", this, e);
     }
   }
 }

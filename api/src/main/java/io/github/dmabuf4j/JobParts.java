@@ -125,7 +125,8 @@ final class JobParts {
   }
 
   private void fail(Throwable error) {
-    job.failAfter(error);
-    ended.completeExceptionally(error); // also where failing is refused
+    if (!job.failAfter(error)) {
+      ended.completeExceptionally(error);
+    } // else the stage ends with the fence, when its turn has come
   }
 }

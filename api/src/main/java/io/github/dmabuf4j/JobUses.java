@@ -114,6 +114,10 @@ final class JobUses {
 
   // ---- prepare and publish ----
 
+  boolean isEmpty() {
+    return count == 0;
+  }
+
   /** The reservation of the only buffer, or null if there are more or none. */
   @Nullable Reservation onlyReservation() {
     return first != null && count == 1 ? first.object.reservation() : null;

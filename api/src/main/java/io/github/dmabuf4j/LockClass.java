@@ -80,8 +80,8 @@ public final class LockClass {
    * @throws LockdepException as {@link #acquire} does
    */
   public void mightAcquire() {
-    if (Lockdep.isEnabled()) {
-      HeldLocks held = HeldLocks.current();
+    HeldLocks held = Lockdep.isEnabled() ? HeldLocks.currentOrNull() : null;
+    if (held != null) {
       held.mayBlock("taking " + name);
       LockOrder.check(held, this, "taking " + name);
     }
@@ -105,9 +105,11 @@ public final class LockClass {
             name,
             "holding a reservation (class %s)".formatted(name),
             "takes a reservation (class %s)".formatted(name));
-    LockOrder.byContract(reservations, FENCE);
-    LockOrder.byContract(reservations, RECLAIM);
-    LockOrder.byContract(SUBMISSION, reservations);
+    if (Lockdep.isEnabled()) {
+      LockOrder.byContract(reservations, FENCE);
+      LockOrder.byContract(reservations, RECLAIM);
+      LockOrder.byContract(SUBMISSION, reservations);
+    }
     return reservations;
   }
 

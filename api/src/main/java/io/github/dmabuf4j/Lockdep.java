@@ -93,7 +93,7 @@ public final class Lockdep {
     if (held != null) {
       refuseWhileHolding(
           held,
-          reservation.lockClass(),
+          reservation.reservationClass(),
           Rule.SECOND_RESERVATION,
           "taking " + reservation + " without an acquire context");
       beforeLockInContext(reservation);
@@ -105,46 +105,47 @@ public final class Lockdep {
     if (held != null) {
       String operation = "taking " + reservation;
       held.mayBlock(operation);
-      LockOrder.checkNested(held, reservation.lockClass().validated, operation);
+      LockOrder.checkNested(held, reservation.reservationClass().validated, operation);
     }
   }
 
   static void locked(Reservation reservation) {
     if (ENABLED) {
-      HeldLocks.current().add(reservation.lockClass().validated, reservation);
+      HeldLocks.current().add(reservation.reservationClass().validated, reservation);
     }
   }
 
   static void unlocked(Reservation reservation) {
     if (ENABLED) {
-      HeldLocks.current().remove(reservation.lockClass().validated, reservation);
+      HeldLocks.current().remove(reservation.reservationClass().validated, reservation);
     }
   }
 
   /** One context per thread and class at a time, and none beside a plain lock (CW1, CW5). */
-  static void contextBegun(ReservationClass lockClass) {
+  static void contextBegun(ReservationClass reservationClass) {
     if (ENABLED) {
       HeldLocks held = HeldLocks.current();
-      if (held.hasContext(lockClass)) {
+      if (held.hasContext(reservationClass)) {
         throw new LockdepException(
             Rule.SECOND_CONTEXT,
             "beginning a second acquire context of %s on this thread: lock everything with one"
-                .formatted(lockClass));
+                .formatted(reservationClass));
       }
-      refuseWhileHolding(held, lockClass, Rule.SECOND_CONTEXT, "beginning an acquire context");
-      held.contextBegun(lockClass);
+      refuseWhileHolding(
+          held, reservationClass, Rule.SECOND_CONTEXT, "beginning an acquire context");
+      held.contextBegun(reservationClass);
     }
   }
 
-  static void contextEnded(ReservationClass lockClass) {
+  static void contextEnded(ReservationClass reservationClass) {
     if (ENABLED) {
-      HeldLocks.current().contextEnded(lockClass);
+      HeldLocks.current().contextEnded(reservationClass);
     }
   }
 
   private static void refuseWhileHolding(
-      HeldLocks held, ReservationClass lockClass, Rule rule, String operation) {
-    List<Object> reservations = held.locksOf(lockClass.validated);
+      HeldLocks held, ReservationClass reservationClass, Rule rule, String operation) {
+    List<Object> reservations = held.locksOf(reservationClass.validated);
     if (!reservations.isEmpty()) {
       throw new LockdepException(
           rule,
@@ -190,7 +191,7 @@ public final class Lockdep {
       held.waitBegun(new HeldLocks.Wait(target, backsOff));
       try {
         WaitGraph.refuseCycleOf(held);
-      } catch (LockdepException e) {
+      } catch (RuntimeException | Error e) {
         held.waitEnded();
         throw e;
       }

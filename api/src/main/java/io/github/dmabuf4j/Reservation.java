@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  * {@link #reserve} may allocate and fail, {@link #add} does neither, so it can stand behind the
  * point of no return. Anybody reads them at any time, without the lock, and sees a consistent state
  * (design rule RL5). What has signaled is dropped in passing (design rule RL7).
+ *
+ * <p><b>The validator.</b> While it is on, a broken locking rule is a {@link LockdepException}.
  *
  * <p><b>Threads.</b>
  *
@@ -45,7 +48,7 @@ public final class Reservation {
   private static final AtomicLong NEXT_ID = new AtomicLong();
 
   private final long id = NEXT_ID.getAndIncrement();
-  private final ReservationClass lockClass;
+  private final ReservationClass reservationClass;
   final WwMutex mutex = new WwMutex();
   private final FenceSlots slots = new FenceSlots();
 
@@ -57,10 +60,10 @@ public final class Reservation {
   /**
    * Creates an unlocked reservation without fences.
    *
-   * @param lockClass which others it can be locked together with, and who gives way then
+   * @param reservationClass which others it can be locked together with, and who gives way then
    */
-  public Reservation(ReservationClass lockClass) {
-    this.lockClass = Objects.requireNonNull(lockClass, "lockClass");
+  public Reservation(ReservationClass reservationClass) {
+    this.reservationClass = Objects.requireNonNull(reservationClass, "reservationClass");
   }
 
   /**
@@ -68,8 +71,8 @@ public final class Reservation {
    *
    * @return the same at each call
    */
-  public ReservationClass lockClass() {
-    return lockClass;
+  public ReservationClass reservationClass() {
+    return reservationClass;
   }
 
   // ---- the lock ----
@@ -126,7 +129,7 @@ public final class Reservation {
   }
 
   private boolean lockUninterruptibly(long nanos) {
-    if (Lockdep.isEnabled()) { // else the slow path finds out
+    if (Lockdep.isEnabled() && nanos > 0) { // else the slow path finds out
       checkMayLock();
     }
     return taken(
@@ -134,7 +137,7 @@ public final class Reservation {
   }
 
   private boolean lockInterruptibly(long nanos) throws InterruptedException {
-    if (Lockdep.isEnabled()) {
+    if (Lockdep.isEnabled() && nanos > 0) {
       checkMayLock();
     }
     if (Thread.interrupted()) {
@@ -165,7 +168,15 @@ public final class Reservation {
     if (outcome != Outcome.ACQUIRED) {
       return false;
     }
-    Lockdep.locked(this);
+    boolean noted = false;
+    try {
+      Lockdep.locked(this);
+      noted = true;
+    } finally {
+      if (!noted) {
+        mutex.unlock(Thread.currentThread()); // the caller doesn't know that it has it
+      }
+    }
     return true;
   }
 
@@ -197,8 +208,11 @@ public final class Reservation {
 
   void unlock(Object claim) {
     slots.dropReserved();
-    Lockdep.unlocked(this);
-    mutex.unlock(claim);
+    try {
+      Lockdep.unlocked(this);
+    } finally { // whatever the validator has to say
+      mutex.unlock(claim);
+    }
   }
 
   /**
@@ -253,8 +267,8 @@ public final class Reservation {
   // ---- fences, under the lock ----
 
   /**
-   * Makes room for fences to be added before the lock is given back. The only call that may
-   * allocate (rule CR9).
+   * Makes room for fences to be added before the lock is given back. Beside {@link #copyFrom} the
+   * only call that may allocate (rule CR9).
    *
    * @param count how many more fences will be added, at least 1
    * @throws IllegalArgumentException if the count isn't positive
@@ -329,14 +343,13 @@ public final class Reservation {
 
   // ---- fences, for anybody ----
 
-  /** What {@link #forEach} and {@link #forEachLocked} call with what they find. */
-  @FunctionalInterface
+  /** What {@link #forEach} calls with what it finds. */
   public interface FenceVisitor {
     /**
      * What was shown so far is void: another round starts. Called before the first fence too (rule
      * CR11).
      */
-    default void restarted() {}
+    void restarted();
 
     /**
      * One fence.
@@ -367,12 +380,11 @@ public final class Reservation {
    * too, in the order of their slots, under the lock ({@code dma_resv_for_each_fence}).
    *
    * @param usage the weakest usage to show
-   * @param visitor called on this thread, with one restart before the first fence; must not change
-   *     the fences of this reservation
+   * @param visitor called on this thread; must not change the fences of this reservation
    * @throws IllegalStateException if this thread doesn't hold the lock
    * @throws java.util.ConcurrentModificationException if the visitor changed the fences
    */
-  public void forEachLocked(FenceUsage usage, FenceVisitor visitor) {
+  public void forEachLocked(FenceUsage usage, BiConsumer<Fence, FenceUsage> visitor) {
     assertHeld("forEachLocked");
     slots.forEachLocked(usage, visitor);
   }

@@ -7,13 +7,15 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * A numbered point of a {@link SyncTimeline}, submitted or not.
+ * A numbered point of a {@link SyncObject}, submitted or not.
  *
  * <p><b>Waiting.</b> A wait keeps the fence that it finds, whatever becomes of the timeline
  * meanwhile (rule CS6). Every wait has a deadline, and an interruptible and an uninterruptible form
  * (design rule FN5); it parks virtual threads without pinning their carrier. A wait for submit must
  * not be done with a reservation held, nor in a {@link Signalling} section: the other side is a
  * client (rule CS7).
+ *
+ * <p><b>The validator.</b> While it is on, a broken locking rule is a {@link LockdepException}.
  *
  * <p><b>Threads.</b> Immutable; all methods may be called from any thread.
  *
@@ -22,7 +24,7 @@ import java.util.OptionalInt;
  * @param timeline the timeline
  * @param number the point's number, or 0 for the timeline as a whole
  */
-public record SyncPoint(SyncTimeline timeline, long number) {
+public record SyncPoint(SyncObject timeline, long number) {
   /** What a wait is content with. */
   public enum WaitFor {
     /** That the point's work is done; a point without a fence is refused (EINVAL). */

@@ -34,7 +34,7 @@ public final class SyncTimeoutException extends DmaBufException {
   }
 
   static SyncTimeoutException of(SyncPoint point, SyncPoint.WaitFor what, Duration waited) {
-    Optional<Fence> fence = point.timeline().isClosed() ? Optional.empty() : point.fence();
+    Optional<Fence> fence = Optional.ofNullable(point.timeline().look(point.number()));
     String why =
         fence
             .map(pending -> "it stands for " + WaitChain.of(pending))
@@ -43,7 +43,7 @@ public final class SyncTimeoutException extends DmaBufException {
         "await",
         point,
         waited,
-        "%s was not %s within %s: %s; waiting was %s. Find out what the client that submits waits for, or wait with a longer deadline"
+        "%s was not %s within %s: %s; waiter: %s. Find out what the client that submits waits for, or wait with a longer deadline"
             .formatted(
                 point,
                 what == SyncPoint.WaitFor.AVAILABLE ? "available" : "signaled",

@@ -10,7 +10,7 @@ import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One thread's wait for points of {@link SyncTimeline}s.
+ * One thread's wait for points of {@link SyncObject}s.
  *
  * <p><b>Invariant.</b> From before the first look to the end of the wait each point is in one of
  * two places: its entry stands with the timeline, which hands it the fence when the point is
@@ -116,12 +116,18 @@ final class SyncWait {
     if (Thread.interrupted()) {
       throw new InterruptedException();
     }
-    OptionalInt ready = await(true);
-    if (interrupted) {
-      if (ready.isEmpty()) {
-        throw new InterruptedException();
+    OptionalInt ready = OptionalInt.empty();
+    boolean returned = false;
+    try {
+      ready = await(true);
+      returned = true;
+    } finally {
+      if (interrupted && (ready.isPresent() || !returned)) {
+        thread.interrupt(); // it came together with the event, or the end: kept for later
       }
-      thread.interrupt(); // it came together with the event: kept for later
+    }
+    if (interrupted && ready.isEmpty()) {
+      throw new InterruptedException();
     }
     return ready;
   }
@@ -169,10 +175,13 @@ final class SyncWait {
           throw notSubmitted(entry.point);
         }
         entry.found(found);
+        if (timeoutNanos > 0) {
+          Lockdep.mayWait(found);
+        }
       }
       return;
     }
-    if (Lockdep.isEnabled()) {
+    if (Lockdep.isEnabled() && timeoutNanos > 0) {
       Lockdep.mayWaitForSubmission(entries.stream().map(entry -> entry.point).toList());
     }
     entries.forEach(entry -> entry.point.timeline().findOrWait(entry));

@@ -3,6 +3,7 @@ package io.github.dmabuf4j;
 import io.github.dmabuf4j.WwMutex.Outcome;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -18,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * <table>
  * <caption>Access modes</caption>
  * <tr><th>field</th><th>read</th><th>written</th></tr>
- * <tr><td>owner, lockClass, stamp</td><td>final</td><td>final</td></tr>
+ * <tr><td>owner, reservationClass, stamp</td><td>final</td><td>final</td></tr>
  * <tr><td>wounded</td><td>volatile, by the owner</td><td>volatile: set by whoever holds the monitor of a lock that this context
  *   has, cleared by the owner while it has none</td></tr>
  * <tr><td>all others</td><td>owner</td><td>owner</td></tr>
@@ -28,13 +29,13 @@ abstract sealed class WwContext permits AcquireContext {
   private static final AtomicLong STAMPS = new AtomicLong();
 
   final Thread owner = Thread.currentThread();
-  final ReservationClass lockClass;
+  final ReservationClass reservationClass;
 
   /** An older context waits for one of ours: this one gives way where it would have to wait. */
   volatile boolean wounded;
 
   private final long stamp = STAMPS.getAndIncrement();
-  private Reservation[] held;
+  private @Nullable Reservation[] held;
   private int count;
   private @Nullable Reservation contended;
 
@@ -44,10 +45,10 @@ abstract sealed class WwContext permits AcquireContext {
   private boolean done;
   private boolean closed;
 
-  WwContext(ReservationClass lockClass, int expected) {
-    Lockdep.contextBegun(lockClass);
-    this.lockClass = lockClass;
+  WwContext(ReservationClass reservationClass, int expected) {
+    this.reservationClass = reservationClass;
     held = new Reservation[expected];
+    Lockdep.contextBegun(reservationClass);
   }
 
   final boolean isOlderThan(WwContext other) {
@@ -221,6 +222,7 @@ abstract sealed class WwContext permits AcquireContext {
     }
     takePrelocked(reservation);
     System.arraycopy(held, i + 1, held, i, --count - i);
+    held[count] = null;
     reservation.unlock(this);
     clearWound();
   }
@@ -231,7 +233,9 @@ abstract sealed class WwContext permits AcquireContext {
     RunAll failures = null;
     while (count > 0) {
       try {
-        held[--count].unlock(this);
+        Reservation reservation = Objects.requireNonNull(held[--count]);
+        held[count] = null; // a reservation may keep this context for a while
+        reservation.unlock(this);
       } catch (RuntimeException | Error e) {
         failures = failures == null ? new RunAll() : failures;
         failures.failed(e);
@@ -269,7 +273,7 @@ abstract sealed class WwContext permits AcquireContext {
     try {
       releaseAll();
     } finally {
-      Lockdep.contextEnded(lockClass);
+      Lockdep.contextEnded(reservationClass);
     }
   }
 
@@ -285,10 +289,10 @@ abstract sealed class WwContext permits AcquireContext {
   }
 
   private void checkMayLock(Reservation reservation) {
-    if (reservation.lockClass() != lockClass) {
+    if (reservation.reservationClass() != reservationClass) {
       throw new IllegalStateException(
           "wanted a reservation of %s, got %s of %s: begin another context for it"
-              .formatted(lockClass, reservation, reservation.lockClass()));
+              .formatted(reservationClass, reservation, reservation.reservationClass()));
     }
     Lockdep.beforeLockInContext(reservation);
   }

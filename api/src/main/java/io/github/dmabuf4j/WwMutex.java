@@ -51,15 +51,15 @@ import org.jspecify.annotations.Nullable;
  * <tr><th>field</th><th>read</th><th>written</th></tr>
  * <tr><td>state</td><td>acquire by {@link #claim()}, opaque where a CAS follows</td><td>CAS by anybody while it is null, from a
  *   claim by its owner or by a waiter under the monitor, from {@code this} under the monitor only</td></tr>
- * <tr><td>claim</td><td>opaque, after an acquiring read of the state gave {@code this}</td><td>under the monitor, before the state
- *   becomes {@code this}, or when the lock is handed over</td></tr>
+ * <tr><td>claim</td><td>acquire, after an acquiring read of the state gave {@code this}; null: read the state again</td><td>under the
+ *   monitor: before the state becomes {@code this}, and to null, by release, after it became something else</td></tr>
  * <tr><td>first, last, all fields of a waiter</td><td>monitor</td><td>monitor</td></tr>
  * </table>
  *
  * <p>{@link #isHeldBy} may race with others, but not for the holder itself: the value of {@code
  * claim} is a thread's own only while that thread holds the lock, or has been handed it and not
- * returned from {@link #lock} yet; an attempt to mark that came too late leaves one behind, but no
- * state that refers to it.
+ * returned from {@link #lock} yet. It is null while the state isn't {@code this}, but for a moment
+ * of marking: a lock that is free keeps nobody's context reachable.
  *
  * <p>The monitor is held for a few steps through a short queue, never while parked. Blocking on it
  * doesn't pin a virtual thread (JEP 491).
@@ -72,6 +72,10 @@ final class WwMutex {
 
   private static final int PATIENCE = 4;
   private static final int SPINS = 32;
+
+  /** More frames than any path through the queue nests. */
+  private static final int STACK_DEPTH = 16;
+
   private static final VarHandle STATE;
   private static final VarHandle CLAIM;
 
@@ -131,8 +135,16 @@ final class WwMutex {
 
   /** Who has the lock: a thread, a context, or null; a snapshot. */
   @Nullable Object claim() {
-    Object seen = STATE.getAcquire(this);
-    return seen == this ? CLAIM.getOpaque(this) : seen;
+    while (true) {
+      Object seen = STATE.getAcquire(this);
+      if (seen != this) {
+        return seen;
+      }
+      Object marked = CLAIM.getAcquire(this);
+      if (marked != null) {
+        return marked;
+      } // else the mark has just been taken away: the state says more now
+    }
   }
 
   /** Whether a claim of the calling thread has the lock: exact. */
@@ -168,8 +180,34 @@ final class WwMutex {
       Thread.onSpinWait();
     }
     Waiter waiter = new Waiter(own);
-    enqueue(waiter);
-    return await(waiter, interruptible, nanos);
+    reachDepth(STACK_DEPTH);
+    Outcome outcome = null;
+    try {
+      enqueue(waiter);
+      outcome = await(waiter, interruptible, nanos);
+      return outcome;
+    } finally {
+      if (outcome == null) {
+        abandon(waiter); // an error: nobody would ever take what is handed to this waiter
+      }
+    }
+  }
+
+  /**
+   * Overflows the stack now if what follows could: before anything is linked, nothing is lost by
+   * it.
+   */
+  private static int reachDepth(int depth) {
+    return depth == 0 ? 0 : 1 + reachDepth(depth - 1);
+  }
+
+  private synchronized void abandon(Waiter waiter) {
+    if (waiter.outcome == Outcome.ACQUIRED) {
+      unlock(waiter.claim);
+    } else if (waiter.outcome == null && (first == waiter || waiter.before != null)) {
+      remove(waiter, Outcome.TIMED_OUT);
+      settle();
+    }
   }
 
   private Outcome await(Waiter waiter, boolean interruptible, long nanos) {
@@ -239,6 +277,7 @@ final class WwMutex {
   /** Gives the lock back. The caller has checked that it has it. */
   void unlock(Object own) {
     if (!tryUnlock(own)) {
+      reachDepth(STACK_DEPTH); // or a waiter could stay asleep
       LockSupport.unpark(release(own));
     }
   }
@@ -255,9 +294,11 @@ final class WwMutex {
     if (next.wakeUps < PATIENCE) {
       next.wakeUps++;
       STATE.setRelease(this, null);
+      CLAIM.setRelease(this, null);
     } else {
       // Its thread can't unlock before it has found the outcome, for which it needs the monitor.
       STATE.setRelease(this, next.claim);
+      CLAIM.setRelease(this, null);
       remove(next, Outcome.ACQUIRED);
       settle();
     }
@@ -273,6 +314,7 @@ final class WwMutex {
       if (first == null) {
         if (seen == this) {
           STATE.setRelease(this, claim); // the holder needs the monitor to change it: no race
+          CLAIM.setRelease(this, null);
         }
         return;
       }
@@ -287,6 +329,8 @@ final class WwMutex {
       CLAIM.setOpaque(this, seen); // before the CAS that publishes it; partner: claim()
       if (STATE.compareAndSet(this, seen, this)) {
         compareAll(seen);
+      } else {
+        CLAIM.setRelease(this, null); // came too late
       }
     }
   }
@@ -296,7 +340,7 @@ final class WwMutex {
     Waiter position = null; // behind the new one
     WwContext context = waiter.context;
     if (context != null) {
-      boolean waitDie = context.lockClass.isWaitDie();
+      boolean waitDie = context.reservationClass.isWaitDie();
       Waiter next;
       for (Waiter each = last; each != null; each = next) {
         next = each.before;
@@ -333,8 +377,8 @@ final class WwMutex {
     if (waiter.exposed
         && waiter.context != null
         && holder instanceof WwContext holding
-        && waiter.context.lockClass.isWaitDie() == holding.isOlderThan(waiter.context)) {
-      if (waiter.context.lockClass.isWaitDie()) {
+        && waiter.context.reservationClass.isWaitDie() == holding.isOlderThan(waiter.context)) {
+      if (waiter.context.reservationClass.isWaitDie()) {
         kill(waiter);
       } else {
         wound(holding);

@@ -27,7 +27,7 @@
  * <tr><td>{@code sw_sync}</td><td>{@link io.github.dmabuf4j.Timeline}</td></tr>
  * <tr><td>{@code dma_fence_array}, {@code dma_fence_chain}, {@code dma_fence_unwrap}</td><td>{@link
  *   io.github.dmabuf4j.FenceArray}, {@link io.github.dmabuf4j.FenceChain}, {@link io.github.dmabuf4j.Fences#merge}</td></tr>
- * <tr><td>{@code drm_syncobj}; a point of it</td><td>{@link io.github.dmabuf4j.SyncTimeline}; {@link
+ * <tr><td>{@code drm_syncobj}; a point of it</td><td>{@link io.github.dmabuf4j.SyncObject}; {@link
  *   io.github.dmabuf4j.SyncPoint}</td></tr>
  * <tr><td>a driver's submit path</td><td>{@link io.github.dmabuf4j.Job}</td></tr>
  * <tr><td>{@code dma_heap}</td><td>{@link io.github.dmabuf4j.Heap}</td></tr>
@@ -63,7 +63,8 @@
  * io.github.dmabuf4j.Job.Builder#publishAsync}). Waiting for fences is legal while holding
  * reservations; hence whoever still has to signal takes none ({@link
  * io.github.dmabuf4j.Signalling}). The validator ({@link io.github.dmabuf4j.Lockdep}) checks both.
- * Code of users runs under a reservation that they didn't lock themselves in one place only, {@link
+ * Code of users runs under a reservation that they didn't lock themselves only where its type says
+ * so: an {@link io.github.dmabuf4j.spi.Exporter}'s, and {@link
  * io.github.dmabuf4j.Importer#moveNotify}.
  *
  * <h2>Walk-throughs</h2>

@@ -41,7 +41,7 @@ final class AcquireContextTest {
     Threads.Started thread =
         Threads.platform(
             () -> {
-              try (AcquireContext context = AcquireContext.begin(held.lockClass())) {
+              try (AcquireContext context = AcquireContext.begin(held.reservationClass())) {
                 context.lock(held);
                 holds.countDown();
                 release.await();

@@ -64,8 +64,8 @@ final class FenceLincheck {
 
   /** Submit points and ask for them. */
   @Param(name = "point", gen = IntGen.class, conf = "0:2")
-  public static final class SyncTimelineOperations {
-    private final SyncTimeline timeline = SyncTimeline.create("linear");
+  public static final class SyncObjectOperations {
+    private final SyncObject timeline = SyncObject.create("linear");
 
     @Operation
     public void signal(@Param(name = "point") int point) {
@@ -87,5 +87,4 @@ final class FenceLincheck {
       return timeline.lastSubmitted();
     }
   }
-
 }

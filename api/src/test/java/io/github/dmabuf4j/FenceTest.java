@@ -801,4 +801,25 @@ final class FenceTest {
     assertThat(told).hasSize(nodes).doesNotHaveDuplicates();
     contexts.forEach(FenceContext::close);
   }
+
+  @Test
+  void callbackThatThrowsWhatCantBeLogged_doesNotKeepTheOthersFromBeingTold() throws Exception {
+    FenceContext context = FenceContext.create("context");
+    Fence fence = context.newFence();
+    fence.addCallback(
+        signaled -> {
+          throw new IllegalStateException() {
+            @Override
+            public String getMessage() {
+              throw new NoClassDefFoundError("can't be logged");
+            }
+          };
+        });
+    AtomicBoolean told = new AtomicBoolean();
+    fence.addCallback(signaled -> told.set(true));
+    Threads.Started waiter = Threads.platform(() -> fence.await()).awaitBlocked();
+    assertThat(context.signal(fence)).isTrue();
+    waiter.join();
+    assertThat(told).isTrue();
+  }
 }

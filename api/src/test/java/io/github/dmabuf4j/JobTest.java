@@ -824,4 +824,87 @@ final class JobTest {
       assertThat(memory.count(Call.BEGIN)).isEqualTo(memory.count(Call.END));
     }
   }
+
+  // ---- producers that throw in the middle ----
+
+  /** Throws what the compiler would not let it throw. */
+  @SuppressWarnings("unchecked")
+  private static <X extends Throwable> void sneak(Throwable thrown) throws X {
+    throw (X) thrown;
+  }
+
+  @Test
+  void operationsThatThrow_loseNeitherTheJobNorItsOutcome() throws InterruptedException {
+    FenceContext queue =
+        FenceContext.builder("queue")
+            .operations(
+                new FenceContext.Operations() {
+                  @Override
+                  public boolean enableSignaling(Fence fence) {
+                    JobTest.<RuntimeException>sneak(new IOException("thrown on purpose"));
+                    return false;
+                  }
+                })
+            .build();
+    Fence first = queue.newFence();
+    Job job = Job.named("second").inOrderOf(queue).writes(target).publish();
+    assertThat(job.signal()).isTrue();
+    assertThat(job.fence().isSignaled()).isFalse();
+    queue.signal(first);
+    assertThat(job.fence().status()).isEqualTo(Fence.Status.SIGNALED);
+    queue.close();
+  }
+
+  @Test
+  void contextClosedByACallbackOfTheFenceBefore_leavesTheOutcomeOfAnEndedJob()
+      throws InterruptedException {
+    FenceContext queue = FenceContext.create("queue");
+    Fence first = queue.newFence();
+    first.addCallback(signaled -> queue.close());
+    Job job = Job.named("second").inOrderOf(queue).reads(source).publish();
+    assertThat(job.signal()).isTrue();
+    queue.signal(first);
+    assertThat(job.fence().status()).isEqualTo(Fence.Status.SIGNALED);
+  }
+
+  @Test
+  void partThatFailsOutOfTurn_endsTheStageWithTheJob_notBefore() throws InterruptedException {
+    FenceContext queue = FenceContext.create("queue");
+    Fence first = queue.newFence();
+    Job job = Job.named("second").inOrderOf(queue).writes(target).publish();
+    CompletableFuture<Void> ended =
+        future(
+            job.runAsync(
+                Runnable::run,
+                access -> {
+                  throw new IOException("thrown on purpose");
+                }));
+    assertThat(ended).isNotDone();
+    queue.signal(first);
+    assertThatThrownBy(ended::join).hasCauseInstanceOf(IOException.class);
+    queue.close();
+  }
+
+  @Test
+  void releaseThatThrowsWhatCantBeLogged_stillTellsThoseWhoWait() throws Exception {
+    TestExporter broken = new TestExporter();
+    DmaBuf buffer = broken.export();
+    broken.onRelease =
+        () ->
+            JobTest.<RuntimeException>sneak(
+                new Exception() {
+                  @Override
+                  public String getMessage() {
+                    throw new IllegalStateException("can't be logged");
+                  }
+                });
+    Job job = Job.named("last user").reads(buffer).publish();
+    buffer.close();
+    AtomicBoolean told = new AtomicBoolean();
+    job.fence().addCallback(fence -> told.set(true));
+    Threads.Started waiter = Threads.platform(() -> job.fence().await()).awaitBlocked();
+    assertThat(job.signal()).isTrue();
+    waiter.join();
+    assertThat(told).isTrue();
+  }
 }

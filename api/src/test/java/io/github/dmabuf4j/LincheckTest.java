@@ -30,7 +30,7 @@ final class LincheckTest {
     "ReservationLincheck, model",
     "FenceLincheck$TimelineOperations, model",
     "FenceLincheck$CallbackOperations, model",
-    "FenceLincheck$SyncTimelineOperations, model"
+    "FenceLincheck$SyncObjectOperations, model"
   })
   void isLinearizable(String checked, String how) throws Exception {
     Path output = directory.resolve("output");

@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * deadlocks: the first possible deadlock is what counts, not the first actual one.
  */
 @CleanRun.ExceptOnPurpose
+@ValidatorOn
 final class LockdepCatalogueTest {
   private static final Duration LONG = Duration.ofSeconds(Threads.LIMIT_SECONDS);
 
@@ -134,7 +135,7 @@ final class LockdepCatalogueTest {
 
   private static void reclaim(Map<String, Violation> all) {
     Reservation a = new Reservation();
-    SyncPoint point = SyncTimeline.create("client").at(1);
+    SyncPoint point = SyncObject.create("client").at(1);
     Threads.Body waitForSubmit = () -> point.await(SyncPoint.WaitFor.SUBMIT, LONG);
     all.put(
         "a wait for a submission with a reservation held",
@@ -145,6 +146,17 @@ final class LockdepCatalogueTest {
     all.put(
         "a wait for a submission in a fence callback",
         new Violation(Rule.BLOCKING, () -> inCallback(waitForSubmit)));
+    all.put(
+        "a wait for a point in a fence callback",
+        new Violation(
+            Rule.BLOCKING,
+            () ->
+                inCallback(
+                    () -> {
+                      SyncPoint pending = SyncObject.create("device").at(1);
+                      pending.submit(FenceContext.create("device").newFence());
+                      pending.await(SyncPoint.WaitFor.SIGNALED, LONG);
+                    })));
     all.put(
         "a wait for a submission in reclaim",
         new Violation(

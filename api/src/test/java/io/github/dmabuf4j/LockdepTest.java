@@ -3,11 +3,13 @@ package io.github.dmabuf4j;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** The validator is on in all tests of this project, see the parent's argLine. */
 @CleanRun.ExceptOnPurpose
+@ValidatorOn
 final class LockdepTest {
   private final Reservation a = new Reservation();
   private final Reservation b = new Reservation();
@@ -132,5 +134,33 @@ final class LockdepTest {
           .run(access -> assertThatIllegalStateException().isThrownBy(other::hold));
       other.hold().close();
     }
+  }
+
+  @Test
+  void callsThatOnlyLook_areNotTakenForWaits() throws InterruptedException {
+    long before = Lockdep.reports();
+    FenceContext context = FenceContext.create("context");
+    Fence fence = context.newFence();
+    Fence other = context.newFence();
+    boolean[] seen = {true, true};
+    fence.addCallback(signaled -> seen[0] = other.awaitUninterruptibly(Duration.ZERO));
+    context.signal(fence);
+    a.lock();
+    assertThat(b.tryLock(Duration.ZERO)).isTrue();
+    b.unlock();
+    assertThat(SyncObject.create("client").at(1).await(SyncPoint.WaitFor.SUBMIT, Duration.ZERO))
+        .isFalse();
+    a.unlock();
+    assertThat(seen[0]).isFalse();
+    assertThat(Lockdep.reports()).isEqualTo(before);
+    context.close();
+  }
+
+  @Test
+  void mightAcquire_leavesNothingBehind() throws Exception {
+    LockClass queue = LockClass.named("queue");
+    int before = HeldLocks.all().size();
+    Threads.platform(queue::mightAcquire).join();
+    assertThat(HeldLocks.all()).hasSize(before);
   }
 }

@@ -34,7 +34,19 @@ final class ReservationRowsTest {
 
   private List<Pair> pairs() {
     List<Pair> pairs = new ArrayList<>();
-    reservation.forEach(FenceUsage.BOOKKEEP, (fence, usage) -> pairs.add(new Pair(fence, usage)));
+    reservation.forEach(
+        FenceUsage.BOOKKEEP,
+        new Reservation.FenceVisitor() {
+          @Override
+          public void restarted() {
+            pairs.clear();
+          }
+
+          @Override
+          public void fence(Fence fence, FenceUsage usage) {
+            pairs.add(new Pair(fence, usage));
+          }
+        });
     return pairs;
   }
 

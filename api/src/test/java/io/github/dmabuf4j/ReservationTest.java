@@ -546,4 +546,57 @@ final class ReservationTest {
     assertThat(told).containsExactly(writer);
     timed.close();
   }
+
+  @Test
+  void copyFrom_withSlotsReservedBefore_keepsThem() {
+    Reservation source = new Reservation();
+    source.lock();
+    source.reserve(1);
+    source.add(new Fence(FenceOrigin.CPU_ACCESS, FenceOrigin.nextSingle()), FenceUsage.READ);
+    source.unlock();
+    Reservation target = new Reservation();
+    target.lock();
+    target.reserve(9);
+    target.copyFrom(source);
+    for (int i = 0; i < 9; i++) {
+      target.add(new Fence(FenceOrigin.CPU_ACCESS, FenceOrigin.nextSingle()), FenceUsage.READ);
+    }
+    target.unlock();
+    assertThat(target.fences(FenceUsage.BOOKKEEP)).hasSize(10);
+  }
+
+  @Test
+  void copyFrom_thatWouldNeedTooManySlots_isRefused_andReadersGoOn() {
+    Reservation source = new Reservation();
+    source.lock();
+    source.reserve(1);
+    source.add(new Fence(FenceOrigin.CPU_ACCESS, FenceOrigin.nextSingle()), FenceUsage.READ);
+    source.unlock();
+    Reservation target = new Reservation();
+    target.lock();
+    target.reserve(1 << 20);
+    assertThatIllegalArgumentException().isThrownBy(() -> target.copyFrom(source));
+    target.add(Fence.stub(), FenceUsage.READ);
+    target.unlock();
+    assertThat(target.fences(FenceUsage.BOOKKEEP)).isEmpty();
+  }
+
+  @Test
+  void freeReservation_keepsNoneOfThoseThatWereLockedWithIt() throws Exception {
+    // A window slides over reservations, each locked together with the next, under contention.
+    Reservation last = new Reservation();
+    java.lang.ref.WeakReference<Reservation> first = new java.lang.ref.WeakReference<>(last);
+    for (int i = 0; i < 50; i++) {
+      Reservation next = new Reservation();
+      Reservation one = last;
+      AcquireContext context = AcquireContext.lockAll(one, next);
+      Threads.Started waiter =
+          Threads.platform(() -> AcquireContext.lockAll(one, next).close()).awaitBlocked();
+      context.close();
+      waiter.join();
+      last = next;
+    }
+    Threads.untilCollected(() -> first.get() == null);
+    assertThat(last.isLocked()).isFalse();
+  }
 }

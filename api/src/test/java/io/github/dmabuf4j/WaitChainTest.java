@@ -28,7 +28,7 @@ final class WaitChainTest {
         .containsSubsequence("container", "filter", "decode", "camera/frames");
     assertThat(FenceTimeoutException.afterDeadline(filter.fence(), Duration.ofSeconds(1), "me"))
         .hasMessageContaining("camera/frames")
-        .hasMessageContaining("waiting was me");
+        .hasMessageContaining("waiter: me");
     camera.signal(frame);
     decode.signal();
     filter.signal();

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
+@ValidatorOn
 final class WaitGraphTest {
   private static final Duration LONG = Duration.ofSeconds(Threads.LIMIT_SECONDS);
 

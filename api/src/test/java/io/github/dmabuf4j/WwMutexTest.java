@@ -104,9 +104,9 @@ final class WwMutexTest {
   void waiters_getTheLockByAge_thoseWithoutContextFirstInFirstOut() throws Exception {
     Reservation lock = new Reservation();
     List<String> got = new CopyOnWriteArrayList<>();
-    Actor oldest = new Actor(lock.lockClass());
-    Actor older = new Actor(lock.lockClass());
-    Actor young = new Actor(lock.lockClass());
+    Actor oldest = new Actor(lock.reservationClass());
+    Actor older = new Actor(lock.reservationClass());
+    Actor young = new Actor(lock.reservationClass());
     lock.lock();
     List<Threads.Started> plain = new ArrayList<>();
     plain.add(plainWaiter(lock, got, "plain 1"));
@@ -258,8 +258,8 @@ final class WwMutexTest {
   void waitDie_olderWaitsForYounger_youngerBacksOff() throws Exception {
     Reservation first = new Reservation();
     Reservation second = new Reservation();
-    Actor older = new Actor(first.lockClass());
-    Actor younger = new Actor(first.lockClass());
+    Actor older = new Actor(first.reservationClass());
+    Actor younger = new Actor(first.reservationClass());
     older.does(() -> older.context.lock(first));
     younger.does(() -> younger.context.lock(second));
     older.waitsFor(second);
@@ -276,8 +276,8 @@ final class WwMutexTest {
     Reservation wanted = new Reservation();
     Reservation ofOlder = new Reservation();
     Reservation ofYounger = new Reservation();
-    Actor older = new Actor(wanted.lockClass());
-    Actor younger = new Actor(wanted.lockClass());
+    Actor older = new Actor(wanted.reservationClass());
+    Actor younger = new Actor(wanted.reservationClass());
     older.does(() -> older.context.lock(ofOlder));
     younger.does(() -> younger.context.lock(ofYounger));
     wanted.lock(); // without a context: both may wait
@@ -292,8 +292,8 @@ final class WwMutexTest {
   void waitDie_behindAnOlderWaiter_backsOffAtOnce() throws Exception {
     Reservation wanted = new Reservation();
     Reservation ofYounger = new Reservation();
-    Actor older = new Actor(wanted.lockClass());
-    Actor younger = new Actor(wanted.lockClass());
+    Actor older = new Actor(wanted.reservationClass());
+    Actor younger = new Actor(wanted.reservationClass());
     younger.does(() -> younger.context.lock(ofYounger));
     wanted.lock();
     older.waitsFor(wanted); // holds nothing, but would be the holder that the younger meets
@@ -381,5 +381,51 @@ final class WwMutexTest {
     lock.unlock();
     assertThat(lock.tryLock(Duration.ofSeconds(1))).isTrue();
     lock.unlock();
+  }
+
+  @Test
+  void lockOfAThreadThatRunsOutOfStack_isNotHandedToItForEver() throws Exception {
+    WwMutex mutex = new WwMutex();
+    AtomicBoolean stop = new AtomicBoolean();
+    Threads.Started holder =
+        Threads.platform(
+            () -> {
+              while (!stop.get()) {
+                lock(mutex);
+                Thread.yield();
+                mutex.unlock(Thread.currentThread());
+              }
+            });
+    try {
+      for (int i = 0; i < 20; i++) {
+        deepen(mutex, Long.MAX_VALUE);
+      }
+    } finally {
+      stop.set(true);
+      holder.join();
+    }
+    Threads.until(() -> mutex.tryLock(Thread.currentThread()));
+    mutex.unlock(Thread.currentThread());
+  }
+
+  /** Takes the lock, contended, at the very end of the stack. */
+  private static void deepen(WwMutex mutex, long deeper) {
+    try {
+      if (deeper > 0) {
+        deepen(mutex, deeper - 1);
+      }
+    } catch (StackOverflowError atTheEnd) {
+      if (!mutex.isHeldBy(Thread.currentThread())) { // else the end came while it was given back
+        lock(mutex);
+      }
+      mutex.unlock(Thread.currentThread());
+    }
+  }
+
+  private static void lock(WwMutex mutex) {
+    Thread current = Thread.currentThread();
+    if (!mutex.tryLock(current)) {
+      WwMutex.Outcome _ = mutex.lock(current, false, WwMutex.FOREVER);
+    }
   }
 }

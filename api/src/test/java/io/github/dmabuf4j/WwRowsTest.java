@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 final class WwRowsTest {
   /** Which rule, and on which threads. */
-  record Kind(ReservationClass lockClass, boolean virtual) {
+  record Kind(ReservationClass reservationClass, boolean virtual) {
     Threads.Started start(Threads.Body body) {
       return virtual ? Threads.virtual(body) : Threads.platform(body);
     }
@@ -47,12 +47,12 @@ final class WwRowsTest {
     }
 
     List<Reservation> locks(int count) {
-      return Stream.generate(() -> new Reservation(lockClass)).limit(count).toList();
+      return Stream.generate(() -> new Reservation(reservationClass)).limit(count).toList();
     }
 
     @Override
     public String toString() {
-      return (lockClass.isWaitDie() ? "wait-die" : "wound-wait")
+      return (reservationClass.isWaitDie() ? "wait-die" : "wound-wait")
           + (virtual ? ", virtual" : ", platform");
     }
   }
@@ -86,7 +86,7 @@ final class WwRowsTest {
   void w1_mutex_excludes(Kind kind, int flags) throws Exception {
     boolean spin = (flags & 1) != 0;
     boolean tries = (flags & 2) != 0;
-    Reservation lock = new Reservation(kind.lockClass);
+    Reservation lock = new Reservation(kind.reservationClass);
     CountDownLatch ready = new CountDownLatch(1);
     CountDownLatch go = new CountDownLatch(1);
     CountDownLatch done = new CountDownLatch(1);
@@ -107,7 +107,7 @@ final class WwRowsTest {
             });
     ready.await();
     if ((flags & 4) != 0) {
-      try (AcquireContext context = AcquireContext.begin(kind.lockClass)) {
+      try (AcquireContext context = AcquireContext.begin(kind.reservationClass)) {
         context.lock(lock);
         go.countDown();
         assertThat(arrivesWhile(spin, done)).isFalse();
@@ -137,10 +137,10 @@ final class WwRowsTest {
   @ParameterizedTest(name = "{0}, trylock {1}")
   @MethodSource("kindsAndTwo")
   void w2_aa_relockIsReportedAsHeld(Kind kind, int trylock) throws Exception {
-    Reservation lock = new Reservation(kind.lockClass);
+    Reservation lock = new Reservation(kind.reservationClass);
     kind.start(
             () -> {
-              try (AcquireContext context = AcquireContext.begin(kind.lockClass)) {
+              try (AcquireContext context = AcquireContext.begin(kind.reservationClass)) {
                 assertThat(trylock == 0 ? context.lock(lock) : context.tryLock(lock)).isTrue();
                 assertThat(lock.tryLock()).isFalse();
                 assertThat(context.tryLock(lock)).isFalse();
@@ -167,7 +167,7 @@ final class WwRowsTest {
       Reservation other = locks.get(1 - i);
       bodies.add(
           () -> {
-            try (AcquireContext context = AcquireContext.begin(kind.lockClass)) {
+            try (AcquireContext context = AcquireContext.begin(kind.reservationClass)) {
               assertThat(trylock ? context.tryLock(own) : context.lock(own)).isTrue();
               assertThat(own.mutex.claim()).as("the owner that is recorded").isSameAs(context);
               bothHoldOne.await(Threads.LIMIT_SECONDS, TimeUnit.SECONDS);
@@ -211,11 +211,11 @@ final class WwRowsTest {
         Reservation next = ring.get((i + 1) % n);
         bodies.add(
             () -> {
-              try (AcquireContext context = AcquireContext.begin(kind.lockClass)) {
+              try (AcquireContext context = AcquireContext.begin(kind.reservationClass)) {
                 context.lock(own);
                 allHoldOne.await(Threads.LIMIT_SECONDS, TimeUnit.SECONDS);
                 int told = lockSecond(context, own, next);
-                assertThat(told).isLessThanOrEqualTo(kind.lockClass.isWaitDie() ? count : 1);
+                assertThat(told).isLessThanOrEqualTo(kind.reservationClass.isWaitDie() ? count : 1);
                 assertThat(context.held()).containsExactlyInAnyOrder(own, next);
                 backOffs.addAndGet(told);
               }
@@ -307,7 +307,7 @@ final class WwRowsTest {
       Collections.shuffle(order, new Random(seed));
       return () -> {
         do {
-          try (AcquireContext context = AcquireContext.begin(kind.lockClass)) {
+          try (AcquireContext context = AcquireContext.begin(kind.reservationClass)) {
             if (reorder ? reorder(context, order, this) : inOrder(context, order, this)) {
               assertThat(context.held()).hasSize(locks.size());
               for (int i = 0; i < entered.length; i++) {

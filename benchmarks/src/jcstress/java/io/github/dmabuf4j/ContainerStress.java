@@ -178,7 +178,7 @@ public class ContainerStress {
   @Outcome(expect = FORBIDDEN, desc = "a submission was lost")
   @State
   public static class SubmitAndSubmit {
-    private final SyncTimeline timeline = SyncTimeline.create("stress");
+    private final SyncObject timeline = SyncObject.create("stress");
     private final Fence one = pending();
     private final Fence two = pending();
 
@@ -213,7 +213,7 @@ public class ContainerStress {
   @Outcome(expect = FORBIDDEN, desc = "left waiting")
   @State
   public static class SubmitAndAwait {
-    private final SyncTimeline timeline = SyncTimeline.create("stress");
+    private final SyncObject timeline = SyncObject.create("stress");
 
     @Actor
     public void submit() {

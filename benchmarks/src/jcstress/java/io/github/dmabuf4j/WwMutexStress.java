@@ -112,7 +112,7 @@ public class WwMutexStress {
   }
 
   private static int both(Reservation first, Reservation second, int[] plain) {
-    try (AcquireContext context = AcquireContext.begin(first.lockClass())) {
+    try (AcquireContext context = AcquireContext.begin(first.reservationClass())) {
       while (true) {
         try {
           context.lockUninterruptibly(first);

@@ -13,7 +13,7 @@ import java.util.List;
  */
 public interface HeapProvider {
   /**
-   * The heaps this provider knows of, those that can't be had here included.
+   * The heaps this provider knows of, those that can't be opened here included.
    *
    * @return one description or more
    */
@@ -24,7 +24,7 @@ public interface HeapProvider {
    *
    * @param uri what to open, with its options
    * @return a new heap
-   * @throws io.github.dmabuf4j.HeapUnavailableException if it can't be had here: why, and what
+   * @throws io.github.dmabuf4j.HeapUnavailableException if it can't be opened here: why, and what
    *     would fix it
    * @throws IllegalArgumentException if an option is unknown or its value is bad
    */

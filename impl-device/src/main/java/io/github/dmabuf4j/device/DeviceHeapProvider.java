@@ -89,6 +89,7 @@ public final class DeviceHeapProvider implements HeapProvider {
 
   @Override
   public Heap open(HeapUri uri) {
-    throw new HeapUnavailableException(uri.name() + " can't be had here: " + NOT_BUILT);
+    throw new HeapUnavailableException(
+        uri.name() + " is unavailable on this machine: " + NOT_BUILT);
   }
 }

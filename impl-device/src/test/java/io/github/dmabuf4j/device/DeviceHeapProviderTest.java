@@ -69,6 +69,6 @@ class DeviceHeapProviderTest {
   void openingThroughTheServiceLoader_failsWithTheReason() {
     assertThatThrownBy(() -> Heaps.open("memfd:system"))
         .isInstanceOf(HeapUnavailableException.class)
-        .hasMessageContaining("memfd:system can't be had here");
+        .hasMessageContaining("memfd:system is unavailable on this machine");
   }
 }

@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * <tr><th>option</th><th>form</th><th>default</th></tr>
  * <tr><td>limit</td><td>a {@link ByteSize} of at least one page</td><td>a quarter of the memory that this process may have: of the machine's,
  *   or of its cgroup's limit if that is less</td></tr>
- * <tr><td>decay</td><td>for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms; centuries
- *   mean never</td><td>10 s</td></tr>
+ * <tr><td>decay</td><td>for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms; above 292 years
+ *   means never</td><td>10 s</td></tr>
  * </table>
  *
  * @param limit the most bytes to commit, a multiple of {@link SizeClasses#PAGE}

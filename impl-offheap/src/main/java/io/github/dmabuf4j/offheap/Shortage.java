@@ -46,7 +46,7 @@ final class Shortage {
         wanted.size(),
         now.committedBytes(),
         now.limitBytes(),
-        "wanted %s of %s, %s is committed of %s, but the operating system refused: %s"
+        "wanted %s of %s, %s is committed of %s, but it was refused: %s"
             .formatted(
                 bytes(wanted.size()),
                 heap,

@@ -9,7 +9,7 @@ import java.util.concurrent.locks.LockSupport;
  * Threads that wait for others to release buffers, first come, first served: the first one tries at
  * each release, so that a large request isn't starved by small ones. Strict order alone could
  * deadlock, where the first waits for buffers of one that stands behind it: while nothing is
- * released, those behind may try as well, and keep what nobody before them could do with.
+ * released, those behind may try as well, and keep what nobody before them could use.
  *
  * <p><b>Invariant: no wake-up is lost</b>, although a release neither takes a lock nor pays for a
  * fence. A waiter first raises {@code watchers}, and then looks at every place where a released
@@ -109,7 +109,7 @@ final class Waiters {
   }
 
   /**
-   * Whether somebody before this one could do with what is there; the first in line is told.
+   * Whether somebody before this one could use what is there; the first in line is told.
    *
    * @param bytes how much is there
    */

@@ -126,7 +126,7 @@ final class MappingsTest {
       }
       assertThatThrownBy(() -> heap.allocate(request))
           .isInstanceOf(OutOfBuffersException.class)
-          .hasMessageContaining("vm.max_map_count = 8")
+          .hasMessageContaining("8 are allowed, half of vm.max_map_count")
           .hasMessageContaining("sysctl -w vm.max_map_count=");
       limit.set(10);
       buffers.add(heap.allocate(request)); // without a restart

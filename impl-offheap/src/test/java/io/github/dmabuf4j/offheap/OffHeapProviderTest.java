@@ -14,7 +14,7 @@ import java.io.IOException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** How the heap is found, and what is said where it can't be had. */
+/** How the heap is found, and what is said where it can't be opened. */
 @Timeout(60)
 final class OffHeapProviderTest {
   @Test
@@ -52,7 +52,7 @@ final class OffHeapProviderTest {
     assertThat(output)
         .contains("unavailable: this JVM denies native access to the class path")
         .contains("fix: java --enable-native-access=ALL-UNNAMED")
-        .contains("open: offheap:system can't be had here")
+        .contains("open: offheap:system is unavailable on this machine")
         .doesNotContain("IllegalCallerException");
   }
 

@@ -14,6 +14,7 @@ import io.github.dmabuf4j.FrameLayout;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.Hold;
 import io.github.dmabuf4j.Importer;
+import io.github.dmabuf4j.Lockdep;
 import io.github.dmabuf4j.OutOfBuffersException;
 import io.github.dmabuf4j.PixelFormat;
 import io.github.dmabuf4j.Signalling;
@@ -22,6 +23,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -314,6 +316,7 @@ final class PooledHeapTest {
 
   @ParameterizedTest
   @EnumSource
+  @EnabledIfSystemProperty(named = Lockdep.PROPERTY, matches = "true")
   void allocate_inSignallingSection_onlyNowaitMay(TestMemory memory) throws InterruptedException {
     Heap heap = heaps.open(memory, MIB);
     try (Signalling section = Signalling.begin()) {

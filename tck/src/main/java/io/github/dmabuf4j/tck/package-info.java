@@ -1,6 +1,6 @@
 /**
- * The conformance kit. Each rule of the contract is a test here; an exporter names its heap and
- * runs them all.
+ * Will hold the conformance kit: one test per rule, run by an exporter on its heap. Today: the
+ * annotation that ties a test to a rule.
  */
 @NullMarked
 package io.github.dmabuf4j.tck;

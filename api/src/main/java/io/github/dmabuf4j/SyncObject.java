@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Source: drivers/gpu/drm/drm_syncobj.c; rules CS5 to CS9.
  */
-public final class SyncTimeline implements AutoCloseable {
+public final class SyncObject implements AutoCloseable {
   /*
    * Invariant, guarded by `lock`: `slot` is what the timeline stands for as a whole, and no waiter in `waiting` is for a
    * point that is submitted: whoever writes `slot` hands each waiter its fence in the same section. So a waiter misses no
@@ -49,7 +49,7 @@ public final class SyncTimeline implements AutoCloseable {
   private volatile @Nullable Fence slot;
   private volatile boolean closed;
 
-  private SyncTimeline(String name, @Nullable Fence slot) {
+  private SyncObject(String name, @Nullable Fence slot) {
     this.name = Objects.requireNonNull(name, "name");
     this.slot = slot;
   }
@@ -60,8 +60,8 @@ public final class SyncTimeline implements AutoCloseable {
    * @param name what it stands for, in reports
    * @return a new timeline
    */
-  public static SyncTimeline create(String name) {
-    return new SyncTimeline(name, null);
+  public static SyncObject create(String name) {
+    return new SyncObject(name, null);
   }
 
   /**
@@ -71,8 +71,8 @@ public final class SyncTimeline implements AutoCloseable {
    * @param name what it stands for, in reports
    * @return a new timeline
    */
-  public static SyncTimeline createSignaled(String name) {
-    return new SyncTimeline(name, Fence.stub());
+  public static SyncObject createSignaled(String name) {
+    return new SyncObject(name, Fence.stub());
   }
 
   /**
@@ -97,7 +97,7 @@ public final class SyncTimeline implements AutoCloseable {
 
   /**
    * The last point up to which everything has signaled. Only points of the last context count, see
-   * {@link SyncTimeline} about points out of order.
+   * {@link SyncObject} about points out of order.
    *
    * @return a point, 0 if there is none, and in binary use
    * @throws IllegalStateException if this timeline is closed
@@ -195,16 +195,21 @@ public final class SyncTimeline implements AutoCloseable {
       }
       found.forEach(waiting::remove);
     }
+    found.forEach(SyncWait.Entry::wake);
     if (submitted instanceof FenceChain node) {
       node.enableSignaling();
       var _ = node.previousPending(); // takes out what has signaled
     }
-    found.forEach(SyncWait.Entry::wake);
   }
 
   /** What a point stands for, or null if nobody has submitted it. */
   @Nullable Fence find(long number) {
     checkOpen();
+    return find(slot, number);
+  }
+
+  /** As {@link #find}, also where this is closed. */
+  @Nullable Fence look(long number) {
     return find(slot, number);
   }
 

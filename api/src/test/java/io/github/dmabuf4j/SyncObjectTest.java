@@ -13,6 +13,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
@@ -22,13 +23,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-final class SyncTimelineTest {
+final class SyncObjectTest {
   private static final Duration LONG = Duration.ofSeconds(Threads.LIMIT_SECONDS);
   private static final Duration SHORT = Duration.ofMillis(1);
 
   private final FenceContext a = FenceContext.create("a");
   private final FenceContext b = FenceContext.create("b");
-  private final SyncTimeline timeline = SyncTimeline.create("render");
+  private final SyncObject timeline = SyncObject.create("render");
 
   @AfterEach
   void leaveNothing() {
@@ -52,7 +53,7 @@ final class SyncTimelineTest {
   void cs5_createdEmptyOrSignaled() throws InterruptedException {
     assertThat(timeline.at(0).fence()).isEmpty();
     assertThat(timeline.lastSubmitted()).isZero();
-    try (SyncTimeline signaled = SyncTimeline.createSignaled("signaled")) {
+    try (SyncObject signaled = SyncObject.createSignaled("signaled")) {
       assertThat(signaled.at(0).await(WaitFor.SIGNALED, Duration.ZERO)).isTrue();
       assertThat(signaled.at(1).fence()).as("binary use has no points").isEmpty();
       assertThat(signaled.lastSignaled()).isZero();
@@ -190,11 +191,12 @@ final class SyncTimelineTest {
       value = WaitFor.class,
       names = {"SUBMIT", "AVAILABLE"})
   @CleanRun.ExceptOnPurpose
+  @ValidatorOn
   void cs7_waitForSubmitInASignallingSection_isRefused(WaitFor what) {
     assertThat(Lockdep.isEnabled()).isTrue();
     try (var _ = Signalling.begin()) {
       assertThatIllegalStateException()
-          .isThrownBy(() -> timeline.at(1).awaitUninterruptibly(what, Duration.ZERO))
+          .isThrownBy(() -> timeline.at(1).awaitUninterruptibly(what, LONG))
           .withMessageContaining("point 1");
     }
   }
@@ -218,7 +220,7 @@ final class SyncTimelineTest {
 
   @Test
   void cs8_all_waitsForEveryPoint() throws Exception {
-    try (SyncTimeline other = SyncTimeline.create("other")) {
+    try (SyncObject other = SyncObject.create("other")) {
       List<SyncPoint> points = List.of(timeline.at(1), other.at(3), timeline.at(2));
       Started waiter =
           Threads.virtual(
@@ -238,7 +240,7 @@ final class SyncTimelineTest {
 
   @Test
   void cs8_any_returnsTheFirstThatIsReady() throws Exception {
-    try (SyncTimeline other = SyncTimeline.create("other")) {
+    try (SyncObject other = SyncObject.create("other")) {
       Fence pending = b.newFence();
       other.at(1).submit(pending);
       List<SyncPoint> points = List.of(timeline.at(1), other.at(1), timeline.at(2));
@@ -343,7 +345,7 @@ final class SyncTimelineTest {
 
   @Test
   void transfer_isWhatThePointStandsForNow() {
-    try (SyncTimeline other = SyncTimeline.create("other")) {
+    try (SyncObject other = SyncObject.create("other")) {
       Fence one = a.newFence();
       Fence two = b.newFence();
       timeline.at(1).submit(one);
@@ -363,7 +365,7 @@ final class SyncTimelineTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void transfer_mayWaitForSubmit(boolean interruptible) throws Exception {
-    try (SyncTimeline other = SyncTimeline.create("other")) {
+    try (SyncObject other = SyncObject.create("other")) {
       Started waiter =
           Threads.virtual(
                   () ->
@@ -526,7 +528,7 @@ final class SyncTimelineTest {
     BooleanSupplier going = Threads.stressTime();
     while (going.getAsBoolean()) {
       int points = 100;
-      SyncTimeline stress = SyncTimeline.create("stress");
+      SyncObject stress = SyncObject.create("stress");
       List<Fence> fences = new ArrayList<>();
       List<FenceContext> contexts = new ArrayList<>();
       for (int i = 0; i < points; i++) {
@@ -570,7 +572,7 @@ final class SyncTimelineTest {
   void submitResetAndClose_fromManyThreads_leaveNobodyWaiting(boolean virtual) throws Exception {
     BooleanSupplier going = Threads.stressTime();
     while (going.getAsBoolean()) {
-      SyncTimeline stress = SyncTimeline.create("stress");
+      SyncObject stress = SyncObject.create("stress");
       AtomicLong next = new AtomicLong();
       CountDownLatch submitters = new CountDownLatch(3);
       List<Long> seen = Collections.synchronizedList(new ArrayList<>());
@@ -612,6 +614,30 @@ final class SyncTimelineTest {
               }));
       assertThat(seen).allMatch(point -> point <= 100);
       assertThat(stress.waiting()).isZero();
+    }
+  }
+
+  @Test
+  void fn5_interruptThatComesWithTheClose_isNotSwallowed() throws Exception {
+    for (int i = 0; i < 200; i++) {
+      SyncObject client = SyncObject.create("client");
+      AtomicBoolean interruptedOrFlagged = new AtomicBoolean();
+      Started waiter =
+          Threads.platform(
+              () -> {
+                try {
+                  client.at(1).await(WaitFor.SUBMIT, LONG);
+                } catch (InterruptedException e) {
+                  interruptedOrFlagged.set(true);
+                } catch (FenceAbandonedException e) {
+                  interruptedOrFlagged.set(Thread.interrupted());
+                }
+              });
+      waiter.awaitBlocked();
+      waiter.thread().interrupt();
+      client.close();
+      waiter.join();
+      assertThat(interruptedOrFlagged).isTrue();
     }
   }
 }

@@ -10,8 +10,8 @@ import java.util.Random;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 
-/** A {@link SyncTimeline} against the simplest thing that keeps rules CS5 to CS9: a list. */
-final class SyncTimelineProperties {
+/** A {@link SyncObject} against the simplest thing that keeps rules CS5 to CS9: a list. */
+final class SyncObjectProperties {
   private static final long HIGHEST = 12;
 
   /** A submission: its context, its number there, and what it stands for. */
@@ -89,7 +89,7 @@ final class SyncTimelineProperties {
     Model model = new Model();
     List<FenceContext> contexts = new ArrayList<>();
     List<Fence> fences = new ArrayList<>();
-    try (SyncTimeline timeline = SyncTimeline.create("property")) {
+    try (SyncObject timeline = SyncObject.create("property")) {
       for (int step = 0; step < 60; step++) {
         switch (random.nextInt(10)) {
           case 0 -> {
@@ -121,7 +121,7 @@ final class SyncTimelineProperties {
     contexts.forEach(FenceContext::close);
   }
 
-  private static void check(SyncTimeline timeline, Model model) throws InterruptedException {
+  private static void check(SyncObject timeline, Model model) throws InterruptedException {
     assertThat(timeline.lastSubmitted()).isEqualTo(model.lastSubmitted());
     assertThat(timeline.lastSignaled()).isEqualTo(model.lastSignaled());
     for (long number = 0; number <= HIGHEST; number++) {
