@@ -51,8 +51,10 @@ final class FenceSlots {
   private long version;
 
   private @Nullable Fence[] fences = NO_FENCES;
-  private byte[] usages =
-      NO_USAGES; // FenceUsage.weakness: no references, which cost a barrier to store
+
+  /** {@link FenceUsage#weakness}: a reference would cost the collector's barrier to store. */
+  private byte[] usages = NO_USAGES;
+
   private int count;
   private int reserved;
 

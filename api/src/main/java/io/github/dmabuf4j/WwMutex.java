@@ -71,7 +71,6 @@ final class WwMutex {
   static final long FOREVER = Long.MAX_VALUE;
 
   private static final int PATIENCE = 4;
-  private static final int SPINS = 32;
 
   /** More frames than any path through the queue nests. */
   private static final int STACK_DEPTH = 16;
@@ -173,11 +172,8 @@ final class WwMutex {
     if (nanos <= 0) {
       return Outcome.TIMED_OUT;
     }
-    for (int i = 0; i < SPINS; i++) {
-      if (STATE.getOpaque(this) == null && tryLock(own)) {
-        return Outcome.ACQUIRED;
-      }
-      Thread.onSpinWait();
+    if (mustDie(own)) {
+      return Outcome.DEADLOCK;
     }
     Waiter waiter = new Waiter(own);
     reachDepth(STACK_DEPTH);
@@ -208,6 +204,15 @@ final class WwMutex {
       remove(waiter, Outcome.TIMED_OUT);
       settle();
     }
+  }
+
+  /** Rule CW7 of wait-die where it can be told without the queue. */
+  private boolean mustDie(Object own) {
+    return own instanceof WwContext context
+        && context.reservationClass.isWaitDie()
+        && context.holdsAny()
+        && claim() instanceof WwContext holding
+        && holding.isOlderThan(context);
   }
 
   private Outcome await(Waiter waiter, boolean interruptible, long nanos) {

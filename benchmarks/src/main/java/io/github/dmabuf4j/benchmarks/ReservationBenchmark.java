@@ -317,18 +317,23 @@ public class ReservationBenchmark {
 
   // ---- fences ----
 
-  /** A reservation with four users, whose fence takes the place of what they added last. */
+  /** A reservation whose users' fences take the place of what they added last. */
   @State(Scope.Thread)
   public static class Slots {
     final Reservation reservation = new Reservation();
     private final List<FenceContext> users = new ArrayList<>();
-    private final Fence[] fences = new Fence[4];
+    private Fence[] fences = {};
     private int next;
+
+    /** How many take turns. */
+    @Param({"1", "4"})
+    public int count;
 
     /** A user's fence stays pending, and counts as later than itself (rule CR8). */
     @Setup
     public void setUp() {
-      for (int i = 0; i < fences.length; i++) {
+      fences = new Fence[count];
+      for (int i = 0; i < count; i++) {
         FenceContext user = FenceContext.create("user " + i);
         users.add(user);
         fences[i] = user.newFence();
@@ -342,7 +347,7 @@ public class ReservationBenchmark {
     }
 
     final void add() {
-      next = (next + 1) % fences.length;
+      next = next + 1 < fences.length ? next + 1 : 0;
       reservation.reserve(1);
       reservation.add(fences[next], FenceUsage.READ);
     }

@@ -57,6 +57,7 @@ final class BenchmarkListTest {
       benchmark.setByTwo(sets, turn);
     }
     ReservationBenchmark.HeldSlots slots = new ReservationBenchmark.HeldSlots();
+    slots.count = 4;
     slots.setUp();
     benchmark.lockAndAddFence(slots);
     slots.lock();
