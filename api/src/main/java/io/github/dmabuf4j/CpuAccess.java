@@ -117,12 +117,10 @@ public final class CpuAccess implements AutoCloseable {
       return;
     }
     Deadline deadline = Deadline.after(Fences.defaultTimeout());
-    for (Fence conflict : conflicts) {
-      if (waiting == Waiting.INTERRUPTIBLY) {
-        deadline.await(conflict);
-      } else {
-        deadline.awaitUninterruptibly(conflict);
-      }
+    if (waiting == Waiting.INTERRUPTIBLY) {
+      deadline.awaitAll(conflicts);
+    } else {
+      deadline.awaitAllUninterruptibly(conflicts);
     }
   }
 

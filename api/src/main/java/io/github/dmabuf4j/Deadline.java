@@ -49,6 +49,12 @@ final class Deadline {
     }
   }
 
+  void awaitAllUninterruptibly(List<Fence> fences) {
+    for (Fence fence : fences) {
+      awaitUninterruptibly(fence);
+    }
+  }
+
   private FenceTimeoutException late(Fence fence) {
     Thread thread = Thread.currentThread();
     return FenceTimeoutException.afterDeadline(

@@ -296,8 +296,7 @@ public final class Job implements AutoCloseable {
   public void awaitDependenciesUninterruptibly() {
     if (!dependencies.isEmpty()) {
       try (var _ = Signalling.begin(fence)) {
-        Deadline deadline = Deadline.after(Fences.defaultTimeout(), this);
-        dependencies.forEach(deadline::awaitUninterruptibly);
+        Deadline.after(Fences.defaultTimeout(), this).awaitAllUninterruptibly(dependencies);
       }
     }
   }

@@ -436,10 +436,7 @@ public final class Reservation {
       throw new InterruptedException();
     }
     if (!isSignaled(usage)) {
-      Deadline deadline = Deadline.after(Fences.defaultTimeout());
-      for (Fence fence : fences(usage)) {
-        deadline.await(fence);
-      }
+      Deadline.after(Fences.defaultTimeout()).awaitAll(fences(usage));
     }
   }
 
@@ -451,10 +448,7 @@ public final class Reservation {
    */
   public void awaitUninterruptibly(FenceUsage usage) {
     if (!isSignaled(usage)) {
-      Deadline deadline = Deadline.after(Fences.defaultTimeout());
-      for (Fence fence : fences(usage)) {
-        deadline.awaitUninterruptibly(fence);
-      }
+      Deadline.after(Fences.defaultTimeout()).awaitAllUninterruptibly(fences(usage));
     }
   }
 

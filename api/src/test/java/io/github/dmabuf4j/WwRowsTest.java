@@ -30,20 +30,7 @@ final class WwRowsTest {
     }
 
     void together(List<Threads.Body> bodies) throws Exception {
-      CountDownLatch go = new CountDownLatch(1);
-      List<Threads.Started> started = new ArrayList<>();
-      for (Threads.Body body : bodies) {
-        started.add(
-            start(
-                () -> {
-                  go.await();
-                  body.run();
-                }));
-      }
-      go.countDown();
-      for (Threads.Started each : started) {
-        each.join();
-      }
+      Threads.together(virtual, bodies);
     }
 
     List<Reservation> locks(int count) {
