@@ -159,8 +159,8 @@ final class LockdepTest {
   @Test
   void mightAcquire_leavesNothingBehind() throws Exception {
     LockClass queue = LockClass.named("queue");
-    int before = HeldLocks.all().size();
-    Threads.platform(queue::mightAcquire).join();
-    assertThat(HeldLocks.all()).hasSize(before);
+    Threads.Started caller = Threads.platform(queue::mightAcquire);
+    caller.join();
+    assertThat(HeldLocks.of(caller.thread())).isNull();
   }
 }
