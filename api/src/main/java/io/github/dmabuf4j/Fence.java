@@ -470,6 +470,11 @@ public sealed class Fence extends FenceState permits FenceArray, FenceChain, Job
     return previous;
   }
 
+  /** Whether this fence is the other one, or a later one of its context. */
+  final boolean isNotBefore(Fence other) {
+    return this == other || (origin == other.origin && seqno >= other.seqno && origin.isOrdered());
+  }
+
   /** The number this fence was made with, whatever {@link #seqno()} makes of it. */
   final long rawSeqno() {
     return seqno;

@@ -153,14 +153,9 @@ final class FenceSlots {
    * CR8), else a free one.
    */
   private int slotFor(Fence fence, FenceUsage usage) {
-    long context = fence.context();
-    long seqno = fence.seqno();
-    int weakness = usage.weakness;
     for (int i = 0; i < count; i++) {
       Fence present = fence(i);
-      boolean superseded =
-          present.context() == context && present.seqno() <= seqno && usages[i] >= weakness;
-      if (superseded || present.isSignaled()) {
+      if ((fence.isNotBefore(present) && usages[i] >= usage.weakness) || present.isSignaled()) {
         return i;
       }
     }

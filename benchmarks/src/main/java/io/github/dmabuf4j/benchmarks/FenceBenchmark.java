@@ -8,6 +8,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -126,7 +127,11 @@ public class FenceBenchmark {
     }
   }
 
-  private static final class Futures implements Strategy {
+  private static class Futures implements Strategy {
+    <T> CompletableFuture<T> make() {
+      return new CompletableFuture<>();
+    }
+
     /** So that it escapes, as a fence does. */
     private static Object made(Object future) {
       return future;
@@ -134,21 +139,21 @@ public class FenceBenchmark {
 
     @Override
     public Object signal() {
-      CompletableFuture<Void> future = new CompletableFuture<>();
+      CompletableFuture<Void> future = make();
       future.complete(null);
       return made(future);
     }
 
     @Override
     public Object stamp() {
-      CompletableFuture<Long> future = new CompletableFuture<>();
+      CompletableFuture<Long> future = make();
       future.complete(System.nanoTime());
       return made(future);
     }
 
     @Override
     public Object callback(Told told) {
-      CompletableFuture<Void> future = new CompletableFuture<>();
+      CompletableFuture<Void> future = make();
       Object added = future.thenRun(told);
       future.complete(null);
       return added;
@@ -156,7 +161,7 @@ public class FenceBenchmark {
 
     @Override
     public Event event() {
-      CompletableFuture<Void> future = new CompletableFuture<>();
+      CompletableFuture<Void> future = make();
       return new Event() {
         @Override
         public void signal() {
@@ -172,6 +177,32 @@ public class FenceBenchmark {
           }
         }
       };
+    }
+  }
+
+  /**
+   * The least that order costs: a future with the next number of a counter that any thread may take
+   * from. Unlike a fence it isn't checked for its turn, and a lost counter is not noticed.
+   */
+  private static final class NumberedFutures extends Futures {
+    private final AtomicLong next = new AtomicLong();
+
+    private static final class Numbered<T> extends CompletableFuture<T> {
+      final long number;
+
+      Numbered(long number) {
+        this.number = number;
+      }
+
+      @Override
+      public String toString() {
+        return "#" + number + " " + super.toString();
+      }
+    }
+
+    @Override
+    <T> CompletableFuture<T> make() {
+      return new Numbered<>(next.incrementAndGet());
     }
   }
 
@@ -225,6 +256,7 @@ public class FenceBenchmark {
     return switch (name) {
       case "dmabuf4j" -> new Fences();
       case "completableFuture" -> new Futures();
+      case "numberedFuture" -> new NumberedFutures();
       case "countDownLatch" -> new Latches();
       default -> throw new IllegalArgumentException(name);
     };
@@ -234,7 +266,7 @@ public class FenceBenchmark {
   @State(Scope.Thread)
   public static class Own {
     /** Whose events. */
-    @Param({"dmabuf4j", "completableFuture", "countDownLatch"})
+    @Param({"dmabuf4j", "completableFuture", "numberedFuture", "countDownLatch"})
     public String strategy = "dmabuf4j";
 
     Strategy made = new Fences();
