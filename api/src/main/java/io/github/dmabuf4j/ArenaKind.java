@@ -1,5 +1,8 @@
 package io.github.dmabuf4j;
 
+import java.lang.foreign.Arena;
+import org.jspecify.annotations.Nullable;
+
 /**
  * Whose life a segment shares, that is how a use after close is noticed (design rule VM4). No kind
  * can crash the JVM: memory is never unmapped or reused while a {@link Hold} on it is open.
@@ -23,5 +26,14 @@ public enum ArenaKind {
    * Segments that live as long as the pool's own memory: by explicit request, for code that closes
    * carefully.
    */
-  POOL
+  POOL;
+
+  /** A new arena of this kind; null where segments have the life of the pool's own memory. */
+  @Nullable Arena open() {
+    return switch (this) {
+      case CONFINED -> Arena.ofConfined();
+      case SHARED -> Arena.ofShared();
+      case POOL -> Lockdep.isEnabled() ? Arena.ofShared() : null;
+    };
+  }
 }

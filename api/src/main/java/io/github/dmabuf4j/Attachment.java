@@ -1,7 +1,6 @@
 package io.github.dmabuf4j;
 
 import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 
 /**
  * An importer's side of a buffer: it can be mapped for that importer, and is told of moves. Made by
@@ -9,7 +8,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Mapping.</b> {@link #map} under the reservation gives the pieces. For a static importer the
  * buffer is pinned while mapped, and its memory-management fences have been waited for (rules CM4,
- * CM5); a dynamic importer respects them itself.
+ * CM5); a dynamic importer respects them itself. Where the exporter {@linkplain
+ * io.github.dmabuf4j.spi.Exporter#cachesMappings says so}, the pieces are kept after {@link #unmap}
+ * for the next time, for each access separately, until the buffer moves.
+ *
+ * <p><b>Coherency.</b> While it is mapped, brackets of the CPU synchronise it too ({@link
+ * io.github.dmabuf4j.spi.Exporter#syncForCpu}).
  *
  * <p><b>Threads.</b> {@link #map} and {@link #unmap} under the buffer's reservation; {@link #close}
  * without it.
@@ -24,13 +28,15 @@ public final class Attachment implements AutoCloseable {
   // Asked once: what an importer answers later can't unbalance a pin, nor block a report.
   private final String importerName;
   private final boolean dynamic;
+  private final boolean peerToPeer;
 
   /** Of the attached generation: the memory's next owner gets another one. */
   private final Reservation reservation;
 
-  // Guarded by the reservation.
-  private @Nullable ScatterList mapped;
-  private Access mappedFor = Access.READ;
+  /** What it has mapped or keeps. Guarded by the reservation. */
+  private final AttachmentMapping mapping;
+
+  private boolean moving; // guarded by the reservation
   private volatile boolean closed;
 
   Attachment(BufferObject object, Importer importer, boolean readOnly) {
@@ -39,11 +45,17 @@ public final class Attachment implements AutoCloseable {
     this.importer = importer;
     this.importerName = Objects.requireNonNull(importer.name(), "the importer's name");
     this.dynamic = importer.isDynamic();
+    this.peerToPeer = importer.allowsPeerToPeer();
     this.reservation = object.reservationForUser();
+    this.mapping = new AttachmentMapping(object, this);
   }
 
   String importerName() {
     return importerName;
+  }
+
+  AttachmentMapping mapping() {
+    return mapping;
   }
 
   /**
@@ -53,6 +65,24 @@ public final class Attachment implements AutoCloseable {
    */
   public Importer importer() {
     return importer;
+  }
+
+  /**
+   * Whether the importer follows moves.
+   *
+   * @return what it said when it attached
+   */
+  public boolean isDynamic() {
+    return dynamic;
+  }
+
+  /**
+   * Whether the importer can use memory that only devices reach.
+   *
+   * @return what it said when it attached
+   */
+  public boolean allowsPeerToPeer() {
+    return peerToPeer;
   }
 
   /**
@@ -71,43 +101,44 @@ public final class Attachment implements AutoCloseable {
    * @return the pieces, valid until {@link #unmap} or, for a dynamic importer, until it is told of
    *     a move
    * @throws IllegalStateException if the reservation isn't held, this attachment is closed, it is
-   *     mapped already, or it is of a read-only handle and the access writes
+   *     mapped already, it is being told of a move, or it is of a read-only handle and the access
+   *     writes
    * @throws BufferPurgedException if the content is gone
+   * @throws DmaBufException if the exporter gave pieces that are less than the buffer, or that
+   *     somebody has
    */
   public ScatterList map(Access access) {
     checkUsable("map");
+    checkMayMap(access);
+    if (dynamic) {
+      object.ensureResidentLocked();
+      return mapping.map(access);
+    }
+    object.pinLocked(Pin.Term.SHORT);
+    try {
+      ScatterList pieces = mapping.map(access);
+      reservation.awaitUninterruptibly(FenceUsage.KERNEL);
+      return pieces;
+    } catch (RuntimeException | Error e) {
+      Throwable failure = unmapLocked().failure();
+      if (failure != null) {
+        e.addSuppressed(failure);
+      }
+      throw e;
+    }
+  }
+
+  private void checkMayMap(Access access) {
     if (readOnly && access.writes()) {
       throw new IllegalStateException(
           "map wants to write through an attachment of a read-only handle of " + object);
     }
-    if (mapped != null) {
+    if (moving) {
+      throw new IllegalStateException(
+          this + " is being told of a move: it can map again at its next use, once that is over");
+    }
+    if (mapping.isMapped()) {
       throw new IllegalStateException(this + " is mapped already: unmap it first");
-    }
-    if (!dynamic) {
-      object.pinLocked(Pin.Term.SHORT);
-    }
-    try {
-      object.ensureResidentLocked();
-      ScatterList pieces =
-          Objects.requireNonNull(
-              object.exporter().map(this, access), "the exporter mapped nothing");
-      mapped = pieces;
-      mappedFor = access;
-      if (!dynamic) {
-        reservation.awaitUninterruptibly(FenceUsage.KERNEL);
-      }
-      return pieces;
-    } catch (RuntimeException | Error e) {
-      ScatterList pieces = mapped;
-      if (pieces != null) {
-        Throwable failure = unmapLocked(pieces).failure();
-        if (failure != null) {
-          e.addSuppressed(failure);
-        }
-      } else if (!dynamic) {
-        object.unpinLocked(Pin.Term.SHORT);
-      }
-      throw e;
     }
   }
 
@@ -118,16 +149,14 @@ public final class Attachment implements AutoCloseable {
    */
   public void unmap() {
     checkUsable("unmap");
-    ScatterList pieces = mapped;
-    if (pieces == null) {
+    if (!mapping.isMapped()) {
       throw new IllegalStateException(this + " is not mapped");
     }
-    unmapLocked(pieces).finish();
+    unmapLocked().finish();
   }
 
-  private RunAll unmapLocked(ScatterList pieces) {
-    mapped = null;
-    RunAll steps = new RunAll().run(() -> object.exporter().unmap(this, pieces, mappedFor));
+  private RunAll unmapLocked() {
+    RunAll steps = new RunAll().run(mapping::unmap);
     if (!dynamic) {
       steps.run(() -> object.unpinLocked(Pin.Term.SHORT));
     }
@@ -143,20 +172,17 @@ public final class Attachment implements AutoCloseable {
   }
 
   /**
-   * The bytes are about to move: void the mapping of a dynamic importer and tell it. Reservation
-   * held.
+   * The bytes are about to move: void what is mapped or kept, and tell a dynamic importer. A static
+   * one has nothing mapped, or the buffer would be pinned. Reservation held.
    */
   void moveNotifyLocked() {
+    RunAll steps = new RunAll();
     if (dynamic) {
-      ScatterList pieces = mapped;
-      Access access = mappedFor; // the importer may map again at once
-      mapped = null;
-      RunAll steps = new RunAll().run(() -> importer.moveNotify(this));
-      if (pieces != null) {
-        steps.run(() -> object.exporter().unmap(this, pieces, access));
-      }
-      steps.finish();
+      moving = true;
+      steps.run(() -> importer.moveNotify(this));
+      moving = false;
     }
+    steps.run(mapping::end).finish();
   }
 
   /**
@@ -176,13 +202,10 @@ public final class Attachment implements AutoCloseable {
         return;
       }
       closed = true;
-      ScatterList pieces = mapped;
-      if (pieces != null) {
-        Throwable failure = unmapLocked(pieces).failure();
-        if (failure != null) {
-          steps.failed(failure);
-        }
+      if (mapping.isMapped()) {
+        steps.run(() -> unmapLocked().finish());
       }
+      steps.run(mapping::end);
       object.removeAttachmentLocked(this);
     } finally {
       reservation.unlock();

@@ -2,6 +2,7 @@ package io.github.dmabuf4j;
 
 import java.util.Comparator;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Who holds what, attached where, waiting on whom: the state of a heap's buffers as debugfs {@code
@@ -33,7 +34,7 @@ public record BufInfo(String heap, List<Buffer> buffers) {
    * @param holds who is touching the bytes
    * @param pins who keeps them in place without end
    * @param residency where the content is
-   * @param attachments the importers' names
+   * @param attachments its importers
    * @param fences what is pending on it
    */
   public record Buffer(
@@ -44,8 +45,14 @@ public record BufInfo(String heap, List<Buffer> buffers) {
       int holds,
       int pins,
       BufferObject.Residency residency,
-      List<String> attachments,
+      List<Attached> attachments,
       List<String> fences) {
+    /** Copies the lists. */
+    public Buffer {
+      attachments = List.copyOf(attachments);
+      fences = List.copyOf(fences);
+    }
+
     /**
      * Whether nobody refers to it any more, but something in flight still may touch it (design rule
      * FN1).
@@ -75,6 +82,33 @@ public record BufInfo(String heap, List<Buffer> buffers) {
         text.append(" waiting for ").append(fences);
       }
       return text.toString();
+    }
+  }
+
+  /**
+   * One importer of a buffer.
+   *
+   * @param importer what it is called
+   * @param dynamic whether it follows moves
+   * @param peerToPeer whether it can use memory that only devices reach
+   * @param mapped what it has the buffer mapped for, or null if it hasn't
+   */
+  public record Attached(
+      String importer, boolean dynamic, boolean peerToPeer, @Nullable Access mapped) {
+    static Attached of(Attachment attachment) {
+      return new Attached(
+          attachment.importerName(),
+          attachment.isDynamic(),
+          attachment.allowsPeerToPeer(),
+          attachment.mapping().access());
+    }
+
+    @Override
+    public String toString() {
+      return importer
+          + (dynamic ? " (dynamic" : " (static")
+          + (peerToPeer ? ", peer to peer" : "")
+          + (mapped == null ? ")" : ", mapped for " + mapped + ")");
     }
   }
 

@@ -7,6 +7,7 @@ import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Source: drivers/dma-buf/dma-buf.c; rules CB1 to CB12.
  */
-public final class BufferObject {
+public final class BufferObject extends BufferMapping {
   /*
    * state: one word, changed by CAS alone
    *
@@ -33,28 +34,24 @@ public final class BufferObject {
    *  - references = 0 and out: quarantine, until every fence that was in the reservation when the last reference was dropped
    *    has signaled; whoever dropped it carries the memory on, see release().
    *  - not out: the memory is the exporter's.
-   *  - holds > 0 or pins > 0 implies references > 0, for each owns a reference.
-   *  - holds is raised under the reservation only and dropped anywhere: who holds the reservation and reads 0 knows that
-   *    nobody starts to touch the bytes until it unlocks.
+   *  - users > 0 or pins > 0 implies references > 0, for each owns a reference.
+   *  - users (see BufferMapping) is raised under the reservation only and dropped anywhere: who holds the reservation and
+   *    reads 0 knows that nobody starts to touch the bytes until it unlocks.
    *
    *   field                          read                written             guard
    *   state                          volatile            CAS                 -
-   *   holds                          volatile            CAS                 raised under the reservation
    *   size                           plain, then state   plain               before the state of its generation
    *   name, layout                   volatile            volatile            -
    *   attachments                    volatile            volatile            written under the reservation; a new list each time
-   *   bytes, residency, advice,
-   *   pins                           plain               plain               reservation; at release nobody else is left
+   *   residency, advice, pins        plain               plain               reservation; at release nobody else is left
    */
   private static final VarHandle STATE;
-  private static final VarHandle HOLDS;
   private static final VarHandle OWN_RESERVATION;
 
   static {
     try {
       MethodHandles.Lookup lookup = MethodHandles.lookup();
       STATE = lookup.findVarHandle(BufferObject.class, "state", long.class);
-      HOLDS = lookup.findVarHandle(BufferObject.class, "holds", int.class);
       OWN_RESERVATION =
           lookup.findVarHandle(BufferObject.class, "ownReservation", Reservation.class);
     } catch (ReflectiveOperationException e) {
@@ -79,14 +76,12 @@ public final class BufferObject {
   private final Exporter exporter;
   private final @Nullable Reservation sharedReservation;
   private volatile long state;
-  private volatile int holds;
   private volatile @Nullable Reservation ownReservation;
   private volatile boolean reservationSeen;
   private long size;
   private volatile @Nullable String name;
   private volatile @Nullable FrameLayout layout;
 
-  private @Nullable MappedBytes bytes;
   private Residency residency = Residency.RESIDENT;
   private Advice advice = Advice.WILL_NEED;
   private int shortPins;
@@ -199,11 +194,7 @@ public final class BufferObject {
       }
     }
     RunAll steps = new RunAll();
-    MappedBytes mapped = bytes;
-    if (mapped != null) {
-      bytes = null;
-      steps.run(() -> exporter.vunmap(mapped)); // where it fails, what follows happens all the same
-    }
+    steps.run(this::endMapping); // where it fails, what follows happens all the same
     residency = Residency.RESIDENT;
     advice = Advice.WILL_NEED;
     forgetReservation();
@@ -231,8 +222,31 @@ public final class BufferObject {
    *
    * @return the exporter given at construction
    */
+  @Override
   public Exporter exporter() {
     return exporter;
+  }
+
+  /**
+   * The exporter of a buffer, for somebody who may be it: a heap or device that is asked to import
+   * what it exported itself uses the original instead of attaching to it (rule CB12).
+   *
+   * @param <E> which exporters are the caller's own
+   * @param buffer the buffer
+   * @param type the same
+   * @return its exporter, or empty if that is somebody else's; the exporter's for as long as the
+   *     buffer lives
+   * @throws IllegalStateException if the handle is closed
+   */
+  public static <E extends Exporter> Optional<E> exporterOf(DmaBuf buffer, Class<E> type) {
+    BufferObject object = buffer.retain("exporterOf");
+    try {
+      return type.isInstance(object.exporter)
+          ? Optional.of(type.cast(object.exporter))
+          : Optional.empty();
+    } finally {
+      object.put();
+    }
   }
 
   /**
@@ -333,10 +347,10 @@ public final class BufferObject {
         exporter.name(),
         size,
         references(state),
-        holds,
+        users(),
         shortPins + longPins,
         residency,
-        attachments.stream().map(attachment -> attachment.importerName()).toList(),
+        attachments.stream().map(BufInfo.Attached::of).toList(),
         fences.stream().map(Fence::toString).toList());
   }
 
@@ -352,26 +366,10 @@ public final class BufferObject {
     }
   }
 
-  /** Maps the bytes, from the second time on without asking the exporter (design rule VM1). */
-  MappedBytes mapLocked() {
-    ensureResidentLocked();
-    MappedBytes mapped = bytes;
-    if (mapped == null) {
-      mapped = Objects.requireNonNull(exporter.vmap(), "the exporter mapped nothing");
-      bytes = mapped;
-    }
-    return mapped;
-  }
-
-  /** Maps the bytes and keeps them where they are until {@link #dropHold} (design rule VM2). */
+  /** Maps the bytes and keeps them where they are until {@link #dropUser} (design rule VM2). */
   MappedBytes holdLocked() {
-    MappedBytes mapped = mapLocked();
-    HOLDS.getAndAdd(this, 1);
-    return mapped;
-  }
-
-  void dropHold() {
-    HOLDS.getAndAdd(this, -1);
+    ensureResidentLocked();
+    return addUser();
   }
 
   void pinLocked(Pin.Term term) {
@@ -428,6 +426,46 @@ public final class BufferObject {
     attachments = List.copyOf(fewer);
   }
 
+  /** Those attached now. */
+  List<Attachment> attachments() {
+    return attachments;
+  }
+
+  // ---- coherency, without the reservation ----
+
+  /** Makes the bytes coherent for the CPU, also where importers have them mapped. */
+  void beginCpuAccess(Access access) {
+    exporter.beginCpuAccess(access);
+    List<Attachment> present = attachments;
+    if (!present.isEmpty()) {
+      syncForCpu(present, access);
+    }
+  }
+
+  private void syncForCpu(List<Attachment> present, Access access) {
+    boolean done = false;
+    try {
+      present.forEach(attachment -> attachment.mapping().syncForCpu(access));
+      done = true;
+    } finally {
+      if (!done) {
+        exporter.endCpuAccess(access);
+      }
+    }
+  }
+
+  /** Makes what the CPU wrote visible to others. */
+  void endCpuAccess(Access access) {
+    List<Attachment> present = attachments;
+    if (present.isEmpty()) {
+      exporter.endCpuAccess(access);
+      return;
+    }
+    RunAll steps = new RunAll();
+    present.forEach(attachment -> steps.run(() -> attachment.mapping().syncForDevice(access)));
+    steps.run(() -> exporter.endCpuAccess(access)).finish();
+  }
+
   // ---- for exporters that move or evict, under the reservation ----
 
   /**
@@ -465,15 +503,16 @@ public final class BufferObject {
   }
 
   /**
-   * Whether the bytes must stay as and where they are: held, pinned, or touched by something in
-   * flight (design rule PN2).
+   * Whether the bytes must stay as and where they are: held, mapped for somebody (by {@link
+   * DmaBuf#vmapLocked} of the caller's own, too), pinned, or touched by something in flight (design
+   * rule PN2).
    *
    * @return true if they may be neither moved nor evicted nor purged
    * @throws IllegalStateException if the calling thread doesn't hold the reservation
    */
   public boolean isBusyLocked() {
     reservation().assertHeld("isBusyLocked");
-    return holds != 0
+    return users() != 0
         || shortPins + longPins != 0
         || !reservation().isSignaled(FenceUsage.BOOKKEEP);
   }
@@ -491,14 +530,27 @@ public final class BufferObject {
       throw new IllegalStateException(
           displayName() + " is busy: it can't be moved now (design rule PN2)");
     }
-    MappedBytes mapped = bytes;
-    if (mapped != null) {
-      bytes = null;
-      exporter.vunmap(mapped);
-    }
-    RunAll steps = new RunAll();
+    RunAll steps = new RunAll().run(this::endMapping);
     attachments.forEach(attachment -> steps.run(attachment::moveNotifyLocked));
     steps.finish();
+  }
+
+  /**
+   * Gives up the idle mapping of a buffer: what a {@link io.github.dmabuf4j.spi.MappingCache} calls
+   * for a mapping that isn't worth keeping (design rule VM1). It is unmapped now, or with its last
+   * user. On any thread, with or without the reservation.
+   *
+   * @return false if there was none: it was given up before, or the buffer is being released
+   */
+  public boolean dropIdleMapping() {
+    if (!retain(generation(state))) {
+      return false;
+    }
+    try {
+      return dropIdle();
+    } finally {
+      put();
+    }
   }
 
   /**
@@ -527,6 +579,11 @@ public final class BufferObject {
 
   private static long references(long state) {
     return state & REFERENCES;
+  }
+
+  @Override
+  BufferObject self() {
+    return this;
   }
 
   @Override

@@ -54,7 +54,7 @@ public final class CpuAccess implements AutoCloseable {
       try (var _ = Signalling.begin(fence)) {
         await(conflicts, waiting);
       }
-      object.exporter().beginCpuAccess(access);
+      object.beginCpuAccess(access);
       return new CpuAccess(object, access, hold, fence);
     } catch (InterruptedException | RuntimeException | Error e) {
       if (fence != null) {
@@ -97,7 +97,7 @@ public final class CpuAccess implements AutoCloseable {
       }
     } catch (InterruptedException | RuntimeException | Error e) {
       if (bytes != null) {
-        object.dropHold();
+        object.dropUser();
       }
       object.put();
       throw e;
@@ -163,7 +163,7 @@ public final class CpuAccess implements AutoCloseable {
     checkThread();
     hold.endSegment(); // refused while native code is inside: then this stays open
     closed = true;
-    RunAll steps = new RunAll().run(() -> object.exporter().endCpuAccess(access));
+    RunAll steps = new RunAll().run(() -> object.endCpuAccess(access));
     if (published != null) {
       published.signal(steps.failure());
     }

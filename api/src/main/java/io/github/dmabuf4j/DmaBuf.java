@@ -29,11 +29,12 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>{@link Job}</td><td>yes</td><td>yes</td><td>several buffers, several threads, devices</td></tr>
  * <tr><td>{@link #beginCpuAccess}</td><td>yes</td><td>no</td><td>code that orders itself</td></tr>
  * <tr><td>{@link #hold}</td><td>no</td><td>no</td><td>views and native addresses</td></tr>
+ * <tr><td>{@link #vmapLocked}, {@link #vmapPinned}</td><td>no</td><td>no</td><td>code under the reservation, or with a pin</td></tr>
  * </table>
  *
- * <p><b>Threads.</b> Any thread may call any method. {@link #pin} and {@link #advise} need the
- * buffer's reservation to be held; all others that take it themselves (the table above, {@link
- * #attach}) need it not to be held by the calling thread.
+ * <p><b>Threads.</b> Any thread may call any method. {@link #pin}, {@link #vmapLocked}, {@link
+ * #vmapPinned} and {@link #advise} need the buffer's reservation to be held; all others that take
+ * it themselves (the table above, {@link #attach}) need it not to be held by the calling thread.
  *
  * <p>Source: include/linux/dma-buf.h; rules CB3, CB4, CL1, CL2.
  */
@@ -476,11 +477,43 @@ public final class DmaBuf implements AutoCloseable {
       return new Hold(object, bytes, kind, readOnly);
     } catch (RuntimeException | Error e) {
       if (held) {
-        object.dropHold();
+        object.dropUser();
       }
       object.put();
       throw e;
     }
+  }
+
+  /**
+   * Maps the bytes for the caller, who holds the reservation: until it is unlocked, or the vmap
+   * closed, whichever is first (design rule VM2).
+   *
+   * @return the bytes, for the calling thread
+   * @throws BufferPurgedException if the content is gone
+   * @throws IllegalStateException if this handle is closed, or the reservation isn't held by the
+   *     calling thread
+   */
+  public Vmap vmapLocked() {
+    return Vmap.locked(retain("vmapLocked"), readOnly);
+  }
+
+  /**
+   * Pins the buffer and maps the bytes, for use without end that no lock can last for (design rules
+   * VM2, PN4). Needs the reservation, as its close does; the bytes themselves don't.
+   *
+   * @param term how long
+   * @param kind whose life the segment shares
+   * @return the bytes, with the pin
+   * @throws BufferPurgedException if the content is gone
+   * @throws IllegalStateException if this handle is closed, the reservation isn't held by the
+   *     calling thread, or the content may be dropped (design rule PN3)
+   * @throws DmaBufException if the exporter can't pin it, for example because its limit on pinned
+   *     bytes is reached
+   */
+  public Vmap vmapPinned(Pin.Term term, ArenaKind kind) {
+    Objects.requireNonNull(term, "term");
+    Objects.requireNonNull(kind, "kind");
+    return Vmap.pinned(retain("vmapPinned"), term, kind, readOnly);
   }
 
   // ---- for importers and owners ----

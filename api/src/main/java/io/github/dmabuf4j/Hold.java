@@ -48,18 +48,14 @@ public final class Hold implements AutoCloseable {
   /** Takes over a reference and a hold count of the object, which the caller has raised. */
   Hold(BufferObject object, MappedBytes bytes, ArenaKind kind, boolean readOnly) {
     this.object = object;
-    this.arena = arenaOf(kind);
-    MemorySegment all =
-        arena == null ? bytes.segment(object.size()) : bytes.segment(object.size(), arena);
+    this.arena = kind.open();
+    MemorySegment all = segment(bytes, object.size(), arena);
     this.segment = readOnly ? all.asReadOnly() : all;
   }
 
-  private static @Nullable Arena arenaOf(ArenaKind kind) {
-    return switch (kind) {
-      case CONFINED -> Arena.ofConfined();
-      case SHARED -> Arena.ofShared();
-      case POOL -> Lockdep.isEnabled() ? Arena.ofShared() : null;
-    };
+  /** The bytes with the life of an arena, or of the exporter's own memory. */
+  static MemorySegment segment(MappedBytes bytes, long byteSize, @Nullable Arena arena) {
+    return arena == null ? bytes.segment(byteSize) : bytes.segment(byteSize, arena);
   }
 
   /**
@@ -115,8 +111,11 @@ public final class Hold implements AutoCloseable {
       CLOSED.setVolatile(this, false);
       throw e;
     }
-    object.dropHold();
-    object.put();
+    try {
+      object.dropUser();
+    } finally { // whatever the exporter has to say about the mapping
+      object.put();
+    }
   }
 
   /** Kills the segment; the bytes stay in place. Refused while somebody is inside the segment. */

@@ -26,9 +26,19 @@ public interface Importer {
   }
 
   /**
+   * Whether this importer can use memory that only devices reach, by device addresses instead of
+   * segments ({@code allow_peer2peer}). An exporter of such memory refuses others.
+   *
+   * @return false by default
+   */
+  default boolean allowsPeerToPeer() {
+    return false;
+  }
+
+  /**
    * The bytes are about to move, or to be evicted: what was mapped must be mapped again before the
    * next use. Called only for dynamic importers, with the buffer's reservation held (rule CL5): it
-   * must not take it, and must not wait for fences of its own making.
+   * must neither take it, nor map again before its next use, nor wait for fences of its own making.
    *
    * @param attachment the attachment whose mapping is void from now on; the old pieces stay valid
    *     for work whose fences are in the reservation now

@@ -171,11 +171,8 @@ final class JobUses {
     RunAll failures = null;
     Use use = first;
     for (int i = 0; i < retained && use != null; i++, use = use.next) {
-      if (use.bytes != null) {
-        use.object.dropHold();
-      }
       try {
-        use.object.put();
+        giveUp(use);
       } catch (RuntimeException | Error e) {
         failures = failures == null ? new RunAll() : failures;
         failures.failed(e);
@@ -183,6 +180,16 @@ final class JobUses {
     }
     if (failures != null) {
       failures.finish();
+    }
+  }
+
+  private static void giveUp(Use use) {
+    try {
+      if (use.bytes != null) {
+        use.object.dropUser();
+      }
+    } finally { // whatever the exporter has to say about the mapping
+      use.object.put();
     }
   }
 
@@ -251,7 +258,7 @@ final class JobUses {
   private void beginCpuAccess() {
     try {
       for (Use use = first; use != null; use = use.next) {
-        use.object.exporter().beginCpuAccess(use.access);
+        use.object.beginCpuAccess(use.access);
         cpuAccess++;
       }
     } catch (RuntimeException | Error e) {
@@ -263,7 +270,7 @@ final class JobUses {
   private void endCpuAccess() {
     for (Use use = first; cpuAccess > 0 && use != null; use = use.next, cpuAccess--) {
       try {
-        use.object.exporter().endCpuAccess(use.access);
+        use.object.endCpuAccess(use.access);
       } catch (RuntimeException | Error e) {
         failure = failure == null ? e : failure;
         System.getLogger(Job.class.getName())

@@ -52,6 +52,9 @@ public final class Reservation {
   final WwMutex mutex = new WwMutex();
   private final FenceSlots slots = new FenceSlots();
 
+  /** Those that end with the lock. Guarded by it. */
+  @Nullable Vmap vmaps;
+
   /** Creates an unlocked reservation without fences, of the class that all buffers are of. */
   public Reservation() {
     this(ReservationClass.DEFAULT);
@@ -181,14 +184,19 @@ public final class Reservation {
   }
 
   /**
-   * Gives the lock back; slots that were reserved and not used vanish (rule CR5). One that was
-   * taken in an {@link AcquireContext} is given back as by {@link AcquireContext#unlock}.
+   * Gives the lock back; slots that were reserved and not used vanish (rule CR5), and so do the
+   * segments of {@link DmaBuf#vmapLocked}. One that was taken in an {@link AcquireContext} is given
+   * back as by {@link AcquireContext#unlock}.
    *
-   * @throws IllegalStateException if this thread doesn't hold it
+   * @throws IllegalStateException if this thread doesn't hold it, or native code that it came from
+   *     is inside such a segment
    */
   public void unlock() {
     // With nothing to drop or to report, the CAS itself finds out whether this thread has the lock.
-    if (Lockdep.isEnabled() || slots.hasReserved() || !mutex.tryUnlock(Thread.currentThread())) {
+    if (Lockdep.isEnabled()
+        || slots.hasReserved()
+        || vmaps != null
+        || !mutex.tryUnlock(Thread.currentThread())) {
       unlockOther();
     }
   }
@@ -207,6 +215,18 @@ public final class Reservation {
   }
 
   void unlock(Object claim) {
+    if (vmaps == null) {
+      unlockNow(claim);
+    } else {
+      RunAll steps = new RunAll();
+      Vmap ended = Vmap.endLocked(this, steps);
+      steps.run(() -> unlockNow(claim));
+      Vmap.putAll(ended, steps); // without the lock: a buffer may end
+      steps.finish();
+    }
+  }
+
+  private void unlockNow(Object claim) {
     slots.dropReserved();
     try {
       Lockdep.unlocked(this);

@@ -9,7 +9,50 @@ import java.util.List;
  *
  * @param pieces the pieces, in order; each valid as long as the mapping it came with
  */
-public record ScatterList(List<MemorySegment> pieces) {
+public record ScatterList(List<Piece> pieces) {
+  /** A run of bytes, in memory of this process or where only a device reaches. */
+  public sealed interface Piece {
+    /**
+     * Where it begins.
+     *
+     * @return an address of this process for {@link Memory}, of the device for {@link DeviceRange}
+     */
+    long address();
+
+    /**
+     * How long it is.
+     *
+     * @return bytes, at least 1
+     */
+    long byteSize();
+  }
+
+  /**
+   * A piece in memory of this process.
+   *
+   * @param segment its bytes
+   */
+  public record Memory(MemorySegment segment) implements Piece {
+    @Override
+    public long address() {
+      return segment.address();
+    }
+
+    @Override
+    public long byteSize() {
+      return segment.byteSize();
+    }
+  }
+
+  /**
+   * A piece that only devices reach, for importers that {@linkplain Importer#allowsPeerToPeer say}
+   * they can.
+   *
+   * @param address where it begins, as the device that imports it counts
+   * @param byteSize how long it is
+   */
+  public record DeviceRange(long address, long byteSize) implements Piece {}
+
   /**
    * Copies the list.
    *
@@ -18,10 +61,21 @@ public record ScatterList(List<MemorySegment> pieces) {
    */
   public ScatterList {
     pieces = List.copyOf(pieces);
-    if (pieces.isEmpty() || pieces.stream().anyMatch(piece -> piece.byteSize() == 0)) {
+    if (pieces.isEmpty() || pieces.stream().anyMatch(piece -> piece.byteSize() <= 0)) {
       throw new IllegalArgumentException(
           "wanted one piece or more, none of them empty, got " + pieces);
     }
+  }
+
+  /**
+   * A list of pieces in memory of this process.
+   *
+   * @param segments at least one, none of them empty
+   * @return a new list
+   * @throws IllegalArgumentException if there is no segment or an empty one
+   */
+  public static ScatterList of(MemorySegment... segments) {
+    return new ScatterList(List.of(segments).stream().<Piece>map(Memory::new).toList());
   }
 
   /**
@@ -30,6 +84,25 @@ public record ScatterList(List<MemorySegment> pieces) {
    * @return at least the size of the buffer
    */
   public long byteSize() {
-    return pieces.stream().mapToLong(MemorySegment::byteSize).sum();
+    return pieces.stream().mapToLong(Piece::byteSize).sum();
+  }
+
+  /**
+   * The pieces for somebody who uses the CPU.
+   *
+   * @return a segment for each piece, in order
+   * @throws UnsupportedOperationException if a piece is where only devices reach
+   */
+  public List<MemorySegment> segments() {
+    return pieces.stream().map(ScatterList::segment).toList();
+  }
+
+  private static MemorySegment segment(Piece piece) {
+    return switch (piece) {
+      case Memory memory -> memory.segment();
+      case DeviceRange range ->
+          throw new UnsupportedOperationException(
+              range + " is memory that only devices reach: use its address");
+    };
   }
 }

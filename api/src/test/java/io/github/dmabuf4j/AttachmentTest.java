@@ -114,8 +114,7 @@ final class AttachmentTest {
   }
 
   @Test
-  void cm8_importerThatMapsAgainInMoveNotify_hasItsOldPiecesUnmappedAsTheyWereMapped()
-      throws Exception {
+  void moveNotify_importerThatMapsAtOnce_isRefused_forItWouldGetTheOldPlace() throws Exception {
     Importer device =
         new Device(true) {
           @Override
@@ -127,7 +126,10 @@ final class AttachmentTest {
     locked(
         () -> {
           attachment.map(Access.READ);
-          exporter.object.moveNotifyLocked();
+          assertThatIllegalStateException()
+              .isThrownBy(exporter.object::moveNotifyLocked)
+              .withMessageContaining("being told of a move");
+          attachment.map(Access.WRITE);
         });
     attachment.close();
     assertThat(exporter.unmapped).containsExactly(Access.READ, Access.WRITE);
@@ -370,7 +372,8 @@ final class AttachmentTest {
     Threads.Body reader =
         () -> {
           while (!stop.get()) {
-            assertThat(buffer.info().attachments()).allMatch("test-device"::equals);
+            assertThat(buffer.info().attachments())
+                .allMatch(one -> one.importer().equals("test-device"));
           }
         };
     Threads.together(attacher, attacher, reader);

@@ -130,6 +130,8 @@ final class DmaBufTest {
     uses.put("isSameBuffer", handle -> handle.isSameBuffer(handle));
     uses.put("hold", DmaBuf::hold);
     uses.put("hold SHARED", handle -> handle.hold(ArenaKind.SHARED));
+    uses.put("vmapLocked", DmaBuf::vmapLocked);
+    uses.put("vmapPinned", handle -> handle.vmapPinned(Pin.Term.SHORT, ArenaKind.SHARED));
     uses.put("attach", handle -> handle.attach(importer()));
     uses.put("pin", handle -> handle.pin(Pin.Term.LONG));
     uses.put("advise", handle -> handle.advise(Advice.WILL_NEED));

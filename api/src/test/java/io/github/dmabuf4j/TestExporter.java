@@ -152,7 +152,7 @@ class TestExporter implements Exporter, MappedBytes {
   public ScatterList map(Attachment attachment, Access access) {
     held(true);
     called(Call.MAP);
-    return new ScatterList(List.of(memory));
+    return ScatterList.of(memory);
   }
 
   @Override

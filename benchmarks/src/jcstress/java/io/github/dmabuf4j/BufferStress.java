@@ -5,7 +5,6 @@ import static org.openjdk.jcstress.annotations.Expect.FORBIDDEN;
 
 import io.github.dmabuf4j.spi.Exporter;
 import io.github.dmabuf4j.spi.MappedBytes;
-import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +40,7 @@ public class BufferStress {
 
     @Override
     public ScatterList map(Attachment attachment, Access access) {
-      return new ScatterList(List.of());
+      throw new UnsupportedOperationException("no bytes");
     }
 
     @Override

@@ -5,6 +5,7 @@ import io.github.dmabuf4j.Attachment;
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.ScatterList;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where the bytes of one buffer live: what a heap or a device provides and {@link BufferObject}
@@ -21,9 +22,12 @@ import io.github.dmabuf4j.ScatterList;
  * <tr><td>{@link #attach}, {@link #detach}</td><td>not held</td><td>yes</td><td>throw; nothing is attached</td></tr>
  * <tr><td>{@link #pin}, {@link #unpin}</td><td>held</td><td>yes</td><td>throw; nothing is pinned</td></tr>
  * <tr><td>{@link #map}, {@link #unmap}</td><td>held</td><td>yes</td><td>throw; nothing is mapped</td></tr>
- * <tr><td>{@link #vmap}, {@link #vunmap}</td><td>held; vunmap at release: not held</td><td>vmap only</td><td>throw; nothing
- *   is mapped</td></tr>
- * <tr><td>{@link #beginCpuAccess}, {@link #endCpuAccess}</td><td>not held</td><td>begin only</td><td>throw; end isn't called</td></tr>
+ * <tr><td>{@link #vmap}</td><td>held</td><td>yes</td><td>throw; nothing is mapped</td></tr>
+ * <tr><td>{@link #vunmap}</td><td>held or not, possibly on a thread that signals a fence</td><td>no</td><td>throw; counts as
+ *   unmapped</td></tr>
+ * <tr><td>{@link #beginCpuAccess}, {@link #syncForCpu}</td><td>not held</td><td>yes</td><td>throw; the ends aren't called</td></tr>
+ * <tr><td>{@link #syncForDevice}, {@link #endCpuAccess}</td><td>not held, possibly on a thread that signals a fence</td>
+ *   <td>no</td><td>throw; counts as ended, and the fence of the access fails</td></tr>
  * <tr><td>{@link #evict}, {@link #restore}</td><td>held</td><td>no</td><td>return false; restore throws</td></tr>
  * <tr><td>{@link #release}</td><td>not held, possibly on a thread that signals a fence</td><td>no</td><td>must not fail</td></tr>
  * </table>
@@ -40,8 +44,8 @@ public interface Exporter {
   String name();
 
   /**
-   * The bytes of the buffer, for the CPU. Called on the first use, not again until {@link #vunmap}
-   * (rule CV1).
+   * The bytes of the buffer, for the CPU. Called on the first use; those that follow share what it
+   * returned until that is unmapped (rule CV1).
    *
    * @return the mapped bytes, at least as many as the buffer's size
    * @throws io.github.dmabuf4j.DmaBufException if they can't be mapped
@@ -49,11 +53,23 @@ public interface Exporter {
   MappedBytes vmap();
 
   /**
-   * Undoes {@link #vmap}. Nobody uses the bytes any more.
+   * Undoes {@link #vmap}. Nobody uses the bytes any more. Runs on whichever thread was the last to
+   * use them or gave the idle mapping up; the buffer may have been mapped anew by then. At the
+   * latest before {@link #release}, and before {@link #evict}.
    *
    * @param bytes what vmap returned
    */
   default void vunmap(MappedBytes bytes) {}
+
+  /**
+   * What decides how long a mapping is kept that nobody uses.
+   *
+   * @return the same at each call; null, the default, to keep mappings until the buffer moves or is
+   *     released, for exporters whose mappings cost nothing
+   */
+  default @Nullable MappingCache mappingCache() {
+    return null;
+  }
 
   /**
    * Makes the bytes coherent for the CPU (rules CV5, CV6). Fences that conflict have been waited
@@ -69,6 +85,29 @@ public interface Exporter {
    * @param access what was given to {@link #beginCpuAccess}
    */
   default void endCpuAccess(Access access) {}
+
+  /**
+   * Makes what an importer has mapped coherent for the CPU: called in {@link
+   * io.github.dmabuf4j.CpuAccess} brackets after {@link #beginCpuAccess}, once for each attachment
+   * that is mapped then (rule CH6; {@code dma_sync_sgtable_for_cpu}). The mapping doesn't end
+   * meanwhile. Must not take a reservation.
+   *
+   * @param attachment who has it mapped
+   * @param pieces what {@link #map} returned
+   * @param access what the CPU is about to do
+   */
+  default void syncForCpu(Attachment attachment, ScatterList pieces, Access access) {}
+
+  /**
+   * Makes what the CPU wrote visible to an importer that has the buffer mapped: called before
+   * {@link #endCpuAccess}, once for each attachment that is mapped then. The mapping doesn't end
+   * meanwhile. Must not take a reservation.
+   *
+   * @param attachment who has it mapped
+   * @param pieces what {@link #map} returned
+   * @param access what was given to {@link #beginCpuAccess}
+   */
+  default void syncForDevice(Attachment attachment, ScatterList pieces, Access access) {}
 
   /**
    * Keeps the bytes where they are until {@link #unpin} (rules CM1 to CM4). Called for the first
@@ -102,9 +141,19 @@ public interface Exporter {
    *
    * @param attachment who wants it
    * @param access what the importer will do
-   * @return the pieces; a fresh list at each call
+   * @return the pieces, at least as many bytes as the buffer has; a fresh list at each call
    */
   ScatterList map(Attachment attachment, Access access);
+
+  /**
+   * Whether what {@link #map} returned is kept for the next time: the core then calls {@link
+   * #unmap} only when the buffer moves or the importer detaches ({@code cache_sgt_mapping}).
+   *
+   * @return the same at each call; false by default
+   */
+  default boolean cachesMappings() {
+    return false;
+  }
 
   /**
    * Undoes {@link #map}.

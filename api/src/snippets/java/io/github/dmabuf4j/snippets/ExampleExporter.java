@@ -9,7 +9,6 @@ import io.github.dmabuf4j.spi.Exporter;
 import io.github.dmabuf4j.spi.MappedBytes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
 
 // @start region="exporter"
 /** The smallest exporter: one buffer in an arena of its own. */
@@ -48,7 +47,7 @@ public final class ExampleExporter implements Exporter, MappedBytes {
 
   @Override
   public ScatterList map(Attachment attachment, Access access) {
-    return new ScatterList(List.of(bytes));
+    return ScatterList.of(bytes);
   }
 
   @Override

@@ -23,7 +23,6 @@ import io.github.dmabuf4j.spi.MappedBytes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -68,7 +67,7 @@ final class WalkthroughsTest {
 
     @Override
     public ScatterList map(Attachment attachment, Access access) {
-      return new ScatterList(List.of(memory));
+      return ScatterList.of(memory);
     }
 
     @Override

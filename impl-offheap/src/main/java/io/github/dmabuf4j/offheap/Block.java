@@ -8,7 +8,6 @@ import io.github.dmabuf4j.spi.Exporter;
 import io.github.dmabuf4j.spi.MappedBytes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -97,7 +96,7 @@ final class Block implements Exporter, MappedBytes {
   @Override
   public ScatterList map(Attachment attachment, Access access) {
     MemorySegment all = segment(object.size());
-    return new ScatterList(List.of(access.writes() ? all : all.asReadOnly()));
+    return ScatterList.of(access.writes() ? all : all.asReadOnly());
   }
 
   @Override

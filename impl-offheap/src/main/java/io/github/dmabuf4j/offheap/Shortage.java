@@ -123,7 +123,7 @@ final class Shortage {
         fence = buffer.fences().getFirst();
       }
       if (attachment == null && !buffer.attachments().isEmpty()) {
-        attachment = buffer.attachments().getFirst();
+        attachment = buffer.attachments().getFirst().toString();
       }
     }
 

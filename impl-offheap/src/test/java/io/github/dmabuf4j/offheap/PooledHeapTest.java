@@ -9,6 +9,7 @@ import io.github.dmabuf4j.Access;
 import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.Attachment;
+import io.github.dmabuf4j.BufInfo;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.FrameLayout;
 import io.github.dmabuf4j.Heap;
@@ -383,15 +384,17 @@ final class PooledHeapTest {
     Importer importer = () -> "test importer";
     try (DmaBuf buffer = heap.allocate(5000);
         Attachment attachment = buffer.attach(importer)) {
-      assertThat(heap.info().buffers().getFirst().attachments()).containsExactly("test importer");
+      assertThat(heap.info().buffers().getFirst().attachments())
+          .extracting(BufInfo.Attached::importer)
+          .containsExactly("test importer");
       buffer.reservation().lock();
       try {
-        List<MemorySegment> pieces = attachment.map(Access.READ).pieces();
+        List<MemorySegment> pieces = attachment.map(Access.READ).segments();
         assertThat(pieces).hasSize(1);
         assertThat(pieces.getFirst().byteSize()).isEqualTo(5000);
         assertThat(pieces.getFirst().isReadOnly()).isTrue();
         attachment.unmap();
-        assertThat(attachment.map(Access.READ_WRITE).pieces().getFirst().isReadOnly()).isFalse();
+        assertThat(attachment.map(Access.READ_WRITE).segments().getFirst().isReadOnly()).isFalse();
         attachment.unmap();
       } finally {
         buffer.reservation().unlock();

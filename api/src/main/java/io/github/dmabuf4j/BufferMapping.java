@@ -1,0 +1,146 @@
+package io.github.dmabuf4j;
+
+import io.github.dmabuf4j.spi.Exporter;
+import io.github.dmabuf4j.spi.MappedBytes;
+import io.github.dmabuf4j.spi.MappingCache;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The mapping of a buffer for the CPU: made at the first use, counted, and kept when nobody uses
+ * it, so that the exporter isn't asked again (design rule VM1).
+ *
+ * <pre>
+ *   users: bits 31..2  how many use the mapping: holds and vmaps
+ *          bit  1      somebody is dropping the idle reference
+ *          bit  0      the idle reference: owned by the exporter's cache, or by the buffer where there is none
+ * </pre>
+ *
+ * <p><b>Invariant.</b> While {@code users} isn't 0, {@code bytes} is mapped, or is about to be by
+ * the thread that holds the reservation; {@code users} leaves 0 under the reservation only, so one
+ * thread maps at a time, and {@code bytes} changes for nobody who counts. Whoever brings {@code
+ * users} to 0 has read {@code bytes} while it counted, and unmaps that: once, and never under
+ * somebody's hands. It happens on any thread, so the next mapping may be made before it. The idle
+ * reference is set by who maps, and taken once, by CAS.
+ *
+ * <p>Source: dma_buf_vmap, dma_buf_vunmap; rules CV1, CV2.
+ */
+abstract sealed class BufferMapping permits BufferObject {
+  private static final int IDLE = 1;
+  private static final int DROPPING = 2;
+  private static final int USER = 4;
+  private static final VarHandle USERS;
+
+  static {
+    try {
+      USERS = MethodHandles.lookup().findVarHandle(BufferMapping.class, "users", int.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private volatile int users;
+  private @Nullable MappedBytes bytes;
+
+  /** Who maps. */
+  abstract Exporter exporter();
+
+  /** Whom caches know it by. */
+  abstract BufferObject self();
+
+  /**
+   * Counts one more user, and maps for the first. Reservation held.
+   *
+   * @return the bytes, mapped until {@link #dropUser}
+   */
+  final MappedBytes addUser() {
+    if ((int) USERS.getAndAdd(this, USER) == 0) {
+      return map();
+    }
+    MappingCache cache = exporter().mappingCache();
+    if (cache != null) {
+      cache.used(self());
+    }
+    return Objects.requireNonNull(bytes, "bytes");
+  }
+
+  /** For the first user, which is counted; takes it back where that fails. */
+  private MappedBytes map() {
+    MappedBytes fresh = null;
+    try {
+      fresh = Objects.requireNonNull(exporter().vmap(), "the exporter mapped nothing");
+      bytes = fresh;
+    } finally {
+      if (fresh == null) {
+        USERS.getAndAdd(this, -USER);
+      }
+    }
+    boolean kept = false;
+    USERS.getAndBitwiseOr(this, IDLE);
+    try {
+      MappingCache cache = exporter().mappingCache();
+      if (cache != null) {
+        cache.mapped(self());
+      }
+      kept = true;
+    } finally {
+      if (!kept) {
+        dropIdle();
+        dropUser();
+      }
+    }
+    return fresh;
+  }
+
+  /** Takes one user off; whoever is the last unmaps, unless the mapping is kept. */
+  final void dropUser() {
+    drop(USER);
+  }
+
+  private void drop(int share) {
+    MappedBytes mine = bytes; // while this share counts, these are the ones
+    if ((int) USERS.getAndAdd(this, -share) == share) {
+      exporter().vunmap(Objects.requireNonNull(mine, "mine"));
+    }
+  }
+
+  /**
+   * Drops the idle reference: unmaps now, or with the last user. On any thread, by somebody who has
+   * a reference to the buffer.
+   *
+   * @return false if there was none
+   */
+  final boolean dropIdle() {
+    int seen = users;
+    while ((seen & IDLE) != 0) {
+      int next = seen - IDLE + DROPPING;
+      int before = (int) USERS.compareAndExchange(this, seen, next);
+      if (before == seen) {
+        drop(DROPPING);
+        return true;
+      }
+      seen = before;
+    }
+    return false;
+  }
+
+  /** Drops the idle reference of a buffer that moves or ends, and tells the cache. */
+  final void endMapping() {
+    MappingCache cache = exporter().mappingCache();
+    if (dropIdle() && cache != null) {
+      cache.unmapped(self());
+    }
+  }
+
+  /** How many use the mapping. */
+  final int users() {
+    return users / USER;
+  }
+
+  /** Whether the bytes are mapped, for somebody or idle. */
+  final boolean isMapped() {
+    return users != 0;
+  }
+}

@@ -1,0 +1,39 @@
+package io.github.dmabuf4j.spi;
+
+import io.github.dmabuf4j.BufferObject;
+
+/**
+ * Which idle mappings are worth keeping: what an exporter whose mappings cost address space or
+ * memory gives the core in {@link Exporter#mappingCache()} (design rule VM1).
+ *
+ * <p>Each mapping has one reference that isn't a user's. It is the cache's from {@link #mapped} on,
+ * until the cache gives it up by {@link BufferObject#dropIdleMapping}, or the core says {@link
+ * #unmapped}. Giving it up never takes bytes from somebody: while users are left, it only means
+ * that the last of them unmaps.
+ *
+ * <p><b>Threads.</b> Any, at the same time; {@link #mapped} and {@link #used} with the buffer's
+ * reservation held. None of them may take a reservation or wait for a fence. {@link
+ * BufferObject#dropIdleMapping} may be called inside them, for any buffer.
+ */
+public interface MappingCache {
+  /**
+   * A buffer was mapped: its idle reference is the cache's now.
+   *
+   * @param buffer whose mapping it is, of the {@linkplain BufferObject#size() size} that counts
+   */
+  void mapped(BufferObject buffer);
+
+  /**
+   * A mapping is used again. Called each time: a cache that wants to be cheap looks at a sample.
+   *
+   * @param buffer whose mapping it is
+   */
+  void used(BufferObject buffer);
+
+  /**
+   * The core has taken the idle reference back, because the buffer moved or ended.
+   *
+   * @param buffer whose mapping it was
+   */
+  void unmapped(BufferObject buffer);
+}
