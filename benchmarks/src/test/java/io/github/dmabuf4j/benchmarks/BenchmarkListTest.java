@@ -18,9 +18,12 @@ final class BenchmarkListTest {
       assertThat(in).as("what JMH's annotation processor writes").isNotNull();
       assertThat(new String(in.readAllBytes(), StandardCharsets.UTF_8))
           .contains(
+              AttachBenchmark.class.getName(),
               BaselineBenchmark.class.getName(),
+              CpuAccessBenchmark.class.getName(),
               FenceBenchmark.class.getName(),
-              ReservationBenchmark.class.getName());
+              ReservationBenchmark.class.getName(),
+              VmapBenchmark.class.getName());
     }
   }
 
@@ -67,7 +70,7 @@ final class BenchmarkListTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"dmabuf4j", "completableFuture", "countDownLatch"})
+  @ValueSource(strings = {"dmabuf4j", "completableFuture", "numberedFuture", "countDownLatch"})
   void fenceBenchmark_doesTheSameWithEachStrategy(String strategy) throws Exception {
     FenceBenchmark benchmark = new FenceBenchmark();
     FenceBenchmark.Own own = new FenceBenchmark.Own();
@@ -84,5 +87,29 @@ final class BenchmarkListTest {
       benchmark.wakeUp(partners);
     }
     partners.end();
+  }
+
+  @Test
+  void bufferBenchmarks_comeToTheBytes() throws InterruptedException {
+    Peers.Idle idle = new Peers.Idle();
+    idle.open();
+    VmapBenchmark vmap = new VmapBenchmark();
+    assertThat(vmap.confined(idle))
+        .isEqualTo(vmap.locked(idle))
+        .isEqualTo(vmap.pool(idle))
+        .isZero();
+    assertThat(vmap.confinedEscaping(idle).byteSize()).isEqualTo(Peers.SIZE);
+    CpuAccessBenchmark access = new CpuAccessBenchmark();
+    access.write(idle);
+    assertThat(access.read(idle)).isEqualTo(access.bracket(idle)).isEqualTo((byte) 1);
+    access.job(idle);
+    AttachBenchmark attach = new AttachBenchmark();
+    assertThat(attach.attach(idle)).isNotNull();
+    idle.close();
+    AttachBenchmark.Attached attached = new AttachBenchmark.Attached();
+    attached.kept = true;
+    attached.attach();
+    assertThat(attach.map(attached)).isSameAs(attach.map(attached));
+    attached.detach();
   }
 }
