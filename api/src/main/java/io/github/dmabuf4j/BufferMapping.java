@@ -63,7 +63,7 @@ abstract sealed class BufferMapping permits BufferObject {
     if (cache != null) {
       cache.used(self());
     }
-    return Objects.requireNonNull(bytes, "bytes");
+    return bytes();
   }
 
   /** For the first user, which is counted; takes it back where that fails. */
@@ -132,6 +132,11 @@ abstract sealed class BufferMapping permits BufferObject {
     if (dropIdle() && cache != null) {
       cache.unmapped(self());
     }
+  }
+
+  /** What is mapped, for somebody who counts as a user. */
+  final MappedBytes bytes() {
+    return Objects.requireNonNull(bytes, "bytes");
   }
 
   /** How many use the mapping. */

@@ -1,8 +1,6 @@
 package io.github.dmabuf4j;
 
-import io.github.dmabuf4j.spi.MappedBytes;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -34,25 +32,20 @@ public final class CpuAccess implements AutoCloseable {
     this.published = published;
   }
 
-  /** How to wait. */
-  enum Waiting {
-    INTERRUPTIBLY,
-    UNINTERRUPTIBLY
-  }
-
   /**
    * Begins an access for a caller that has taken a reference for it; gives the reference back on
    * failure.
+   *
+   * @param fence what to publish, or null for a bracket that nobody waits for
    */
-  static CpuAccess begin(
-      BufferObject object, Access access, ArenaKind kind, boolean publish, Waiting waiting)
+  static CpuAccess begin(BufferObject object, Access access, @Nullable Fence fence, Waiting waiting)
       throws InterruptedException {
-    Fence fence = publish ? Fence.single(FenceOrigin.CPU_ACCESS) : null;
-    List<Fence> conflicts = new ArrayList<>(0);
-    Hold hold = hold(object, access, kind, fence, waiting, conflicts);
+    List<Fence> conflicts = enter(object, access, fence, waiting);
+    Hold hold = null;
     try {
-      try (var _ = Signalling.begin(fence)) {
-        await(conflicts, waiting);
+      hold = new Hold(object, ArenaKind.CONFINED, !access.writes());
+      if (conflicts != null) {
+        await(conflicts, fence, waiting);
       }
       object.beginCpuAccess(access);
       return new CpuAccess(object, access, hold, fence);
@@ -60,73 +53,53 @@ public final class CpuAccess implements AutoCloseable {
       if (fence != null) {
         fence.signal(e); // nothing was touched, but it is published
       }
-      hold.close();
+      if (hold != null) {
+        hold.endSegment();
+      }
+      Hold.drop(object);
       throw e;
     }
   }
 
   /**
-   * The part under the reservation: takes the hold, collects what conflicts, publishes the fence.
+   * The part under the reservation: counts as a user, collects what conflicts, publishes the fence.
    */
-  private static Hold hold(
-      BufferObject object,
-      Access access,
-      ArenaKind kind,
-      @Nullable Fence fence,
-      Waiting waiting,
-      List<Fence> conflicts)
+  private static @Nullable List<Fence> enter(
+      BufferObject object, Access access, @Nullable Fence fence, Waiting waiting)
       throws InterruptedException {
     Reservation reservation = object.reservation();
-    MappedBytes bytes = null;
+    boolean held = false;
     try {
-      lock(reservation, waiting);
+      waiting.lock(reservation);
       try {
         if (fence != null) {
           reservation.reserve(1);
         }
-        bytes = object.holdLocked();
-        Hold hold = new Hold(object, bytes, kind, !access.writes());
-        FenceUsage conflicting = FenceUsage.conflictingWith(access);
-        reservation.collect(conflicting, conflicts);
+        object.holdLocked();
+        held = true;
+        List<Fence> conflicts = reservation.collect(FenceUsage.conflictingWith(access), null);
         if (fence != null) {
           reservation.add(fence, FenceUsage.of(access));
         }
-        return hold;
+        return conflicts;
       } finally {
         reservation.unlock();
       }
     } catch (InterruptedException | RuntimeException | Error e) {
-      if (bytes != null) {
-        object.dropUser();
+      if (held) {
+        Hold.drop(object);
+      } else {
+        object.put();
       }
-      object.put();
       throw e;
     }
   }
 
-  private static void lock(Reservation reservation, Waiting waiting) throws InterruptedException {
-    if (waiting == Waiting.INTERRUPTIBLY) {
-      reservation.lockInterruptibly();
-    } else {
-      reservation.lock();
+  private static void await(List<Fence> conflicts, @Nullable Fence fence, Waiting waiting)
+      throws InterruptedException {
+    try (var _ = Signalling.begin(fence)) {
+      waiting.await(Deadline.after(Fences.defaultTimeout()), conflicts);
     }
-  }
-
-  private static void await(List<Fence> conflicts, Waiting waiting) throws InterruptedException {
-    if (conflicts.isEmpty()) {
-      return;
-    }
-    Deadline deadline = Deadline.after(Fences.defaultTimeout());
-    if (waiting == Waiting.INTERRUPTIBLY) {
-      deadline.awaitAll(conflicts);
-    } else {
-      deadline.awaitAllUninterruptibly(conflicts);
-    }
-  }
-
-  /** The fence that others wait for, if this access has one. */
-  @Nullable Fence published() {
-    return published;
   }
 
   /**
@@ -157,23 +130,26 @@ public final class CpuAccess implements AutoCloseable {
    */
   @Override
   public void close() {
-    if (closed) {
+    if (closed || !hold.endSegment()) { // refused while native code is inside: then this stays open
       return;
     }
-    checkThread();
-    hold.endSegment(); // refused while native code is inside: then this stays open
     closed = true;
-    RunAll steps = new RunAll().run(() -> object.endCpuAccess(access));
+    Throwable failure = endCpuAccess();
     if (published != null) {
-      published.signal(steps.failure());
+      published.signal(failure);
     }
-    steps.run(hold::close).finish();
+    Hold.drop(object);
+    if (failure != null) {
+      RunAll.rethrow(failure);
+    }
   }
 
-  private void checkThread() {
-    if (!hold.segment().isAccessibleBy(Thread.currentThread())) {
-      throw new WrongThreadException(
-          "this access was begun on another thread, with a confined arena");
+  private @Nullable Throwable endCpuAccess() {
+    try {
+      object.endCpuAccess(access);
+      return null;
+    } catch (RuntimeException | Error e) {
+      return e;
     }
   }
 }

@@ -1,6 +1,5 @@
 package io.github.dmabuf4j;
 
-import io.github.dmabuf4j.spi.MappedBytes;
 import io.github.dmabuf4j.spi.SharedFile;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
@@ -48,12 +47,6 @@ public final class DmaBuf implements AutoCloseable {
       throw new ExceptionInInitializerError(e);
     }
   }
-
-  /**
-   * Set while a closure runs on this thread: nested ones over two buffers could deadlock (design
-   * rule CA2).
-   */
-  private static final ThreadLocal<@Nullable BufferObject> IN_CLOSURE = new ThreadLocal<>();
 
   private final BufferObject object;
   private final int generation;
@@ -333,19 +326,28 @@ public final class DmaBuf implements AutoCloseable {
    */
   public <R extends @Nullable Object, X extends Exception> R read(Reader<R, X> reader)
       throws X, InterruptedException {
-    checkNotNested("read");
-    try (CpuAccess access = begin("read", Access.READ, true, CpuAccess.Waiting.INTERRUPTIBLY)) {
-      IN_CLOSURE.set(object);
-      try (var _ = Signalling.begin(access.published())) {
-        int mark = Lockdep.mark();
-        R result = reader.read(access.segment());
-        Lockdep.checkNothingLeft(mark, "a reader of", object);
-        return result;
-      }
-    } catch (InternalError e) {
-      throw RunAll.unchecked(BufferRevokedException.of("read", object, e));
-    } finally {
-      IN_CLOSURE.remove();
+    return BufferClosure.read(this, reader, Waiting.INTERRUPTIBLY);
+  }
+
+  /**
+   * Reads the buffer as {@link #read} does, not interruptibly: an interrupt is kept for later.
+   *
+   * @param <R> what the reader returns
+   * @param <X> what it may throw
+   * @param reader as for {@link #read}
+   * @return what the reader returned
+   * @throws X what the reader threw
+   * @throws FenceTimeoutException if a writer didn't end in time
+   * @throws BufferPurgedException if the content is gone
+   * @throws BufferRevokedException if the memory was taken away while the reader ran
+   * @throws IllegalStateException as {@link #read} does
+   */
+  public <R extends @Nullable Object, X extends Exception> R readUninterruptibly(
+      Reader<R, X> reader) throws X {
+    try {
+      return BufferClosure.read(this, reader, Waiting.UNINTERRUPTIBLY);
+    } catch (InterruptedException e) {
+      throw BufferClosure.interrupted(e);
     }
   }
 
@@ -365,29 +367,25 @@ public final class DmaBuf implements AutoCloseable {
    *     reservation, or the call is nested in another closure
    */
   public <X extends Exception> void write(Writer<X> writer) throws X, InterruptedException {
-    checkNotNested("write");
-    try (CpuAccess access =
-        begin("write", Access.READ_WRITE, true, CpuAccess.Waiting.INTERRUPTIBLY)) {
-      IN_CLOSURE.set(object);
-      try (var _ = Signalling.begin(access.published())) {
-        int mark = Lockdep.mark();
-        writer.write(access.segment());
-        Lockdep.checkNothingLeft(mark, "a writer of", object);
-      }
-    } catch (InternalError e) {
-      throw RunAll.unchecked(BufferRevokedException.of("write", object, e));
-    } finally {
-      IN_CLOSURE.remove();
-    }
+    BufferClosure.write(this, writer, Waiting.INTERRUPTIBLY);
   }
 
-  /** Each of two nested closures would hold what the other's thread waits for. */
-  private static void checkNotNested(String operation) {
-    BufferObject outer = IN_CLOSURE.get();
-    if (outer != null) {
-      throw new IllegalStateException(
-          "%s inside a closure on %s could deadlock, for each holds what the other may wait for: use a Job for several buffers"
-              .formatted(operation, outer));
+  /**
+   * Changes the buffer as {@link #write} does, not interruptibly: an interrupt is kept for later.
+   *
+   * @param <X> what the writer may throw
+   * @param writer as for {@link #write}
+   * @throws X what the writer threw
+   * @throws FenceTimeoutException if a reader or writer didn't end in time
+   * @throws BufferPurgedException if the content is gone
+   * @throws BufferRevokedException if the memory was taken away while the writer ran
+   * @throws IllegalStateException as {@link #write} does
+   */
+  public <X extends Exception> void writeUninterruptibly(Writer<X> writer) throws X {
+    try {
+      BufferClosure.write(this, writer, Waiting.UNINTERRUPTIBLY);
+    } catch (InterruptedException e) {
+      throw BufferClosure.interrupted(e);
     }
   }
 
@@ -404,8 +402,7 @@ public final class DmaBuf implements AutoCloseable {
    *     the thread holds the reservation
    */
   public CpuAccess beginCpuAccess(Access access) throws InterruptedException {
-    checkNotNested("beginCpuAccess");
-    return begin("beginCpuAccess", access, false, CpuAccess.Waiting.INTERRUPTIBLY);
+    return beginCpuAccess(access, Waiting.INTERRUPTIBLY);
   }
 
   /**
@@ -419,19 +416,17 @@ public final class DmaBuf implements AutoCloseable {
    *     the thread holds the reservation
    */
   public CpuAccess beginCpuAccessUninterruptibly(Access access) {
-    checkNotNested("beginCpuAccess");
     try {
-      return begin("beginCpuAccess", access, false, CpuAccess.Waiting.UNINTERRUPTIBLY);
+      return beginCpuAccess(access, Waiting.UNINTERRUPTIBLY);
     } catch (InterruptedException e) {
-      throw new AssertionError("an uninterruptible wait was interrupted", e);
+      throw BufferClosure.interrupted(e);
     }
   }
 
-  private CpuAccess begin(
-      String operation, Access access, boolean publish, CpuAccess.Waiting waiting)
-      throws InterruptedException {
-    checkWritable(operation, access);
-    return CpuAccess.begin(retain(operation), access, ArenaKind.CONFINED, publish, waiting);
+  private CpuAccess beginCpuAccess(Access access, Waiting waiting) throws InterruptedException {
+    BufferClosure.checkNotNested("beginCpuAccess");
+    checkWritable("beginCpuAccess", access);
+    return CpuAccess.begin(retain("beginCpuAccess"), access, null, waiting);
   }
 
   void checkWritable(String operation, Access access) {
@@ -462,25 +457,32 @@ public final class DmaBuf implements AutoCloseable {
    */
   public Hold hold(ArenaKind kind) {
     Objects.requireNonNull(kind, "kind");
-    retain("hold");
-    boolean held = false;
+    BufferObject held = retain("hold");
+    addUser(held);
     try {
-      Reservation reservation = object.reservation();
-      MappedBytes bytes;
+      return new Hold(held, kind, readOnly);
+    } catch (RuntimeException | Error e) {
+      Hold.drop(held);
+      throw e;
+    }
+  }
+
+  /** Counts one more user of the mapping, for whom the reference is; gives that back on failure. */
+  private static void addUser(BufferObject held) {
+    boolean done = false;
+    try {
+      Reservation reservation = held.reservation();
       reservation.lock();
       try {
-        bytes = object.holdLocked();
-        held = true;
+        held.holdLocked();
+        done = true;
       } finally {
         reservation.unlock();
       }
-      return new Hold(object, bytes, kind, readOnly);
-    } catch (RuntimeException | Error e) {
-      if (held) {
-        object.dropUser();
+    } finally {
+      if (!done) {
+        held.put();
       }
-      object.put();
-      throw e;
     }
   }
 

@@ -2,6 +2,7 @@ package io.github.dmabuf4j;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.ConcurrentModificationException;
 import java.util.List;
@@ -162,12 +163,16 @@ final class FenceSlots {
     return count;
   }
 
-  void collect(FenceUsage usage, List<Fence> pending) {
+  /** Adds what is pending to a list, which is made for the first where there is none. */
+  @Nullable List<Fence> collect(FenceUsage usage, @Nullable List<Fence> pending) {
+    List<Fence> found = pending;
     for (int i = 0; i < count; i++) {
       if (usages[i] <= usage.weakness && !fence(i).isSignaled()) {
-        pending.add(fence(i));
+        found = found == null ? new ArrayList<>(4) : found;
+        found.add(fence(i));
       }
     }
+    return found;
   }
 
   void replace(long context, Fence replacement, FenceUsage usage) {

@@ -3,9 +3,9 @@ package io.github.dmabuf4j;
 import io.github.dmabuf4j.spi.MappedBytes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,29 +28,45 @@ import org.jspecify.annotations.Nullable;
  * <p>Source: design rules VM2, VM4, PN2.
  */
 public final class Hold implements AutoCloseable {
-  private static final VarHandle CLOSED;
+  /*
+   * Small on purpose, and without atomic operations on itself where it is confined: so the compiler can do without the
+   * object, the arena and the segment, where none of them leaves the method.
+   */
+  private final BufferObject object;
+  private final boolean readOnly;
 
-  static {
-    try {
-      CLOSED = MethodHandles.lookup().findVarHandle(Hold.class, "closed", boolean.class);
-    } catch (ReflectiveOperationException e) {
-      throw new ExceptionInInitializerError(e);
+  /** Whose it is; null for those that any thread may use. */
+  private final @Nullable Thread owner;
+
+  /** Of those that any thread may use, whether they are open. */
+  private final @Nullable AtomicBoolean open;
+
+  // The owner's, made when first asked for; of others from the start.
+  private @Nullable Arena arena;
+  private @Nullable MemorySegment segment;
+
+  private boolean ended; // the owner's
+
+  /** Takes over a reference, and counts as a user of the mapping: both are the caller's. */
+  Hold(BufferObject object, ArenaKind kind, boolean readOnly) {
+    this.object = object;
+    this.readOnly = readOnly;
+    if (kind == ArenaKind.CONFINED) {
+      this.owner = Thread.currentThread();
+      this.open = null;
+    } else {
+      this.owner = null;
+      this.open = new AtomicBoolean(true);
+      map(kind.open());
     }
   }
 
-  private final BufferObject object;
-  private final @Nullable Arena arena;
-  private final MemorySegment segment;
-
-  @SuppressWarnings("unused") // by CLOSED
-  private boolean closed;
-
-  /** Takes over a reference and a hold count of the object, which the caller has raised. */
-  Hold(BufferObject object, MappedBytes bytes, ArenaKind kind, boolean readOnly) {
-    this.object = object;
-    this.arena = kind.open();
-    MemorySegment all = segment(bytes, object.size(), arena);
-    this.segment = readOnly ? all.asReadOnly() : all;
+  private MemorySegment map(@Nullable Arena life) {
+    MemorySegment all = segment(object.bytes(), object.size(), life);
+    MemorySegment mine = readOnly ? all.asReadOnly() : all;
+    arena = life;
+    segment = mine;
+    return mine;
   }
 
   /** The bytes with the life of an arena, or of the exporter's own memory. */
@@ -61,10 +77,30 @@ public final class Hold implements AutoCloseable {
   /**
    * The bytes of the buffer.
    *
-   * @return a segment of the buffer's size; read-only if the handle or the access is
+   * @return a segment of the buffer's size, the same at each call; read-only if the handle or the
+   *     access is
+   * @throws WrongThreadException if the hold is CONFINED to another thread
+   * @throws IllegalStateException if this hold is closed and gave no segment before
    */
   public MemorySegment segment() {
-    return segment;
+    MemorySegment made = segment;
+    return made != null ? made : map(openConfined());
+  }
+
+  private Arena openConfined() {
+    checkOwner();
+    if (ended) {
+      throw new IllegalStateException("segment of a closed hold on " + object);
+    }
+    return Arena.ofConfined();
+  }
+
+  private void checkOwner() {
+    if (owner != null && owner != Thread.currentThread()) {
+      throw new WrongThreadException(
+          "this was begun on %s, with a confined arena; it can't be used on %s"
+              .formatted(owner, Thread.currentThread()));
+    }
   }
 
   /**
@@ -75,7 +111,7 @@ public final class Hold implements AutoCloseable {
    *     ByteBuffer can't span
    */
   public ByteBuffer byteBuffer() {
-    return segment.asByteBuffer();
+    return segment().asByteBuffer();
   }
 
   /**
@@ -84,7 +120,7 @@ public final class Hold implements AutoCloseable {
    * @return the address
    */
   public long address() {
-    return segment.address();
+    return segment().address();
   }
 
   /**
@@ -95,33 +131,53 @@ public final class Hold implements AutoCloseable {
    */
   @Override
   public void close() {
-    if ((boolean) CLOSED.getVolatile(this)) {
-      return;
+    if (endSegment()) {
+      drop(object);
     }
-    if (arena != null && !segment.isAccessibleBy(Thread.currentThread())) {
-      throw new WrongThreadException(
-          "this hold was opened on another thread, with a confined arena");
+  }
+
+  /**
+   * Kills the segment; the bytes stay in place. Refused while somebody is inside the segment.
+   *
+   * @return true for the one who did it, and {@linkplain #drop lets go of} the bytes next
+   */
+  boolean endSegment() {
+    return owner == null ? endShared(Objects.requireNonNull(open, "open")) : endConfined();
+  }
+
+  private boolean endConfined() {
+    if (ended) {
+      return false;
     }
-    if (!CLOSED.compareAndSet(this, false, true)) {
-      return;
+    checkOwner();
+    if (arena != null) {
+      arena.close(); // refused while native code is inside: then this stays open
+    }
+    ended = true;
+    return true;
+  }
+
+  private boolean endShared(AtomicBoolean stillOpen) {
+    if (!stillOpen.compareAndSet(true, false)) {
+      return false;
     }
     try {
-      endSegment();
-    } catch (RuntimeException e) {
-      CLOSED.setVolatile(this, false);
+      if (arena != null) {
+        arena.close();
+      }
+    } catch (RuntimeException e) { // another thread is inside
+      stillOpen.set(true);
       throw e;
     }
+    return true;
+  }
+
+  /** Lets the bytes go, and gives back a reference. */
+  static void drop(BufferObject object) {
     try {
       object.dropUser();
     } finally { // whatever the exporter has to say about the mapping
       object.put();
-    }
-  }
-
-  /** Kills the segment; the bytes stay in place. Refused while somebody is inside the segment. */
-  void endSegment() {
-    if (arena != null && arena.scope().isAlive()) {
-      arena.close();
     }
   }
 }

@@ -172,7 +172,11 @@ final class JobUses {
     Use use = first;
     for (int i = 0; i < retained && use != null; i++, use = use.next) {
       try {
-        giveUp(use);
+        if (use.bytes == null) {
+          use.object.put();
+        } else {
+          Hold.drop(use.object);
+        }
       } catch (RuntimeException | Error e) {
         failures = failures == null ? new RunAll() : failures;
         failures.failed(e);
@@ -180,16 +184,6 @@ final class JobUses {
     }
     if (failures != null) {
       failures.finish();
-    }
-  }
-
-  private static void giveUp(Use use) {
-    try {
-      if (use.bytes != null) {
-        use.object.dropUser();
-      }
-    } finally { // whatever the exporter has to say about the mapping
-      use.object.put();
     }
   }
 

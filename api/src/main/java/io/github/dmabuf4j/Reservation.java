@@ -356,9 +356,12 @@ public final class Reservation {
     slots.copyFrom(source.slots);
   }
 
-  /** Appends the pending fences of a usage and of all stronger ones, without a copy in between. */
-  void collect(FenceUsage usage, List<Fence> pending) {
-    slots.collect(usage, pending);
+  /**
+   * Appends the pending fences of a usage and of all stronger ones, without a copy in between, to a
+   * list that is made where there is none and something to append. Lock held.
+   */
+  @Nullable List<Fence> collect(FenceUsage usage, @Nullable List<Fence> pending) {
+    return slots.collect(usage, pending);
   }
 
   // ---- fences, for anybody ----

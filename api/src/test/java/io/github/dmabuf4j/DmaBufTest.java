@@ -122,6 +122,8 @@ final class DmaBufTest {
     uses.put("info", DmaBuf::info);
     uses.put("read", handle -> handle.read(segment -> 0));
     uses.put("write", handle -> handle.write(segment -> {}));
+    uses.put("readUninterruptibly", handle -> handle.readUninterruptibly(segment -> 0));
+    uses.put("writeUninterruptibly", handle -> handle.writeUninterruptibly(segment -> {}));
     uses.put("beginCpuAccess", handle -> handle.beginCpuAccess(Access.READ));
     uses.put(
         "beginCpuAccessUninterruptibly",
@@ -752,7 +754,12 @@ final class DmaBufTest {
         return;
       }
       assertThatExceptionOfType(Throwable.class)
-          .isThrownBy(() -> buffer.beginCpuAccess(Access.READ).close())
+          .isThrownBy(
+              () -> {
+                try (CpuAccess access = buffer.beginCpuAccess(Access.READ)) {
+                  assertThat(access.segment()).isNotNull();
+                }
+              })
           .isSameAs(failure);
       assertNothingLeft();
     }
@@ -806,5 +813,30 @@ final class DmaBufTest {
     assertThat(exporter.object.isReferenced()).isFalse();
     exporter.export().close();
     assertThat(exporter.count(Call.RELEASE)).isEqualTo(2);
+  }
+
+  @Test
+  void fn5_uninterruptibleClosures_waitForTheOthersAndKeepTheInterrupt() throws Exception {
+    FenceContext device = FenceContext.create("device");
+    Fence busy = device.newFence();
+    Reservation reservation = buffer.reservation();
+    reservation.lock();
+    reservation.reserve(1);
+    reservation.add(busy, FenceUsage.WRITE);
+    reservation.unlock();
+    Threads.Started user =
+        Threads.platform(
+            () -> {
+              Thread.currentThread().interrupt();
+              buffer.writeUninterruptibly(segment -> segment.set(JAVA_BYTE, 0, (byte) 5));
+              byte seen = buffer.readUninterruptibly(segment -> segment.get(JAVA_BYTE, 0));
+              assertThat(seen).isEqualTo((byte) 5);
+              assertThat(Thread.interrupted()).isTrue();
+            });
+    Threads.until(() -> buffer.info().fences().size() == 2); // the writer waits behind the device
+    assertThat(exporter.raw(0)).isZero();
+    device.signal(busy);
+    user.join();
+    device.close();
   }
 }
