@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicReference;
@@ -137,17 +138,16 @@ public final class Fences {
    *
    * @param fences one fence or more
    * @param timeout how long to wait; zero or less only looks
-   * @return the first one found signaled
-   * @throws FenceTimeoutException if none signaled in that time, or all are foreign and stayed
-   *     silent for longer than their contexts allow
+   * @return the first one found signaled, or empty if the time was up first
+   * @throws FenceTimeoutException if all are foreign and stayed silent for longer than their
+   *     contexts allow
    * @throws InterruptedException if the thread is interrupted before or while waiting
    * @throws IllegalArgumentException if there is no fence
    */
-  public static Fence awaitAny(List<? extends Fence> fences, Duration timeout)
+  public static Optional<Fence> awaitAny(List<? extends Fence> fences, Duration timeout)
       throws InterruptedException {
-    try (AnyWait any = new AnyWait(fences)) {
-      long limit = any.limit(timeout);
-      return any.arrived().await(Duration.ofNanos(limit)) ? any.first() : any.timedOut(limit);
+    try (AnyWait any = new AnyWait(fences, timeout)) {
+      return any.result(any.arrived().await(any.limit()));
     }
   }
 
@@ -156,17 +156,15 @@ public final class Fences {
    *
    * @param fences one fence or more
    * @param timeout how long to wait; zero or less only looks
-   * @return the first one found signaled
-   * @throws FenceTimeoutException if none signaled in that time, or all are foreign and stayed
-   *     silent for longer than their contexts allow
+   * @return the first one found signaled, or empty if the time was up first
+   * @throws FenceTimeoutException if all are foreign and stayed silent for longer than their
+   *     contexts allow
    * @throws IllegalArgumentException if there is no fence
    */
-  public static Fence awaitAnyUninterruptibly(List<? extends Fence> fences, Duration timeout) {
-    try (AnyWait any = new AnyWait(fences)) {
-      long limit = any.limit(timeout);
-      return any.arrived().awaitUninterruptibly(Duration.ofNanos(limit))
-          ? any.first()
-          : any.timedOut(limit);
+  public static Optional<Fence> awaitAnyUninterruptibly(
+      List<? extends Fence> fences, Duration timeout) {
+    try (AnyWait any = new AnyWait(fences, timeout)) {
+      return any.result(any.arrived().awaitUninterruptibly(any.limit()));
     }
   }
 
@@ -175,12 +173,18 @@ public final class Fences {
     private final Fence arrived = Fence.single(FenceOrigin.CONTAINER);
     private final AtomicReference<@Nullable Fence> first = new AtomicReference<>();
     private final List<? extends Fence> fences;
+    private final long patience;
 
-    AnyWait(List<? extends Fence> fences) {
+    /** How long the most patient of the fences' contexts puts up with silence. */
+    private final long silence;
+
+    AnyWait(List<? extends Fence> fences, Duration timeout) {
       if (fences.isEmpty()) {
         throw new IllegalArgumentException("wanted at least one fence to wait for, got none");
       }
       this.fences = fences;
+      this.patience = Math.max(0, Deadline.nanos(timeout));
+      this.silence = fences.stream().mapToLong(Fence::silenceNanos).max().orElseThrow();
       for (Fence fence : fences) {
         if (!fence.addCallback(this)) {
           signaled(fence);
@@ -199,26 +203,29 @@ public final class Fences {
       return arrived;
     }
 
-    Fence first() {
-      return Objects.requireNonNull(first.get());
+    Duration limit() {
+      return Duration.ofNanos(Math.min(patience, silence));
     }
 
-    /** The caller's limit, or that of the most patient one's silence. */
-    long limit(Duration timeout) {
-      long silence = fences.stream().mapToLong(Fence::silenceNanos).max().orElseThrow();
-      return Math.max(0, Math.min(Deadline.nanos(timeout), silence));
+    Optional<Fence> result(boolean hasArrived) {
+      if (hasArrived) {
+        return Optional.of(Objects.requireNonNull(first.get()));
+      }
+      if (silence <= patience) {
+        throw tooSilent();
+      }
+      return Optional.empty();
     }
 
-    Fence timedOut(long limit) {
-      Duration waited = Duration.ofNanos(limit);
-      throw new FenceTimeoutException(
+    private FenceTimeoutException tooSilent() {
+      return new FenceTimeoutException(
           "awaitAny",
           fences.getFirst(),
-          waited,
-          "none of %d fences signaled within %s: %s; waiter: %s"
+          limit(),
+          "%d foreign fences stayed silent for longer than their contexts allow, %s: %s; waiter: %s"
               .formatted(
                   fences.size(),
-                  waited,
+                  limit(),
                   fences.stream().map(WaitChain::of).toList(),
                   Thread.currentThread()));
     }

@@ -153,7 +153,24 @@ public final class Job implements AutoCloseable {
      */
     public Job publish() throws InterruptedException {
       retain();
-      return publishRetained();
+      return publishRetained(Waiting.INTERRUPTIBLY);
+    }
+
+    /**
+     * Prepares and publishes the job as {@link #publish} does, not interruptibly: an interrupt is
+     * kept for later.
+     *
+     * @return the published job
+     * @throws BufferPurgedException if the content of a buffer is gone
+     * @throws IllegalStateException as {@link #publish} does
+     */
+    public Job publishUninterruptibly() {
+      retain();
+      try {
+        return publishRetained(Waiting.UNINTERRUPTIBLY);
+      } catch (InterruptedException e) {
+        throw BufferClosure.interrupted(e);
+      }
     }
 
     private void retain() {
@@ -169,19 +186,16 @@ public final class Job implements AutoCloseable {
       }
     }
 
-    private Job publishRetained() throws InterruptedException {
+    private Job publishRetained(Waiting waiting) throws InterruptedException {
       Job job;
       Reservation only = uses.onlyReservation();
       try {
         if (only == null) {
-          try (var _ =
-              uses.isEmpty()
-                  ? null
-                  : AcquireLoop.lock(uses.reservations(), AcquireContext.Duplicates.IGNORE, 0)) {
+          try (var _ = uses.isEmpty() ? null : waiting.lockAll(uses.reservations())) {
             job = publishLocked();
           }
         } else {
-          only.lockInterruptibly();
+          waiting.lock(only);
           try {
             job = publishLocked();
           } finally {
@@ -244,7 +258,7 @@ public final class Job implements AutoCloseable {
 
     private void publishTo(CompletableFuture<Job> future) {
       try {
-        future.complete(publishRetained());
+        future.complete(publishRetained(Waiting.INTERRUPTIBLY));
       } catch (InterruptedException | RuntimeException | Error e) {
         future.completeExceptionally(e);
       }

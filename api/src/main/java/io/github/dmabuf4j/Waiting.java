@@ -11,6 +11,11 @@ enum Waiting {
     }
 
     @Override
+    AcquireContext lockAll(Reservation[] set) throws InterruptedException {
+      return AcquireLoop.lock(set, AcquireContext.Duplicates.IGNORE, 0);
+    }
+
+    @Override
     void await(Deadline deadline, List<Fence> fences) throws InterruptedException {
       deadline.awaitAll(fences);
     }
@@ -22,12 +27,20 @@ enum Waiting {
     }
 
     @Override
+    AcquireContext lockAll(Reservation[] set) {
+      return AcquireLoop.lockUninterruptibly(set);
+    }
+
+    @Override
     void await(Deadline deadline, List<Fence> fences) {
       deadline.awaitAllUninterruptibly(fences);
     }
   };
 
   abstract void lock(Reservation reservation) throws InterruptedException;
+
+  /** Takes each once, however often it is in the set. */
+  abstract AcquireContext lockAll(Reservation[] set) throws InterruptedException;
 
   abstract void await(Deadline deadline, List<Fence> fences) throws InterruptedException;
 }

@@ -505,10 +505,12 @@ final class FenceTest {
 
   @Test
   void timeout_namesCreatorAndWaiter() {
-    FenceContext camera = FenceContext.builder("frames").driverName("camera").build();
+    Duration patience = Duration.ofMillis(1);
+    FenceContext camera =
+        FenceContext.builder("frames").driverName("camera").foreign(patience).build();
     Fence fence = camera.newFence();
     assertThatExceptionOfType(FenceTimeoutException.class)
-        .isThrownBy(() -> Fences.awaitAny(List.of(fence), Duration.ofMillis(1)))
+        .isThrownBy(fence::await)
         .withMessageContaining("camera")
         .withMessageContaining("frames")
         .withMessageContaining(Thread.currentThread().toString())
@@ -523,14 +525,17 @@ final class FenceTest {
 
   @Test
   void timeoutOfAContainer_namesTheCreatorsOfWhatIsPendingInIt() {
-    FenceContext camera = FenceContext.builder("frames").driverName("camera").build();
-    FenceContext screen = FenceContext.builder("flips").driverName("screen").build();
+    Duration patience = Duration.ofMillis(1);
+    FenceContext camera =
+        FenceContext.builder("frames").driverName("camera").foreign(patience).build();
+    FenceContext screen =
+        FenceContext.builder("flips").driverName("screen").foreign(patience).build();
     Fence array = FenceArray.all(List.of(camera.newFence(), screen.newFence()));
     Fence chain =
         FenceChain.append(FenceChain.append(null, camera.newFence(), 1), screen.newFence(), 2);
     for (Fence container : List.of(array, chain)) {
       assertThatExceptionOfType(FenceTimeoutException.class)
-          .isThrownBy(() -> Fences.awaitAny(List.of(container), Duration.ofMillis(1)))
+          .isThrownBy(container::await)
           .withMessageContaining("camera")
           .withMessageContaining("screen");
     }

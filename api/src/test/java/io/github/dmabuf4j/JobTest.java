@@ -907,4 +907,24 @@ final class JobTest {
     waiter.join();
     assertThat(told).isTrue();
   }
+
+  @Test
+  void fn5_publishUninterruptibly_waitsForTheLocksAndKeepsTheInterrupt() throws Exception {
+    Reservation busy = source.reservation();
+    busy.lock();
+    Threads.Started publisher =
+        Threads.platform(
+            () -> {
+              Thread.currentThread().interrupt();
+              try (Job job =
+                  Job.named("patient").reads(source).writes(target).publishUninterruptibly()) {
+                assertThat(Thread.interrupted()).isTrue();
+                job.signal();
+              }
+            });
+    publisher.awaitBlocked();
+    busy.unlock();
+    publisher.join();
+    assertThat(source.info().holds()).isZero();
+  }
 }
