@@ -104,14 +104,22 @@ public final class Hold implements AutoCloseable {
   }
 
   /**
-   * The bytes as a buffer for APIs that know no segments.
+   * The bytes as a buffer for APIs that know no segments. It lives as long as this hold: afterwards
+   * access throws, as that to the segment does. A part, such as a plane ({@link
+   * FrameLayout#plane}), is {@code segment.asByteBuffer()} of its segment.
    *
    * @return a direct byte buffer; its byte order is big-endian, the default of {@link ByteBuffer}
    * @throws UnsupportedOperationException if the buffer is larger than 2 GiB - 1, which a
    *     ByteBuffer can't span
    */
   public ByteBuffer byteBuffer() {
-    return segment().asByteBuffer();
+    MemorySegment all = segment();
+    if (all.byteSize() > Integer.MAX_VALUE) {
+      throw new UnsupportedOperationException(
+          "%s has %d bytes, and a ByteBuffer spans at most %d: use segment(), or asSlice(…).asByteBuffer() of a part"
+              .formatted(object, all.byteSize(), Integer.MAX_VALUE));
+    }
+    return all.asByteBuffer();
   }
 
   /**

@@ -6,6 +6,8 @@ package io.github.dmabuf4j;
  * <p>A <i>static</i> importer can't follow moves: its buffer is pinned while it is mapped. A
  * <i>dynamic</i> one is told of each move and maps again at its next use (design rule PN5).
  *
+ * <p>An example that compiles is in the documentation of {@link io.github.dmabuf4j.spi}.
+ *
  * <p>Source: struct dma_buf_attach_ops; rules CB8, CM9 to CM11.
  */
 public interface Importer {

@@ -16,7 +16,8 @@
  *   io.github.dmabuf4j.DmaBuf}</td></tr>
  * <tr><td>{@code dma_buf_ops}</td><td>{@link io.github.dmabuf4j.spi.Exporter}</td></tr>
  * <tr><td>{@code dma_buf_attachment}</td><td>{@link io.github.dmabuf4j.Attachment}, {@link io.github.dmabuf4j.Importer}</td></tr>
- * <tr><td>{@code dma_buf_vmap}</td><td>{@link io.github.dmabuf4j.Hold}</td></tr>
+ * <tr><td>{@code dma_buf_vmap}</td><td>{@link io.github.dmabuf4j.Vmap}, {@link io.github.dmabuf4j.Hold}</td></tr>
+ * <tr><td>{@code struct sg_table}</td><td>{@link io.github.dmabuf4j.ScatterList}</td></tr>
  * <tr><td>{@code dma_buf_pin}</td><td>{@link io.github.dmabuf4j.Pin}</td></tr>
  * <tr><td>{@code dma_resv}, {@code enum dma_resv_usage}</td><td>{@link io.github.dmabuf4j.Reservation}, {@link
  *   io.github.dmabuf4j.FenceUsage}</td></tr>

@@ -10,6 +10,10 @@
  *
  * {@snippet file="io/github/dmabuf4j/snippets/ExampleExporter.java" region="exporter"}
  *
+ * <p>The other side, an {@link io.github.dmabuf4j.Importer}, is as small:
+ *
+ * {@snippet file="io/github/dmabuf4j/snippets/ExampleImporter.java" region="importer"}
+ *
  * <p>Incubating, as the whole API, until both implementations pass the conformance kit.
  */
 package io.github.dmabuf4j.spi;

@@ -97,6 +97,33 @@ final class WalkthroughsTest {
   }
 
   @Test
+  void importer_waitsForOthers_followsMoves_andIsWaitedFor() throws Exception {
+    Movable memory = new Movable();
+    BufferObject object = new BufferObject(memory);
+    try (ExecutorService device = Executors.newSingleThreadExecutor();
+        DmaBuf buffer = object.export(4096, "frame", null);
+        ExampleImporter importer = new ExampleImporter(buffer, device);
+        CpuAccess _ = buffer.beginCpuAccess(Access.READ)) {
+      Fence first = importer.fill((byte) 1);
+      Fence second = importer.fill((byte) 2);
+      assertThat(buffer.<Byte, RuntimeException>read(bytes -> bytes.get(JAVA_BYTE, 4095)))
+          .isEqualTo((byte) 2);
+      assertThat(first.isSignaled() && second.isSignaled()).isTrue();
+    }
+    assertThat(memory.released).isEqualTo(1);
+    try (ExecutorService device = Executors.newSingleThreadExecutor();
+        DmaBuf buffer = object.export(4096, "frame", null);
+        ExampleImporter importer = new ExampleImporter(buffer, device)) {
+      importer.fill((byte) 3).await();
+      assertThat(Walkthroughs.migrate(object, memory::move)).isTrue();
+      importer.fill((byte) 4);
+      assertThat(buffer.<Byte, RuntimeException>read(bytes -> bytes.get(JAVA_BYTE, 0)))
+          .isEqualTo((byte) 4);
+    }
+    assertThat(memory.released).isEqualTo(2);
+  }
+
+  @Test
   void job_copies() throws InterruptedException {
     try (DmaBuf a = heap.allocate(64);
         DmaBuf b = heap.allocate(64)) {
