@@ -542,4 +542,28 @@ final class AcquireContextTest {
     older.letGo();
     assertThat(List.of(a, b)).noneMatch(Reservation::isLocked);
   }
+
+  @Test
+  void cw1_contextsOfTwoClasses_areHeldByOneThreadTogether() throws Exception {
+    ReservationClass outerClass = ReservationClass.woundWait("outer");
+    ReservationClass innerClass = ReservationClass.waitDie("inner");
+    Reservation[] outer = {new Reservation(outerClass), new Reservation(outerClass)};
+    Reservation[] inner = {new Reservation(innerClass), new Reservation(innerClass)};
+    Threads.Body nested =
+        () -> {
+          for (int i = 0; i < 1000; i++) {
+            int turn = i & 1; // each pair in both orders
+            try (AcquireContext _ = AcquireContext.lockAll(outer[turn], outer[1 - turn]);
+                AcquireContext _ = AcquireContext.lockAll(inner[1 - turn], inner[turn])) {
+              assertThat(outer[0].isHeldByCurrentThread()).isTrue();
+              assertThat(inner[1].isHeldByCurrentThread()).isTrue();
+            }
+            assertThat(outer[0].isHeldByCurrentThread()).isFalse();
+          }
+        };
+    Threads.together(nested, nested, nested);
+    for (Reservation each : new Reservation[] {outer[0], outer[1], inner[0], inner[1]}) {
+      assertThat(each.isLocked()).isFalse();
+    }
+  }
 }
