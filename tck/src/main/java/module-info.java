@@ -6,4 +6,7 @@ module io.github.dmabuf4j.tck {
   requires transitive org.junit.jupiter.api;
 
   exports io.github.dmabuf4j.tck;
+  exports io.github.dmabuf4j.tck.exporters;
+
+  opens io.github.dmabuf4j.tck; // JUnit calls the tests by reflection
 }

@@ -17,7 +17,7 @@ final class ModuleTest {
     assertThat(descriptor().exports())
         .allMatch(exports -> exports.targets().isEmpty())
         .extracting(ModuleDescriptor.Exports::source)
-        .containsExactly("io.github.dmabuf4j.tck");
+        .containsExactlyInAnyOrder("io.github.dmabuf4j.tck", "io.github.dmabuf4j.tck.exporters");
   }
 
   @Test

@@ -1,0 +1,179 @@
+package io.github.dmabuf4j.tck;
+
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * One row of the table of capabilities: what one kind of heap can do, and for all it can't, why
+ * not. A row is complete: each {@link Capability} is in it, so that a new one is thought about for
+ * every heap.
+ *
+ * <p>The rows of this project's own heaps are here, where they are reviewed together, and {@code
+ * docs/conformance.md} in the source tree shows which rules follow from them.
+ *
+ * <p>Immutable.
+ */
+public final class Capabilities {
+  /** The heap {@code offheap:system}: pooled blocks of this process's own memory. */
+  public static final Capabilities OFFHEAP_SYSTEM =
+      of("offheap:system")
+          .has(Capability.HOST_PIECES, Capability.OBSERVABLE)
+          .lacks(Capability.MOVES, "a block stays where its slab is")
+          .lacks(Capability.CONTIGUOUS_REGION, "nothing can move out of one")
+          .lacks(Capability.PURGES, "the memory of a live block isn't given up")
+          .lacks(Capability.SEPARATE_COPIES, "the CPU and importers see the same bytes")
+          .lacks(Capability.REVOCABLE, "nobody else has the memory")
+          .lacks(Capability.REFUSES_IMPORTERS, "who can read memory can import it")
+          .lacks(Capability.SHARED_RESERVATION, "each block has its own")
+          .lacks(Capability.SHAREABLE, "memory of this process has no file descriptor")
+          .build();
+
+  /** The heap of {@link io.github.dmabuf4j.tck.exporters.PlainExporter}s. */
+  public static final Capabilities KIT_PLAIN = kit("kit:plain").build();
+
+  /** The heap of {@link io.github.dmabuf4j.tck.exporters.MovingExporter}s. */
+  public static final Capabilities KIT_MOVING =
+      kit("kit:moving")
+          .has(Capability.MOVES, Capability.CONTIGUOUS_REGION, Capability.PURGES)
+          .has(Capability.REFUSES_IMPORTERS)
+          .build();
+
+  /** The heap of {@link io.github.dmabuf4j.tck.exporters.SeparateCopiesExporter}s. */
+  public static final Capabilities KIT_SEPARATE_COPIES =
+      kit("kit:separate-copies").has(Capability.SEPARATE_COPIES).build();
+
+  /** The heap of {@link io.github.dmabuf4j.tck.exporters.RevocableExporter}s. */
+  public static final Capabilities KIT_REVOCABLE =
+      kit("kit:revocable").has(Capability.REVOCABLE).build();
+
+  private final String name;
+  private final Set<Capability> present;
+  private final Map<Capability, String> absent;
+
+  private Capabilities(Builder builder) {
+    name = builder.name;
+    present = Set.copyOf(builder.present);
+    absent = Map.copyOf(builder.absent);
+  }
+
+  private static Builder kit(String name) {
+    Builder row = of(name);
+    for (Capability capability : Capability.values()) {
+      row.lacks(capability, "another exporter of the kit has it");
+    }
+    return row.has(Capability.HOST_PIECES, Capability.SHARED_RESERVATION, Capability.OBSERVABLE)
+        .lacks(Capability.SHAREABLE, "memory of this process has no file descriptor");
+  }
+
+  /**
+   * Begins a row.
+   *
+   * @param name what the heap is called in reports
+   * @return a builder in which nothing is said yet
+   */
+  public static Builder of(String name) {
+    return new Builder(name);
+  }
+
+  /**
+   * What the heap is called in reports.
+   *
+   * @return the name
+   */
+  public String name() {
+    return name;
+  }
+
+  /**
+   * Whether the heap can do something.
+   *
+   * @param capability what
+   * @return true if it can
+   */
+  public boolean has(Capability capability) {
+    return present.contains(capability);
+  }
+
+  /**
+   * Why the heap can't do something.
+   *
+   * @param capability what
+   * @return the reason, or an empty string if it can
+   */
+  public String whyNot(Capability capability) {
+    return absent.getOrDefault(capability, "");
+  }
+
+  @Override
+  public String toString() {
+    return name
+        + " has "
+        + present
+        + ", lacks "
+        + absent.entrySet().stream()
+            .sorted(Map.Entry.comparingByKey())
+            .map(entry -> entry.getKey() + " (" + entry.getValue() + ")")
+            .collect(Collectors.joining(", "));
+  }
+
+  /** A row that isn't complete yet. Not for several threads at once. */
+  public static final class Builder {
+    private final String name;
+    private final Set<Capability> present = EnumSet.noneOf(Capability.class);
+    private final Map<Capability, String> absent = new EnumMap<>(Capability.class);
+
+    private Builder(String name) {
+      this.name = Objects.requireNonNull(name, "name");
+    }
+
+    /**
+     * Says what the heap can do.
+     *
+     * @param capabilities what
+     * @return this builder
+     */
+    public Builder has(Capability... capabilities) {
+      for (Capability capability : capabilities) {
+        present.add(capability);
+        absent.remove(capability);
+      }
+      return this;
+    }
+
+    /**
+     * Says what the heap can't do.
+     *
+     * @param capability what
+     * @param reason why not, in a few words: it is printed for each test that doesn't apply
+     * @return this builder
+     */
+    public Builder lacks(Capability capability, String reason) {
+      present.remove(capability);
+      absent.put(capability, Objects.requireNonNull(reason, "reason"));
+      return this;
+    }
+
+    /**
+     * Ends the row.
+     *
+     * @return the row
+     * @throws IllegalArgumentException if something was said about a capability neither way: names
+     *     it
+     */
+    public Capabilities build() {
+      Set<Capability> open = EnumSet.allOf(Capability.class);
+      open.removeAll(present);
+      open.removeAll(absent.keySet());
+      if (!open.isEmpty()) {
+        throw new IllegalArgumentException(
+            "the row of %s says nothing about %s: say has(…), or lacks(…, why)"
+                .formatted(name, open));
+      }
+      return new Capabilities(this);
+    }
+  }
+}
