@@ -22,8 +22,9 @@ import org.jspecify.annotations.Nullable;
  * the thread that holds the reservation; {@code users} leaves 0 under the reservation only, so one
  * thread maps at a time, and {@code bytes} changes for nobody who counts. Whoever brings {@code
  * users} to 0 has read {@code bytes} while it counted, and unmaps that: once, and never under
- * somebody's hands. It happens on any thread, so the next mapping may be made before it. The idle
- * reference is set by who maps, and taken once, by CAS.
+ * somebody's hands. It happens on any thread, so the next mapping may be made before it; {@code
+ * unmapping} counts those who are at it, and is raised before {@code users} falls to 0, so that who
+ * gives memory up can tell. The idle reference is set by who maps, and taken once, by CAS.
  *
  * <p>Source: dma_buf_vmap, dma_buf_vunmap; rules CV1, CV2.
  */
@@ -32,16 +33,23 @@ abstract sealed class BufferMapping permits BufferObject {
   private static final int DROPPING = 2;
   private static final int USER = 4;
   private static final VarHandle USERS;
+  private static final VarHandle UNMAPPING;
 
   static {
     try {
-      USERS = MethodHandles.lookup().findVarHandle(BufferMapping.class, "users", int.class);
+      MethodHandles.Lookup lookup = MethodHandles.lookup();
+      USERS = lookup.findVarHandle(BufferMapping.class, "users", int.class);
+      UNMAPPING = lookup.findVarHandle(BufferMapping.class, "unmapping", int.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
   }
 
   private volatile int users;
+
+  /** How many threads are in the exporter's vunmap, or about to be. */
+  private volatile int unmapping;
+
   private @Nullable MappedBytes bytes;
 
   /** Who maps. */
@@ -101,8 +109,29 @@ abstract sealed class BufferMapping permits BufferObject {
 
   private void drop(int share) {
     MappedBytes mine = bytes; // while this share counts, these are the ones
-    if ((int) USERS.getAndAdd(this, -share) == share) {
-      exporter().vunmap(Objects.requireNonNull(mine, "mine"));
+    while (true) {
+      int seen = users;
+      if (seen == share) {
+        if (unmapped(share, mine)) {
+          return;
+        }
+      } else if (USERS.compareAndSet(this, seen, seen - share)) {
+        return;
+      }
+    }
+  }
+
+  /** Unmaps, if this share is still the last one. */
+  private boolean unmapped(int share, @Nullable MappedBytes mine) {
+    UNMAPPING.getAndAdd(this, 1); // before users is 0: see isUnmapping()
+    try {
+      boolean last = USERS.compareAndSet(this, share, 0);
+      if (last) {
+        exporter().vunmap(Objects.requireNonNull(mine, "mine"));
+      }
+      return last;
+    } finally {
+      UNMAPPING.getAndAdd(this, -1);
     }
   }
 
@@ -142,6 +171,14 @@ abstract sealed class BufferMapping permits BufferObject {
   /** How many use the mapping. */
   final int users() {
     return users / USER;
+  }
+
+  /**
+   * Whether somebody is still unmapping. Asked under the reservation, after {@link #endMapping}:
+   * then nobody can begin to, and false stays false until the unlock.
+   */
+  final boolean isUnmapping() {
+    return users != 0 || unmapping != 0; // in this order: each is raised before the other falls
   }
 
   /** Whether the bytes are mapped, for somebody or idle. */

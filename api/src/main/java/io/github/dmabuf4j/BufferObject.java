@@ -557,8 +557,8 @@ public final class BufferObject extends BufferMapping {
    * Drops the content of a buffer whose owner doesn't need it, if nobody is using it. To be called
    * by somebody who has a handle or called {@link #tryBeginReclaim}.
    *
-   * @return true if the exporter gave memory up; false if the content is needed, in use, or already
-   *     gone
+   * @return true if the exporter gave memory up; false if the content is needed, in use, still
+   *     being unmapped by somebody, or already gone
    * @throws IllegalStateException if the calling thread doesn't hold the reservation
    */
   public boolean purgeLocked() {
@@ -566,7 +566,7 @@ public final class BufferObject extends BufferMapping {
       return false;
     }
     moveNotifyLocked();
-    if (!exporter.evict()) {
+    if (isUnmapping() || !exporter.evict()) { // vunmap comes before evict, whoever is in it
       return false;
     }
     residency = Residency.PURGED;
