@@ -18,13 +18,13 @@ import org.jspecify.annotations.Nullable;
  *          bit  0      the idle reference: owned by the exporter's cache, or by the buffer where there is none
  * </pre>
  *
- * <p><b>Invariant.</b> While {@code users} isn't 0, {@code bytes} is mapped, or is about to be by
- * the thread that holds the reservation; {@code users} leaves 0 under the reservation only, so one
- * thread maps at a time, and {@code bytes} changes for nobody who counts. Whoever brings {@code
- * users} to 0 has read {@code bytes} while it counted, and unmaps that: once, and never under
- * somebody's hands. It happens on any thread, so the next mapping may be made before it; {@code
- * unmapping} counts those who are at it, and is raised before {@code users} falls to 0, so that who
- * gives memory up can tell. The idle reference is set by who maps, and taken once, by CAS.
+ * <p><b>Invariant.</b> While {@code users} isn't 0, {@code bytes} is mapped. {@code users} leaves 0
+ * under the reservation only, once the bytes are there, so one thread maps at a time, and {@code
+ * bytes} changes for nobody who counts. Whoever brings {@code users} to 0 has read {@code bytes}
+ * while it counted, and unmaps that: once, and never under somebody's hands. It happens on any
+ * thread, so the next mapping may be made before it; {@code unmapping} counts those who are at it,
+ * and is raised before {@code users} falls to 0, so that who gives memory up can tell. The idle
+ * reference is set by who maps, and taken once, by CAS.
  *
  * <p>Source: dma_buf_vmap, dma_buf_vunmap; rules CV1, CV2.
  */
@@ -59,42 +59,55 @@ abstract sealed class BufferMapping permits BufferObject {
   abstract BufferObject self();
 
   /**
-   * Counts one more user, and maps for the first. Reservation held.
+   * Counts one more user, and maps for the first. Reservation held. Where it fails nobody is
+   * counted.
    *
    * @return the bytes, mapped until {@link #dropUser}
    */
   final MappedBytes addUser() {
-    if ((int) USERS.getAndAdd(this, USER) == 0) {
-      return map();
+    int seen = users;
+    while (seen != 0) {
+      int before = (int) USERS.compareAndExchange(this, seen, seen + USER);
+      if (before == seen) {
+        used();
+        return bytes();
+      }
+      seen = before;
     }
-    MappingCache cache = exporter().mappingCache();
-    if (cache != null) {
-      cache.used(self());
-    }
-    return bytes();
+    return map();
   }
 
-  /** For the first user, which is counted; takes it back where that fails. */
-  private MappedBytes map() {
-    MappedBytes fresh = null;
+  private void used() {
+    boolean told = false;
     try {
-      fresh = Objects.requireNonNull(exporter().vmap(), "the exporter mapped nothing");
-      bytes = fresh;
+      MappingCache cache = exporter().mappingCache();
+      if (cache != null) {
+        cache.used(self());
+      }
+      told = true;
     } finally {
-      if (fresh == null) {
-        USERS.getAndAdd(this, -USER);
+      if (!told) {
+        dropUser();
       }
     }
-    boolean kept = false;
-    USERS.getAndBitwiseOr(this, IDLE);
+  }
+
+  /**
+   * For the first user. Counts it when the bytes are there: until then there is nothing to undo.
+   */
+  private MappedBytes map() {
+    MappedBytes fresh = Objects.requireNonNull(exporter().vmap(), "the exporter mapped nothing");
+    bytes = fresh;
+    users = USER + IDLE; // from 0: nobody else may change it
+    boolean told = false;
     try {
       MappingCache cache = exporter().mappingCache();
       if (cache != null) {
         cache.mapped(self());
       }
-      kept = true;
+      told = true;
     } finally {
-      if (!kept) {
+      if (!told) {
         dropIdle();
         dropUser();
       }
@@ -137,17 +150,24 @@ abstract sealed class BufferMapping permits BufferObject {
 
   /**
    * Drops the idle reference: unmaps now, or with the last user. On any thread, by somebody who has
-   * a reference to the buffer.
+   * a reference to the buffer. Where the exporter fails to unmap it is dropped all the same.
    *
    * @return false if there was none
    */
   final boolean dropIdle() {
+    boolean mine = takeIdle();
+    if (mine) {
+      drop(DROPPING);
+    }
+    return mine;
+  }
+
+  /** Makes the idle reference the caller's own to drop; false if there was none. */
+  private boolean takeIdle() {
     int seen = users;
     while ((seen & IDLE) != 0) {
-      int next = seen - IDLE + DROPPING;
-      int before = (int) USERS.compareAndExchange(this, seen, next);
+      int before = (int) USERS.compareAndExchange(this, seen, seen - IDLE + DROPPING);
       if (before == seen) {
-        drop(DROPPING);
         return true;
       }
       seen = before;
@@ -155,11 +175,21 @@ abstract sealed class BufferMapping permits BufferObject {
     return false;
   }
 
-  /** Drops the idle reference of a buffer that moves or ends, and tells the cache. */
+  /**
+   * Drops the idle reference of a buffer that moves or ends, and tells the cache, also where the
+   * exporter fails to unmap.
+   */
   final void endMapping() {
-    MappingCache cache = exporter().mappingCache();
-    if (dropIdle() && cache != null) {
-      cache.unmapped(self());
+    if (!takeIdle()) {
+      return;
+    }
+    try {
+      drop(DROPPING);
+    } finally {
+      MappingCache cache = exporter().mappingCache();
+      if (cache != null) {
+        cache.unmapped(self());
+      }
     }
   }
 

@@ -2,6 +2,7 @@ package io.github.dmabuf4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.github.dmabuf4j.spi.MappedBytes;
 import io.github.dmabuf4j.spi.MappingCache;
@@ -40,6 +41,7 @@ final class BufferMappingTest {
     final AtomicInteger idle = new AtomicInteger();
     volatile boolean keepsNothing;
     volatile Throwable refusal;
+    volatile boolean refusesUse;
 
     @Override
     public MappedBytes vmap() {
@@ -74,6 +76,9 @@ final class BufferMappingTest {
 
     @Override
     public void used(BufferObject buffer) {
+      if (refusesUse) {
+        throw new IllegalStateException("thrown on purpose");
+      }
       used.incrementAndGet();
     }
 
@@ -93,6 +98,16 @@ final class BufferMappingTest {
 
   private final Mapper exporter = new Mapper();
   private final DmaBuf buffer = exporter.export();
+
+  private void locked(Runnable body) {
+    Reservation reservation = buffer.reservation();
+    reservation.lock();
+    try {
+      body.run();
+    } finally {
+      reservation.unlock();
+    }
+  }
 
   @Test
   void vm1_fromTheSecondTimeOn_theExporterIsNotAsked() {
@@ -151,6 +166,55 @@ final class BufferMappingTest {
     buffer.hold().close();
     buffer.close();
     assertThat(exporter.live).isEmpty();
+  }
+
+  @Test
+  void vm1_cacheThatFailsOnAUse_leavesNobodyCounted() {
+    buffer.hold().close();
+    exporter.refusesUse = true;
+    assertThatIllegalStateException().isThrownBy(buffer::hold);
+    assertThatIllegalStateException().isThrownBy(() -> buffer.read(segment -> 0));
+    assertThatIllegalStateException()
+        .isThrownBy(() -> Job.named("refused").reads(buffer).publish());
+    locked(() -> assertThatIllegalStateException().isThrownBy(buffer::vmapLocked));
+    assertThat(buffer.info().holds()).isZero();
+    exporter.refusesUse = false;
+    assertThat(exporter.drop()).isTrue();
+    assertThat(exporter.live).isEmpty();
+    buffer.close();
+    assertThat(exporter.count(TestExporter.Call.RELEASE)).isEqualTo(1);
+  }
+
+  @Test
+  void vm1_exporterThatFailsToMap_leavesNobodyCounted_andIsAskedAgain() {
+    exporter.failNext(TestExporter.Call.VMAP, new StackOverflowError("thrown on purpose"));
+    assertThatExceptionOfType(StackOverflowError.class).isThrownBy(buffer::hold);
+    assertThat(buffer.info().holds()).isZero();
+    buffer.hold().close();
+    assertThat(exporter.count(TestExporter.Call.VMAP)).isEqualTo(2);
+    buffer.close();
+    assertThat(exporter.live).isEmpty();
+  }
+
+  @Test
+  void vm1_unmappingThatFails_countsAsUnmapped_forTheCacheToo() {
+    IllegalStateException failure = new IllegalStateException("thrown on purpose");
+    buffer.hold().close();
+    exporter.failNext(TestExporter.Call.VUNMAP, failure);
+    locked(
+        () ->
+            assertThatIllegalStateException()
+                .isThrownBy(exporter.object::moveNotifyLocked)
+                .isSameAs(failure));
+    assertThat(exporter.idle.get()).isZero();
+    buffer.hold().close();
+    assertThat(exporter.idle.get()).isEqualTo(1);
+    exporter.failNext(TestExporter.Call.VUNMAP, failure);
+    assertThatIllegalStateException().isThrownBy(buffer::close).isSameAs(failure);
+    assertThat(exporter.idle.get()).isZero();
+    assertThat(exporter.count(TestExporter.Call.VMAP)).isEqualTo(2);
+    assertThat(exporter.count(TestExporter.Call.VUNMAP)).isEqualTo(2);
+    assertThat(exporter.count(TestExporter.Call.RELEASE)).isEqualTo(1);
   }
 
   @Test
