@@ -353,7 +353,9 @@ public final class AcquireContext extends WwContext implements AutoCloseable {
    * context that prevents deadlock, not that it only grows.
    *
    * @param reservation what to unlock
-   * @throws IllegalStateException if called by another thread, or this context doesn't hold it
+   * @throws IllegalStateException if called by another thread, or this context doesn't hold it, or
+   *     native code that the thread came from is inside a segment of {@link DmaBuf#vmapLocked}:
+   *     then it stays locked
    */
   public void unlock(Reservation reservation) {
     release(reservation);
@@ -365,7 +367,8 @@ public final class AcquireContext extends WwContext implements AutoCloseable {
    * Unlocks everything after a {@link DeadlockException} (rule CW3); what was contended waits for
    * {@link #lockSlow()}.
    *
-   * @throws IllegalStateException if there was no contention, or called by another thread
+   * @throws IllegalStateException if there was no contention, or called by another thread, or, as
+   *     {@link #unlock} says, native code is inside a segment: then all stay locked
    */
   public void backOff() {
     releaseContended();
@@ -427,7 +430,8 @@ public final class AcquireContext extends WwContext implements AutoCloseable {
    * Unlocks everything in reverse order (rule CX3), also after contention. Closing again does
    * nothing.
    *
-   * @throws IllegalStateException if called by another thread
+   * @throws IllegalStateException if called by another thread, or, as {@link #unlock} says, native
+   *     code is inside a segment: then all stay locked, and this stays open
    */
   @Override
   public void close() {

@@ -189,7 +189,7 @@ public final class Reservation {
    * back as by {@link AcquireContext#unlock}.
    *
    * @throws IllegalStateException if this thread doesn't hold it, or native code that it came from
-   *     is inside such a segment
+   *     is inside such a segment: then it stays locked
    */
   public void unlock() {
     // With nothing to drop or to report, the CAS itself finds out whether this thread has the lock.
@@ -214,10 +214,16 @@ public final class Reservation {
     }
   }
 
+  /** The part of an unlock that can be refused: the caller unlocks next, or not at all. */
+  void endSegments() {
+    Vmap.endSegments(this);
+  }
+
   void unlock(Object claim) {
     if (vmaps == null) {
       unlockNow(claim);
     } else {
+      endSegments();
       RunAll steps = new RunAll();
       Vmap ended = Vmap.endLocked(this, steps);
       steps.run(() -> unlockNow(claim));

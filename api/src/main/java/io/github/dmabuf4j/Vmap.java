@@ -137,10 +137,21 @@ public final class Vmap implements AutoCloseable {
   }
 
   private void endSegment() {
-    if (arena != null) {
+    if (arena != null && !closed) {
       arena.close(); // refused while somebody is inside: then this stays open
     }
     closed = true;
+  }
+
+  /**
+   * Ends the segments of those that end with the lock, and nothing else yet. Reservation held.
+   *
+   * @throws IllegalStateException if native code is inside one; the unlock is to be tried again
+   */
+  static void endSegments(Reservation reservation) {
+    for (Vmap vmap = reservation.vmaps; vmap != null; vmap = vmap.next) {
+      vmap.endSegment();
+    }
   }
 
   /** Everything after the segment but the reference, which keeps what the lock protects. */
@@ -167,7 +178,7 @@ public final class Vmap implements AutoCloseable {
   }
 
   /**
-   * Ends those that end with the lock. Reservation held.
+   * Ends those that end with the lock, after {@link #endSegments}. Reservation held.
    *
    * @param steps does the rest: failures of exporters don't keep the lock
    * @return those that have ended, for {@link #putAll}, which may end the buffer
@@ -176,7 +187,7 @@ public final class Vmap implements AutoCloseable {
     Vmap ended = null;
     while (reservation.vmaps != null) {
       Vmap vmap = reservation.vmaps;
-      vmap.endSegment();
+      vmap.endSegment(); // of one that an exporter made meanwhile
       reservation.vmaps = vmap.next;
       steps.run(vmap::end);
       vmap.next = ended;

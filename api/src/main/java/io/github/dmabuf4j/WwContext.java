@@ -172,6 +172,7 @@ abstract sealed class WwContext permits AcquireContext {
       throw new IllegalStateException(
           "back off without contention: only a DeadlockException asks for it");
     }
+    endSegments();
     releaseAll();
   }
 
@@ -220,11 +221,19 @@ abstract sealed class WwContext permits AcquireContext {
           "wanted one of %s to unlock, which this context holds, got %s"
               .formatted(snapshot(), reservation));
     }
+    reservation.endSegments(); // where this is refused, it is still held
     takePrelocked(reservation);
     System.arraycopy(held, i + 1, held, i, --count - i);
     held[count] = null;
     reservation.unlock(this);
     clearWound();
+  }
+
+  /** The part of unlocking them all that can be refused: then all of them are still held. */
+  private void endSegments() {
+    for (int i = count - 1; i >= 0; i--) {
+      Objects.requireNonNull(held[i]).endSegments();
+    }
   }
 
   /** Unlocks all of them, whatever the validator has to say about one. */
@@ -268,6 +277,7 @@ abstract sealed class WwContext permits AcquireContext {
     if (closed) {
       return;
     }
+    endSegments();
     closed = true;
     contended = null;
     try {
