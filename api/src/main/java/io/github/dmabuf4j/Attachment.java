@@ -36,7 +36,6 @@ public final class Attachment implements AutoCloseable {
   /** What it has mapped or keeps. Guarded by the reservation. */
   private final AttachmentMapping mapping;
 
-  private boolean moving; // guarded by the reservation
   private volatile boolean closed;
 
   Attachment(BufferObject object, Importer importer, boolean readOnly) {
@@ -101,8 +100,8 @@ public final class Attachment implements AutoCloseable {
    * @return the pieces, valid until {@link #unmap} or, for a dynamic importer, until it is told of
    *     a move
    * @throws IllegalStateException if the reservation isn't held, this attachment is closed, it is
-   *     mapped already, it is being told of a move, or it is of a read-only handle and the access
-   *     writes
+   *     mapped already, importers are being told of a move, or it is of a read-only handle and the
+   *     access writes
    * @throws BufferPurgedException if the content is gone
    * @throws DmaBufException if the exporter gave pieces that are less than the buffer, or that
    *     somebody has
@@ -133,10 +132,7 @@ public final class Attachment implements AutoCloseable {
       throw new IllegalStateException(
           "map wants to write through an attachment of a read-only handle of " + object);
     }
-    if (moving) {
-      throw new IllegalStateException(
-          this + " is being told of a move: it can map again at its next use, once that is over");
-    }
+    object.checkNotMoving();
     if (mapping.isMapped()) {
       throw new IllegalStateException(this + " is mapped already: unmap it first");
     }
@@ -178,9 +174,7 @@ public final class Attachment implements AutoCloseable {
   void moveNotifyLocked() {
     RunAll steps = new RunAll();
     if (dynamic) {
-      moving = true;
       steps.run(() -> importer.moveNotify(this));
-      moving = false;
     }
     steps.run(mapping::end).finish();
   }

@@ -44,6 +44,7 @@ public final class BufferObject extends BufferMapping {
    *   name, layout                   volatile            volatile            -
    *   attachments                    volatile            volatile            written under the reservation; a new list each time
    *   residency, advice, pins        plain               plain               reservation; at release nobody else is left
+   *   moving                         plain               plain               reservation
    */
   private static final VarHandle STATE;
   private static final VarHandle OWN_RESERVATION;
@@ -86,6 +87,7 @@ public final class BufferObject extends BufferMapping {
   private Advice advice = Advice.WILL_NEED;
   private int shortPins;
   private int longPins;
+  private boolean moving;
   private volatile List<Attachment> attachments = List.of();
 
   /**
@@ -356,13 +358,24 @@ public final class BufferObject extends BufferMapping {
 
   // ---- use, under the reservation ----
 
-  /** Brings the content back if it was evicted. */
+  /** Brings the content back if it was evicted. Refused during a move. */
   void ensureResidentLocked() {
+    checkNotMoving();
     if (residency == Residency.PURGED) {
       throw new BufferPurgedException(
           "use",
           "the content of %s was dropped under memory pressure after DONT_NEED was advised: allocate a new buffer"
               .formatted(displayName()));
+    }
+  }
+
+  /** Whoever maps or pins the bytes while importers are told of a move gets the old place. */
+  void checkNotMoving() {
+    if (moving) {
+      throw new IllegalStateException(
+          displayName()
+              + " is about to move, and its importers are being told of it: map or pin it at the"
+              + " next use, once that is over");
     }
   }
 
@@ -520,18 +533,25 @@ public final class BufferObject extends BufferMapping {
   /**
    * Announces that the bytes are about to move: drops the idle mapping and tells dynamic importers
    * (rules CL5, CM9, CM13). To be called before the move, for a buffer that isn't busy, by somebody
-   * who has a handle or called {@link #tryBeginReclaim}.
+   * who has a handle or called {@link #tryBeginReclaim}. Until it returns nobody can map or pin the
+   * buffer.
    *
    * @throws IllegalStateException if the calling thread doesn't hold the reservation, or the buffer
-   *     is busy
+   *     is busy, or importers are being told already
    */
   public void moveNotifyLocked() {
+    checkNotMoving();
     if (isBusyLocked()) {
       throw new IllegalStateException(
           displayName() + " is busy: it can't be moved now (design rule PN2)");
     }
     RunAll steps = new RunAll().run(this::endMapping);
-    attachments.forEach(attachment -> steps.run(attachment::moveNotifyLocked));
+    moving = true;
+    try {
+      attachments.forEach(attachment -> steps.run(attachment::moveNotifyLocked));
+    } finally {
+      moving = false;
+    }
     steps.finish();
   }
 

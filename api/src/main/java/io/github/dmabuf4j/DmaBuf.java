@@ -492,8 +492,8 @@ public final class DmaBuf implements AutoCloseable {
    *
    * @return the bytes, for the calling thread
    * @throws BufferPurgedException if the content is gone
-   * @throws IllegalStateException if this handle is closed, or the reservation isn't held by the
-   *     calling thread
+   * @throws IllegalStateException if this handle is closed, the reservation isn't held by the
+   *     calling thread, or importers are being told of a move
    */
   public Vmap vmapLocked() {
     return Vmap.locked(retain("vmapLocked"), readOnly);
@@ -508,7 +508,8 @@ public final class DmaBuf implements AutoCloseable {
    * @return the bytes, with the pin
    * @throws BufferPurgedException if the content is gone
    * @throws IllegalStateException if this handle is closed, the reservation isn't held by the
-   *     calling thread, or the content may be dropped (design rule PN3)
+   *     calling thread, the content may be dropped (design rule PN3), or importers are being told
+   *     of a move
    * @throws DmaBufException if the exporter can't pin it, for example because its limit on pinned
    *     bytes is reached
    */
@@ -555,7 +556,7 @@ public final class DmaBuf implements AutoCloseable {
    * @param term how long
    * @return the pin, to be closed under the reservation
    * @throws IllegalStateException if this handle is closed, the reservation isn't held by the
-   *     calling thread, or the content may be dropped
+   *     calling thread, the content may be dropped, or importers are being told of a move
    * @throws BufferPurgedException if the content is gone
    */
   public Pin pin(Pin.Term term) {

@@ -40,7 +40,8 @@ public interface Importer {
   /**
    * The bytes are about to move, or to be evicted: what was mapped must be mapped again before the
    * next use. Called only for dynamic importers, with the buffer's reservation held (rule CL5): it
-   * must neither take it, nor map again before its next use, nor wait for fences of its own making.
+   * must neither take it, nor map or pin the buffer again in any way before its next use, which is
+   * refused, nor wait for fences of its own making.
    *
    * @param attachment the attachment whose mapping is void from now on; the old pieces stay valid
    *     for work whose fences are in the reservation now

@@ -128,11 +128,47 @@ final class AttachmentTest {
           attachment.map(Access.READ);
           assertThatIllegalStateException()
               .isThrownBy(exporter.object::moveNotifyLocked)
-              .withMessageContaining("being told of a move");
+              .withMessageContaining("being told");
           attachment.map(Access.WRITE);
         });
     attachment.close();
     assertThat(exporter.unmapped).containsExactly(Access.READ, Access.WRITE);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"vmapLocked", "vmapPinned", "pin", "another attachment", "move"})
+  void moveNotify_importerThatUsesAnotherWayIn_isRefused_forItWouldGetTheOldPlace(String way)
+      throws Exception {
+    Attachment other = buffer.attach(new Device(true)); // told first, and not mapped
+    Importer device =
+        new Device(true) {
+          @Override
+          public void moveNotify(Attachment attachment) {
+            switch (way) {
+              case "vmapLocked" -> buffer.vmapLocked();
+              case "vmapPinned" -> buffer.vmapPinned(Pin.Term.SHORT, ArenaKind.SHARED);
+              case "pin" -> buffer.pin(Pin.Term.LONG);
+              case "move" -> exporter.object.moveNotifyLocked();
+              default -> other.map(Access.WRITE);
+            }
+          }
+        };
+    Attachment attachment = buffer.attach(device);
+    buffer.hold().close(); // leaves an idle mapping
+    locked(
+        () -> {
+          assertThatIllegalStateException()
+              .isThrownBy(exporter.object::moveNotifyLocked)
+              .withMessageContaining("being told");
+          assertThat(exporter.object.isBusyLocked()).isFalse();
+          assertThat(exporter.object.isMapped()).isFalse();
+          assertThat(exporter.count(Call.MAP)).isZero();
+          buffer.vmapLocked().close(); // at the next use
+        });
+    attachment.close();
+    other.close();
+    buffer.close();
+    assertThat(exporter.count(Call.RELEASE)).isEqualTo(1);
   }
 
   @Test
