@@ -11,8 +11,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Invariant.</b> Everything changes under the reservation. {@code mapped} changes under this
  * object's monitor as well, under which brackets synchronise it: what is synchronised stays mapped
- * meanwhile. Nothing takes a reservation under the monitor. Each list is given to the exporter's
- * unmap once: at unmap where nothing is kept, else when the buffer moves or the importer detaches.
+ * meanwhile. Nothing takes a reservation or waits for a fence under the monitor: who signals one
+ * may want it, and who unmaps holds the reservation. Each list is given to the exporter's unmap
+ * once: at unmap where nothing is kept, else when the buffer moves or the importer detaches.
  */
 final class AttachmentMapping {
   private final BufferObject object;
@@ -110,14 +111,20 @@ final class AttachmentMapping {
   /** In a bracket that begins. */
   synchronized void syncForCpu(Access access) {
     if (mapped != null) {
-      object.exporter().syncForCpu(attachment, mapped, access);
+      ScatterList pieces = mapped;
+      Lockdep.inCallback(
+          "syncForCpu of", object, () -> object.exporter().syncForCpu(attachment, pieces, access));
     }
   }
 
   /** In a bracket that ends. */
   synchronized void syncForDevice(Access access) {
     if (mapped != null) {
-      object.exporter().syncForDevice(attachment, mapped, access);
+      ScatterList pieces = mapped;
+      Lockdep.inCallback(
+          "syncForDevice of",
+          object,
+          () -> object.exporter().syncForDevice(attachment, pieces, access));
     }
   }
 }

@@ -140,7 +140,8 @@ abstract sealed class BufferMapping permits BufferObject {
     try {
       boolean last = USERS.compareAndSet(this, share, 0);
       if (last) {
-        exporter().vunmap(Objects.requireNonNull(mine, "mine"));
+        MappedBytes unused = Objects.requireNonNull(mine, "mine");
+        Lockdep.inCallback("vunmap of", self(), () -> exporter().vunmap(unused));
       }
       return last;
     } finally {

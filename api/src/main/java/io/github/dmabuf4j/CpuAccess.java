@@ -44,11 +44,9 @@ public final class CpuAccess implements AutoCloseable {
     Hold hold = null;
     try {
       hold = new Hold(object, ArenaKind.CONFINED, !access.writes());
-      if (conflicts != null) {
-        await(conflicts, fence, waiting);
-      }
-      object.beginCpuAccess(access);
-      return new CpuAccess(object, access, hold, fence);
+      CpuAccess begun = new CpuAccess(object, access, hold, fence); // first: the heap may be full
+      begun.await(conflicts, waiting);
+      return begun;
     } catch (InterruptedException | RuntimeException | Error e) {
       if (fence != null) {
         fence.signal(e); // nothing was touched, but it is published
@@ -95,10 +93,13 @@ public final class CpuAccess implements AutoCloseable {
     }
   }
 
-  private static void await(List<Fence> conflicts, @Nullable Fence fence, Waiting waiting)
-      throws InterruptedException {
-    try (var _ = Signalling.begin(fence)) {
-      waiting.await(Deadline.after(Fences.defaultTimeout()), conflicts);
+  /** The part after publication: whoever waits for the fence waits for this, too. */
+  private void await(@Nullable List<Fence> conflicts, Waiting waiting) throws InterruptedException {
+    try (var _ = published == null ? null : Signalling.begin(published)) {
+      if (conflicts != null) {
+        waiting.await(Deadline.after(Fences.defaultTimeout()), conflicts);
+      }
+      object.beginCpuAccess(access);
     }
   }
 
@@ -145,7 +146,7 @@ public final class CpuAccess implements AutoCloseable {
   }
 
   private @Nullable Throwable endCpuAccess() {
-    try {
+    try (var _ = published == null ? null : Signalling.begin(published)) {
       object.endCpuAccess(access);
       return null;
     } catch (RuntimeException | Error e) {

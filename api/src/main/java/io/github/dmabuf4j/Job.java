@@ -361,8 +361,11 @@ public final class Job implements AutoCloseable {
     if (!dependencies.isEmpty()) {
       checkReady();
     }
-    uses.enter(this);
-    return new JobAccess(this, uses);
+    JobAccess access = new JobAccess(this, uses); // first: the heap may be full
+    try (var _ = Signalling.begin(fence)) {
+      uses.enter(this);
+    }
+    return access;
   }
 
   private void checkReady() {
@@ -506,7 +509,7 @@ public final class Job implements AutoCloseable {
 
   private boolean end(@Nullable Throwable error) {
     try {
-      Throwable failure = uses.endAccess(this);
+      Throwable failure = endAccess();
       boolean pending = fence.decide(error == null ? failure : error);
       cleanable.clean();
       if (pending && error == null && failure != null) {
@@ -515,6 +518,12 @@ public final class Job implements AutoCloseable {
       return pending;
     } finally {
       Reference.reachabilityFence(context);
+    }
+  }
+
+  private @Nullable Throwable endAccess() {
+    try (var _ = Signalling.begin(fence)) {
+      return uses.endAccess(this);
     }
   }
 

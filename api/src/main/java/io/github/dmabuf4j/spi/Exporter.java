@@ -13,8 +13,10 @@ import org.jspecify.annotations.Nullable;
  * #release}, which is how blocks are pooled.
  *
  * <p><b>Locks.</b> For each callback, whether the buffer's reservation is held by the calling
- * thread (rules CL3, CL4). A callback that runs with the reservation held must not take it again;
- * one that runs without may.
+ * thread (rules CL3, CL4), and whether the callback may wait for fences. One that runs with the
+ * reservation held must not take it again. Only {@link #attach} and {@link #detach} may take it:
+ * others may be waiting for the thread that runs any other callback (design rule FN4). The
+ * validator ({@link io.github.dmabuf4j.Lockdep}) reports what breaks this.
  *
  * <table>
  * <caption>Which lock is held</caption>
@@ -25,11 +27,12 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>{@link #vmap}</td><td>held</td><td>yes</td><td>throw; nothing is mapped</td></tr>
  * <tr><td>{@link #vunmap}</td><td>held or not, possibly on a thread that signals a fence</td><td>no</td><td>throw; counts as
  *   unmapped</td></tr>
- * <tr><td>{@link #beginCpuAccess}, {@link #syncForCpu}</td><td>not held</td><td>yes</td><td>throw; the ends aren't called</td></tr>
+ * <tr><td>{@link #beginCpuAccess}</td><td>not held</td><td>yes</td><td>throw; the end isn't called</td></tr>
+ * <tr><td>{@link #syncForCpu}</td><td>not held</td><td>no</td><td>throw; {@link #endCpuAccess} is called, no other</td></tr>
  * <tr><td>{@link #syncForDevice}, {@link #endCpuAccess}</td><td>not held, possibly on a thread that signals a fence</td>
  *   <td>no</td><td>throw; counts as ended, and the fence of the access fails</td></tr>
  * <tr><td>{@link #evict}, {@link #restore}</td><td>held</td><td>no</td><td>return false; restore throws</td></tr>
- * <tr><td>{@link #release}</td><td>not held, possibly on a thread that signals a fence</td><td>no</td><td>must not fail</td></tr>
+ * <tr><td>{@link #release}</td><td>held or not, possibly on a thread that signals a fence</td><td>no</td><td>must not fail</td></tr>
  * </table>
  *
  * <p>Source: struct dma_buf_ops in include/linux/dma-buf.h; Documentation/driver-api/dma-buf.rst,
