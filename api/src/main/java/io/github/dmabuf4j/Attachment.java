@@ -104,7 +104,8 @@ public final class Attachment implements AutoCloseable {
    *     access writes
    * @throws BufferPurgedException if the content is gone
    * @throws DmaBufException if the exporter gave pieces that are less than the buffer, or that
-   *     somebody has
+   *     somebody has; or, for a static importer, if the buffer can't be pinned, for example because
+   *     a limit on pinned bytes is reached
    */
   public ScatterList map(Access access) {
     checkUsable("map");

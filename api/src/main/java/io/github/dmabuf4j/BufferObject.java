@@ -385,6 +385,9 @@ public final class BufferObject extends BufferMapping {
     return addUser();
   }
 
+  /**
+   * Counts one more pin of a term; the exporter hears of the first. Nothing is counted if it fails.
+   */
   void pinLocked(Pin.Term term) {
     ensureResidentLocked();
     if (advice == Advice.DONT_NEED) {
@@ -404,14 +407,11 @@ public final class BufferObject extends BufferMapping {
     }
   }
 
+  /** Takes one pin of a term off; the exporter hears of the last. It is off even if that fails. */
   void unpinLocked(Pin.Term term) {
-    if (term == Pin.Term.LONG) {
-      longPins--;
-    } else {
-      shortPins--;
-    }
-    if (longPins + shortPins == 0) {
-      exporter.unpin();
+    int left = term == Pin.Term.LONG ? --longPins : --shortPins;
+    if (left == 0) {
+      exporter.unpin(term);
     }
   }
 

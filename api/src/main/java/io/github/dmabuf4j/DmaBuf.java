@@ -558,13 +558,16 @@ public final class DmaBuf implements AutoCloseable {
    * @throws IllegalStateException if this handle is closed, the reservation isn't held by the
    *     calling thread, the content may be dropped, or importers are being told of a move
    * @throws BufferPurgedException if the content is gone
+   * @throws DmaBufException if the exporter can't pin it, for example because its limit on pinned
+   *     bytes is reached; nothing is pinned
    */
   public Pin pin(Pin.Term term) {
     retain("pin");
     try {
       object.reservation().assertHeld("pin");
-      object.pinLocked(Objects.requireNonNull(term, "term"));
-      return new Pin(object, term);
+      Pin pin = new Pin(object, Objects.requireNonNull(term, "term")); // first: it may not fit
+      object.pinLocked(term);
+      return pin;
     } catch (RuntimeException | Error e) {
       object.put();
       throw e;

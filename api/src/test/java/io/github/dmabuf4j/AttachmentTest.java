@@ -11,6 +11,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class AttachmentTest {
@@ -317,15 +318,58 @@ final class AttachmentTest {
         () -> {
           pins.get(0).close();
           pins.get(0).close();
-          pins.get(1).close();
           assertThat(exporter.count(Call.UNPIN)).isZero();
+          pins.get(1).close();
+          assertThat(exporter.pinned).containsExactly(Pin.Term.LONG);
         });
     Reservation reservation = exporter.object.reservation();
     reservation.lock();
     pins.get(2).close();
     reservation.unlock();
-    assertThat(exporter.count(Call.UNPIN)).isEqualTo(1);
+    assertThat(exporter.pinned).isEmpty();
+    assertThat(exporter.count(Call.UNPIN)).isEqualTo(2);
     assertThat(exporter.count(Call.RELEASE)).isEqualTo(1);
+  }
+
+  @Test
+  void pin_ofBothTermsAnyNumberOfTimes_theExporterIsUnpinnedForEachPin() throws Exception {
+    locked(
+        () -> {
+          try (Pin kept = buffer.pin(Pin.Term.SHORT)) {
+            for (int i = 1; i <= 3; i++) {
+              Pin pin = buffer.pin(Pin.Term.LONG);
+              assertThat(exporter.pinned).containsExactlyInAnyOrder(Pin.Term.values());
+              pin.close();
+              assertThat(exporter.pinned).containsExactly(kept.term());
+              assertThat(exporter.count(Call.PIN)).isEqualTo(1 + i);
+              assertThat(exporter.count(Call.UNPIN)).isEqualTo(i);
+            }
+          }
+        });
+    assertThat(exporter.pinned).isEmpty();
+    assertThat(exporter.count(Call.UNPIN)).isEqualTo(4);
+    buffer.close();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void pin_ofTheOtherTermFails_leavesTheFirstPinned(Pin.Term second) throws Exception {
+    Pin.Term first = second == Pin.Term.LONG ? Pin.Term.SHORT : Pin.Term.LONG;
+    RuntimeException failure = new IllegalStateException("thrown on purpose");
+    locked(
+        () -> {
+          try (Pin _ = buffer.pin(first)) {
+            exporter.failNext(Call.PIN, failure);
+            assertThatExceptionOfType(RuntimeException.class)
+                .isThrownBy(() -> buffer.pin(second))
+                .isSameAs(failure);
+            assertThat(buffer.info().pins()).isEqualTo(1);
+            assertThat(buffer.info().references()).isEqualTo(3); // handle, pin, who asks
+            assertThat(exporter.pinned).containsExactly(first);
+          }
+        });
+    assertThat(exporter.pinned).isEmpty();
+    buffer.close();
   }
 
   @ParameterizedTest

@@ -8,6 +8,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -45,6 +46,9 @@ class TestExporter implements Exporter, MappedBytes {
   private final Map<Call, Throwable> failures = new ConcurrentHashMap<>();
   volatile boolean evicts = true;
   volatile @Nullable Runnable onRelease;
+
+  /** The terms that are pinned now. */
+  final Set<Pin.Term> pinned = ConcurrentHashMap.newKeySet();
 
   /** The access given to each unmap, oldest first. */
   final List<Access> unmapped = new CopyOnWriteArrayList<>();
@@ -128,11 +132,17 @@ class TestExporter implements Exporter, MappedBytes {
   public void pin(Pin.Term term) {
     held(true);
     called(Call.PIN);
+    if (!pinned.add(term)) {
+      throw new AssertionError("pin again without unpin: " + term);
+    }
   }
 
   @Override
-  public void unpin() {
+  public void unpin(Pin.Term term) {
     held(true);
+    if (!pinned.remove(term)) {
+      throw new AssertionError("unpin without pin: " + term);
+    }
     called(Call.UNPIN);
   }
 

@@ -113,16 +113,23 @@ public interface Exporter {
   default void syncForDevice(Attachment attachment, ScatterList pieces, Access access) {}
 
   /**
-   * Keeps the bytes where they are until {@link #unpin} (rules CM1 to CM4). Called for the first
-   * pin of a term.
+   * Keeps the bytes where they are until {@link #unpin} with the same term (rules CM1 to CM4).
+   * Called for the first pin of each term, so a buffer may be pinned for both at once.
    *
    * @param term how long the pin will last; a long-term pin may move the buffer out of a contiguous
    *     region first
+   * @throws io.github.dmabuf4j.DmaBufException if it can't be pinned, for example because a limit
+   *     on pinned bytes is reached
    */
   default void pin(Pin.Term term) {}
 
-  /** The last pin is gone: the bytes may move again. */
-  default void unpin() {}
+  /**
+   * The last pin of a term is gone: the bytes may move again, unless the other term is still
+   * pinned. Called once for each {@link #pin} that didn't fail.
+   *
+   * @param term what was given to pin
+   */
+  default void unpin(Pin.Term term) {}
 
   /**
    * An importer wants to use the buffer; an exporter that can't serve it says so here (rule CB6).
