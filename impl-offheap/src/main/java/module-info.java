@@ -8,6 +8,8 @@
  * <tr><th>option</th><th>form</th><th>default</th></tr>
  * <tr><td>limit</td><td>committed bytes, for example {@code 64MiB} or {@code 1GiB}</td><td>a quarter of the machine's, or the
  *   container's, memory</td></tr>
+ * <tr><td>pinned</td><td>the most bytes that are pinned at once, whole blocks, for example {@code 16MiB}; {@code 0} forbids pins, and so
+ *   attachments of static importers are never mapped</td><td>the limit</td></tr>
  * <tr><td>decay</td><td>how long idle memory is kept, for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms</td><td>10 s</td></tr>
  * </table>
  *

@@ -11,6 +11,10 @@ import java.util.concurrent.CompletableFuture;
  * <p><b>The limit</b> counts committed bytes: live buffers, idle blocks and quarantined ones
  * (design rule AL9). It is never exceeded.
  *
+ * <p><b>Pinned bytes</b> are those that can be neither moved nor reclaimed, a part of the committed
+ * ones, with a limit of their own. It is never exceeded either: see {@link
+ * HeapStatistics#pinnedLimitBytes} and {@link DmaBuf#pin}.
+ *
  * <p><b>Fresh buffers</b> are zeroed unless the request says otherwise (design rule AL7). A
  * zero-length buffer doesn't exist (rule CH2).
  *

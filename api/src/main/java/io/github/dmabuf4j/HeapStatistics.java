@@ -11,6 +11,11 @@ package io.github.dmabuf4j;
  * @param liveBytes bytes of blocks with users or in quarantine
  * @param liveBuffers buffers with users or in quarantine
  * @param idleBytes bytes of blocks kept for the next user
+ * @param pinnedBytes bytes of blocks whose buffers are pinned, by a {@link Pin}, a pinned {@link
+ *     Vmap} or a static importer's mapping; each block once. They can be neither moved nor
+ *     reclaimed
+ * @param pinnedLimitBytes the most bytes that are pinned at once; a pin beyond is a {@link
+ *     DmaBufException} with {@link Errno#ENOMEM}
  * @param allocations buffers allocated so far
  * @param poolHits those of them that were served from an idle block
  */
@@ -21,5 +26,7 @@ public record HeapStatistics(
     long liveBytes,
     long liveBuffers,
     long idleBytes,
+    long pinnedBytes,
+    long pinnedLimitBytes,
     long allocations,
     long poolHits) {}

@@ -3,6 +3,7 @@ package io.github.dmabuf4j.offheap;
 import io.github.dmabuf4j.Access;
 import io.github.dmabuf4j.Attachment;
 import io.github.dmabuf4j.BufferObject;
+import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.ScatterList;
 import io.github.dmabuf4j.spi.Exporter;
 import io.github.dmabuf4j.spi.MappedBytes;
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
  * <tr><td>written</td><td>plain</td><td>plain</td><td>its owner; handed on with the block</td></tr>
  * <tr><td>below</td><td>plain</td><td>plain</td><td>its owner, until the CAS that publishes it on the overflow stack</td></tr>
+ * <tr><td>pinnedTerms</td><td>plain; racy for reports</td><td>plain</td><td>the buffer's reservation</td></tr>
  * <tr><td>before, after</td><td>plain</td><td>plain</td><td>the lock of the {@link Slabs}</td></tr>
  * </table>
  */
@@ -36,6 +38,9 @@ final class Block implements Exporter, MappedBytes {
 
   /** Whether somebody may have written to it since it was known to be zero. */
   boolean written;
+
+  /** How many terms its buffer is pinned for now: its bytes count as pinned while it isn't 0. */
+  byte pinnedTerms;
 
   /**
    * All of it, made by the first vmap: what segments are made from without an object in between.
@@ -97,6 +102,22 @@ final class Block implements Exporter, MappedBytes {
   public ScatterList map(Attachment attachment, Access access) {
     MemorySegment all = segment(object.size());
     return ScatterList.of(access.writes() ? all : all.asReadOnly());
+  }
+
+  @Override
+  public void pin(Pin.Term term) {
+    if (pinnedTerms == 0) {
+      slab.pool.pin(this);
+    }
+    pinnedTerms++;
+  }
+
+  @Override
+  public void unpin(Pin.Term term) {
+    pinnedTerms--;
+    if (pinnedTerms == 0) {
+      slab.pool.pinned.subtract(bytes);
+    }
   }
 
   @Override

@@ -19,14 +19,17 @@ import org.jspecify.annotations.Nullable;
  * <tr><th>option</th><th>form</th><th>default</th></tr>
  * <tr><td>limit</td><td>a {@link ByteSize} of at least one page</td><td>a quarter of the memory that this process may have: of the machine's,
  *   or of its cgroup's limit if that is less</td></tr>
+ * <tr><td>pinned</td><td>a {@link ByteSize}: 0, so that nothing can be pinned, or at least one page; more than the limit is the limit</td><td>the
+ *   limit</td></tr>
  * <tr><td>decay</td><td>for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms; above 292 years
  *   means never</td><td>10 s</td></tr>
  * </table>
  *
  * @param limit the most bytes to commit, a multiple of {@link SizeClasses#PAGE}
+ * @param pinned the most bytes to be pinned at once, a multiple of the same, at most the limit
  * @param decay how long a block may lie idle
  */
-record HeapOptions(long limit, Duration decay) {
+record HeapOptions(long limit, long pinned, Duration decay) {
   private static final Duration DEFAULT_DECAY = Duration.ofSeconds(10);
   private static final Duration SHORTEST_DECAY = Duration.ofMillis(2);
   private static final Pattern DURATION = Pattern.compile("(\\d{1,9})\\s*(ms|s|m|h)");
@@ -42,13 +45,15 @@ record HeapOptions(long limit, Duration decay) {
           Duration.ofHours(1));
 
   static HeapOptions of(HeapUri uri) {
-    uri.requireOptions(Set.of("limit", "decay"));
-    return new HeapOptions(limit(uri), decay(uri.options().get("decay")));
+    uri.requireOptions(Set.of("limit", "pinned", "decay"));
+    long limit = limit(uri);
+    return new HeapOptions(
+        limit, pinned(uri.options().get("pinned"), limit), decay(uri.options().get("decay")));
   }
 
   private static long limit(HeapUri uri) {
     String text = uri.options().get("limit");
-    long limit = text == null ? defaultLimit() : parseLimit(text);
+    long limit = text == null ? defaultLimit() : parseSize("limit", text);
     if (limit < SizeClasses.PAGE) {
       throw new IllegalArgumentException(
           "wanted a limit of at least one page, %d B, got %s".formatted(SizeClasses.PAGE, text));
@@ -56,11 +61,24 @@ record HeapOptions(long limit, Duration decay) {
     return limit & -SizeClasses.PAGE;
   }
 
-  private static long parseLimit(String text) {
+  /** Without the option a pin fails for no other reason than the limit itself: never. */
+  private static long pinned(@Nullable String text, long limit) {
+    if (text == null) {
+      return limit;
+    }
+    long pinned = parseSize("pinned", text);
+    if (pinned > 0 && pinned < SizeClasses.PAGE) {
+      throw new IllegalArgumentException(
+          "pinned: wanted 0, or at least one page, %d B, got %s".formatted(SizeClasses.PAGE, text));
+    }
+    return Math.min(limit, pinned & -SizeClasses.PAGE);
+  }
+
+  private static long parseSize(String option, String text) {
     try {
       return ByteSize.parse(text);
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException("limit: " + e.getMessage(), e);
+      throw new IllegalArgumentException(option + ": " + e.getMessage(), e);
     }
   }
 

@@ -3,6 +3,7 @@ package io.github.dmabuf4j.offheap;
 import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.Lockdep;
 import java.util.ArrayList;
@@ -31,6 +32,7 @@ final class Pool {
   final long limit;
   final Magazines magazines;
   final Slabs slabs;
+  final PinnedBytes pinned;
   final Waiters waiters = new Waiters();
   final Lifecycle lifecycle = new Lifecycle(this);
 
@@ -43,12 +45,13 @@ final class Pool {
   private final AtomicLong unpooledLive = new AtomicLong();
   private final AtomicLong unpooledLiveBytes = new AtomicLong();
 
-  Pool(String name, long limit, SlabMemory memory, int stripes) {
+  Pool(String name, long limit, long pinnedLimit, SlabMemory memory, int stripes) {
     this.name = name;
     this.limit = limit;
     this.memory = memory;
     this.magazines = new Magazines(stripes);
     this.slabs = new Slabs(this, memory, limit);
+    this.pinned = new PinnedBytes(pinnedLimit);
     this.largestClass = largestClassWithin(limit);
     this.operation = "allocating from " + name;
   }
@@ -243,6 +246,19 @@ final class Pool {
     }
   }
 
+  // ---- pins ----
+
+  /**
+   * Counts a block as pinned. The buffer's reservation is held.
+   *
+   * @throws DmaBufException if the limit on pinned bytes is in the way: names who has pinned most
+   */
+  void pin(Block block) {
+    if (!pinned.tryAdd(block.bytes)) {
+      throw Shortage.pinned(block, pinned, slabs.pinnedInfo());
+    }
+  }
+
   // ---- giving back ----
 
   /** How many bytes can be committed within the limit. */
@@ -337,7 +353,8 @@ final class Pool {
    */
   HeapStatistics limits() {
     long committed = slabs.committed();
-    return new HeapStatistics(limit, committed, slabs.peak(), committed, 0, 0, 0, 0);
+    return new HeapStatistics(
+        limit, committed, slabs.peak(), committed, 0, 0, pinned.now(), pinned.limit, 0, 0);
   }
 
   HeapStatistics statistics() {
@@ -360,6 +377,8 @@ final class Pool {
         Math.min(liveBytes, committed),
         live,
         Math.max(0, committed - liveBytes),
+        pinned.now(),
+        pinned.limit,
         allocations,
         hits);
   }

@@ -39,7 +39,7 @@ final class PooledHeap implements Heap {
   /** Opens a heap. */
   static PooledHeap open(String name, HeapOptions options, SlabMemory memory) {
     int stripes = stripesFor(Runtime.getRuntime().availableProcessors());
-    Pool pool = new Pool(name, options.limit(), memory, stripes);
+    Pool pool = new Pool(name, options.limit(), options.pinned(), memory, stripes);
     Decay.begin(pool, options.decay());
     PooledHeap heap = new PooledHeap(pool);
     CLEANER.register(heap, () -> lost(pool));

@@ -2,6 +2,8 @@ package io.github.dmabuf4j.offheap;
 
 import io.github.dmabuf4j.BufInfo;
 import io.github.dmabuf4j.ByteSize;
+import io.github.dmabuf4j.DmaBufException;
+import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.OutOfBuffersException;
 import java.util.Comparator;
@@ -54,6 +56,22 @@ final class Shortage {
                 bytes(now.limitBytes()),
                 cause.getMessage()),
         cause);
+  }
+
+  /** Too much is pinned. */
+  static DmaBufException pinned(Block block, PinnedBytes account, BufInfo holders) {
+    return new DmaBufException(
+        "pin",
+        Errno.ENOMEM,
+        "wanted to pin %s, %s of %s, limit on pinned bytes %s, pinned %s; %s%nUnpin sooner, raise the limit (?pinned=…), or, for use in flight, add a fence instead of a pin"
+            .formatted(
+                block.object.displayName(),
+                bytes(block.bytes),
+                block.name(),
+                bytes(account.limit),
+                bytes(account.now()),
+                holdersOf(holders)),
+        null);
   }
 
   /** Who is waited for. */

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -383,15 +384,34 @@ final class Slabs {
       return null;
     }
     try {
-      List<BufInfo.Buffer> buffers = new ArrayList<>();
-      for (Block block = first; block != null; block = block.after) {
-        if (block.object.isReferenced()) {
-          buffers.add(block.object.info());
-        }
-      }
-      return new BufInfo(pool.name, buffers);
+      return info(block -> block.object.isReferenced());
     } finally {
       lock.unlock();
     }
+  }
+
+  /**
+   * The buffers that are pinned. Waits for the lock.
+   *
+   * @return a snapshot, which may lack what is being pinned
+   */
+  BufInfo pinnedInfo() {
+    lock.lock();
+    try {
+      return info(block -> block.pinnedTerms != 0);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** With the lock. */
+  private BufInfo info(Predicate<Block> wanted) {
+    List<BufInfo.Buffer> buffers = new ArrayList<>();
+    for (Block block = first; block != null; block = block.after) {
+      if (wanted.test(block)) {
+        buffers.add(block.object.info());
+      }
+    }
+    return new BufInfo(pool.name, buffers);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Heaps in plain off-heap memory: {@code offheap:system?limit=256MiB&decay=10s}. Nothing here is
- * exported; users see {@code io.github.dmabuf4j.Heap}.
+ * Heaps in plain off-heap memory: {@code offheap:system?limit=256MiB&pinned=64MiB&decay=10s}.
+ * Nothing here is exported; users see {@code io.github.dmabuf4j.Heap}.
  *
  * <h2>Where a buffer's memory is</h2>
  *
@@ -32,6 +32,10 @@
  * to their slabs, and their pages to the operating system, after the decay time ({@link
  * io.github.dmabuf4j.offheap.Decay}), on {@code trim()}, and when an allocation would fail
  * otherwise ({@link io.github.dmabuf4j.offheap.Supply}).
+ *
+ * <p>Pinned bytes have a limit of their own, {@link io.github.dmabuf4j.offheap.PinnedBytes}, which
+ * only pinning and unpinning touch. Whoever meets it is refused at once; nobody waits for an unpin,
+ * for a pin has no end in sight.
  *
  * <p>The kernel has another one, on the number of mappings of a process, which the JVM can't live
  * without: {@link io.github.dmabuf4j.offheap.Mappings}.

@@ -56,7 +56,7 @@ final class DeepStackTest {
     }
 
     private void fill() {
-      Pool pool = new Pool("test", MIB, new ArenaMemory(), 4);
+      Pool pool = new Pool("test", MIB, MIB, new ArenaMemory(), 4);
       for (int i = 1; i <= BLOCKS; i++) {
         SlabMemory.Region none =
             new SlabMemory.Region(MemorySegment.ofAddress(4096L * i), Arena.global());

@@ -22,6 +22,10 @@ final class HeapGuard implements AfterEachCallback {
     return add(memory.open(limit, decay));
   }
 
+  synchronized PooledHeap openPinnable(TestMemory memory, long limit, long pinned) {
+    return add(memory.openPinnable(limit, pinned));
+  }
+
   private PooledHeap add(PooledHeap heap) {
     heaps.add(heap);
     return heap;
@@ -41,6 +45,9 @@ final class HeapGuard implements AfterEachCallback {
     for (PooledHeap heap : opened) {
       if (heap.statistics().liveBuffers() != 0) {
         throw new AssertionError("leaked: " + heap.statistics() + "\n" + heap.info());
+      }
+      if (heap.statistics().pinnedBytes() != 0) {
+        throw new AssertionError("nothing is live, but pinned: " + heap.statistics());
       }
       heap.close();
       if (heap.statistics().committedBytes() != 0) {

@@ -48,6 +48,34 @@ final class HeapOptionsTest {
   }
 
   @ParameterizedTest
+  @CsvSource({
+    "0, 0",
+    "4096, 4096",
+    "8191, 4096",
+    "16MiB, 16777216",
+    "64MiB, 67108864",
+    "1GiB, 67108864",
+  })
+  void pinned_isRoundedDownToPages_andAtMostTheLimit(String text, long bytes) {
+    assertThat(of("?pinned=" + text + "&limit=64MiB").pinned()).isEqualTo(bytes);
+  }
+
+  @Test
+  void pinned_byDefault_isTheLimit() {
+    HeapOptions options = of("?limit=5000");
+    assertThat(options.pinned()).isEqualTo(options.limit()).isEqualTo(4096);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"1", "4095", "-1", "", "all", "9EiB"})
+  void pinned_thatIsNone_isRefusedNamingIt(String text) {
+    assertThatThrownBy(() -> of("?pinned=" + text))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("pinned")
+        .hasMessageContaining(text);
+  }
+
+  @ParameterizedTest
   @CsvSource({"2ms, 2", "500ms, 500", "10s, 10000", "3m, 180000", "1h, 3600000"})
   void decay_isATime(String text, long millis) {
     assertThat(of("?decay=" + text).decay()).isEqualTo(Duration.ofMillis(millis));
@@ -75,6 +103,7 @@ final class HeapOptionsTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("size")
         .hasMessageContaining("limit")
+        .hasMessageContaining("pinned")
         .hasMessageContaining("decay");
   }
 }

@@ -8,12 +8,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FenceContext;
 import io.github.dmabuf4j.FenceUsage;
 import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.Hold;
 import io.github.dmabuf4j.OutOfBuffersException;
+import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.Reservation;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -35,13 +37,14 @@ import net.jqwik.api.lifecycle.BeforeContainer;
 
 /**
  * Random steps on a heap against a model that knows every buffer's place, content and references:
- * no two live buffers overlap, the limit holds, NORMAL fails only if it must, and all bytes are
- * back at the end.
+ * no two live buffers overlap, the limits hold, NORMAL and pins fail only if they must, and all
+ * bytes are back at the end.
  */
 class HeapProperties {
   private static final int TRIES = 60;
   private static final int STEPS = 1000;
   private static final long LIMIT = 8 * MIB;
+  private static final long PINNED_LIMIT = MIB;
   private static final List<AllocPolicy> POLICIES =
       List.of(AllocPolicy.NOWAIT, AllocPolicy.FAIL_FAST, AllocPolicy.NORMAL);
   private static final AtomicLong STEPS_DONE = new AtomicLong();
@@ -55,6 +58,8 @@ class HeapProperties {
     WRITE,
     FENCE,
     SIGNAL,
+    PIN,
+    UNPIN,
     TICK,
     TRIM
   }
@@ -74,6 +79,8 @@ class HeapProperties {
             Tuple.of(10, Kind.WRITE),
             Tuple.of(2, Kind.FENCE),
             Tuple.of(2, Kind.SIGNAL),
+            Tuple.of(4, Kind.PIN),
+            Tuple.of(4, Kind.UNPIN),
             Tuple.of(1, Kind.TICK),
             Tuple.of(1, Kind.TRIM));
     Arbitrary<Long> sizes =
@@ -115,6 +122,7 @@ class HeapProperties {
     final long blockBytes;
     long stamp;
     int handles = 1;
+    int pins;
     final List<Fence> fences = new ArrayList<>();
 
     Expected(long size, long address, long blockBytes) {
@@ -124,9 +132,11 @@ class HeapProperties {
     }
 
     boolean isOver() {
-      return handles == 0 && fences.isEmpty();
+      return handles == 0 && pins == 0 && fences.isEmpty();
     }
   }
+
+  private record Pinned(Pin pin, Expected of, Reservation reservation) {}
 
   private record Handle(DmaBuf buffer, Expected of) {}
 
@@ -137,11 +147,13 @@ class HeapProperties {
     final List<DmaBuf> closed = new ArrayList<>();
     final List<Map.Entry<Fence, Expected>> pending = new ArrayList<>();
     final TreeMap<Long, Expected> byAddress = new TreeMap<>();
+    final List<Pinned> pins = new ArrayList<>();
     long liveBytes;
+    long pinnedBytes;
     long stamps;
 
     Model(TestMemory memory) {
-      heap = memory.open(LIMIT);
+      heap = memory.openPinnable(LIMIT, PINNED_LIMIT);
     }
 
     void run(List<Step> steps) {
@@ -151,6 +163,7 @@ class HeapProperties {
       }
       checkStatistics();
       List.copyOf(handles).forEach(this::close);
+      List.copyOf(pins).forEach(this::unpin);
       while (!pending.isEmpty()) {
         signalOldest();
       }
@@ -171,6 +184,11 @@ class HeapProperties {
         case SIGNAL -> {
           if (!pending.isEmpty()) {
             signalOldest();
+          }
+        }
+        case UNPIN -> {
+          if (!pins.isEmpty()) {
+            unpin(pins.get(step.choice % pins.size()));
           }
         }
         case CLOSE_AGAIN -> {
@@ -196,6 +214,7 @@ class HeapProperties {
         case READ -> check(handle);
         case WRITE -> stamp(handle);
         case FENCE -> addFence(handle);
+        case PIN -> pin(step, handle);
         default -> throw new AssertionError(step);
       }
     }
@@ -330,6 +349,48 @@ class HeapProperties {
       pending.add(Map.entry(fence, handle.of));
     }
 
+    /** Fails if, and only if, the buffer isn't pinned and its block would exceed the limit. */
+    private void pin(Step step, Handle handle) {
+      Pin.Term term = step.choice / 7 % 2 == 0 ? Pin.Term.SHORT : Pin.Term.LONG;
+      long more = handle.of.pins == 0 ? handle.of.blockBytes : 0;
+      Reservation reservation = handle.buffer.reservation();
+      reservation.lock();
+      try {
+        pins.add(new Pinned(handle.buffer.pin(term), handle.of, reservation));
+        handle.of.pins++;
+        pinnedBytes += more;
+      } catch (DmaBufException e) {
+        assertThat(more).isPositive();
+        assertThat(pinnedBytes + more)
+            .as("a pin failed: %s", e.getMessage())
+            .isGreaterThan(PINNED_LIMIT);
+        assertThat(handle.buffer.info().pins()).isZero();
+      } finally {
+        reservation.unlock();
+      }
+      checkPinned();
+    }
+
+    private void unpin(Pinned pinned) {
+      pinned.reservation.lock();
+      try {
+        pinned.pin.close();
+      } finally {
+        pinned.reservation.unlock();
+      }
+      pins.remove(pinned);
+      pinned.of.pins--;
+      pinnedBytes -= pinned.of.pins == 0 ? pinned.of.blockBytes : 0;
+      forgetIfOver(pinned.of);
+      checkPinned();
+    }
+
+    private void checkPinned() {
+      assertThat(heap.statistics().pinnedBytes())
+          .isEqualTo(pinnedBytes)
+          .isLessThanOrEqualTo(PINNED_LIMIT);
+    }
+
     private void signalOldest() {
       Map.Entry<Fence, Expected> oldest = pending.removeFirst();
       device.signal(oldest.getKey());
@@ -346,6 +407,7 @@ class HeapProperties {
           .isEqualTo(now.liveBytes() + now.idleBytes())
           .isLessThanOrEqualTo(LIMIT);
       assertThat(now.peakCommittedBytes()).isLessThanOrEqualTo(LIMIT);
+      checkPinned();
     }
   }
 }

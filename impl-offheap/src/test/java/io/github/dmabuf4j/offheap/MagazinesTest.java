@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Timeout;
 /** Stripes and magazines, with blocks that have no memory. */
 @Timeout(60)
 final class MagazinesTest {
-  private final Pool pool = new Pool("test", MIB, new ArenaMemory(), 4);
+  private final Pool pool = new Pool("test", MIB, MIB, new ArenaMemory(), 4);
   private final Magazines magazines = new Magazines(4);
 
   private Block block(long address) {

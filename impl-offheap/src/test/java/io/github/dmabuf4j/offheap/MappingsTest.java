@@ -30,7 +30,8 @@ final class MappingsTest {
   private final RecordingMemory memory = new RecordingMemory(new LinuxMemory());
 
   private PooledHeap open(long limit) {
-    return PooledHeap.open("offheap:test", new HeapOptions(limit, Duration.ofHours(1)), memory);
+    return PooledHeap.open(
+        "offheap:test", new HeapOptions(limit, limit, Duration.ofHours(1)), memory);
   }
 
   private static long addressOf(DmaBuf buffer) {
@@ -109,7 +110,7 @@ final class MappingsTest {
   private static PooledHeap openWithKernelLimit(Mappings.KernelLimit limit) {
     return PooledHeap.open(
         "offheap:test",
-        new HeapOptions(64 * MIB, Duration.ofHours(1)),
+        new HeapOptions(64 * MIB, 64 * MIB, Duration.ofHours(1)),
         new LinuxMemory(MappingCalls.LINUX, new Mappings(MappingCalls.LINUX, limit)));
   }
 

@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(60)
 final class RefusedUnmapTest {
   private static PooledHeap open(RecordingMemory memory) {
-    return PooledHeap.open("offheap:test", new HeapOptions(MIB, Duration.ofHours(1)), memory);
+    return PooledHeap.open("offheap:test", new HeapOptions(MIB, MIB, Duration.ofHours(1)), memory);
   }
 
   @Test

@@ -32,6 +32,15 @@ enum TestMemory {
   }
 
   PooledHeap open(long limit, Duration decay) {
-    return PooledHeap.open("offheap:test", new HeapOptions(limit, decay), create());
+    return open(new HeapOptions(limit, limit, decay));
+  }
+
+  /** A heap with a limit on pinned bytes. The caller closes it. */
+  PooledHeap openPinnable(long limit, long pinned) {
+    return open(new HeapOptions(limit, pinned, Duration.ofHours(1)));
+  }
+
+  private PooledHeap open(HeapOptions options) {
+    return PooledHeap.open("offheap:test", options, create());
   }
 }
