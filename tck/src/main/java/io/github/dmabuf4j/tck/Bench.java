@@ -15,7 +15,6 @@ import io.github.dmabuf4j.Lockdep;
 import io.github.dmabuf4j.Reservation;
 import io.github.dmabuf4j.tck.exporters.Callback;
 import io.github.dmabuf4j.tck.exporters.Recorder;
-import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.UnaryOperator;
@@ -30,9 +29,6 @@ import java.util.function.UnaryOperator;
 final class Bench {
   /** The size of buffers where it doesn't matter: several pages, and no power of two. */
   static final long SIZE = 5 * 4096;
-
-  /** How long a test that went wrong waits for a fence. */
-  private static final Duration SILENCE = Duration.ofSeconds(5);
 
   /** What a test does under a lock. */
   @FunctionalInterface
@@ -116,9 +112,12 @@ final class Bench {
 
   // ---- fences ----
 
-  /** Somebody who works on buffers and says so with fences. */
+  /**
+   * Somebody who works on buffers and says so with fences. Who waits for one that never comes gives
+   * up before the test does.
+   */
   FenceContext device(String name) {
-    FenceContext context = FenceContext.builder(name).foreign(SILENCE).build();
+    FenceContext context = FenceContext.builder(name).foreign(Worker.limit().dividedBy(2)).build();
     contexts.add(context);
     return context;
   }

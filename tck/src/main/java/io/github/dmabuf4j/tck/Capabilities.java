@@ -18,6 +18,8 @@ import java.util.stream.Collectors;
  * <p>Immutable.
  */
 public final class Capabilities {
+  static final String ELSEWHERE_IN_THE_KIT = "another exporter of the kit has it";
+
   /** The heap {@code offheap:system}: pooled blocks of this process's own memory. */
   public static final Capabilities OFFHEAP_SYSTEM =
       of("offheap:system")
@@ -25,6 +27,7 @@ public final class Capabilities {
           .lacks(Capability.MOVES, "a block stays where its slab is")
           .lacks(Capability.CONTIGUOUS_REGION, "nothing can move out of one")
           .lacks(Capability.PURGES, "the memory of a live block isn't given up")
+          .lacks(Capability.DROPS_MAPPINGS, "a mapping costs nothing and is kept")
           .lacks(Capability.SEPARATE_COPIES, "the CPU and importers see the same bytes")
           .lacks(Capability.REVOCABLE, "nobody else has the memory")
           .lacks(Capability.REFUSES_IMPORTERS, "who can read memory can import it")
@@ -46,6 +49,10 @@ public final class Capabilities {
   public static final Capabilities KIT_SEPARATE_COPIES =
       kit("kit:separate-copies").has(Capability.SEPARATE_COPIES).build();
 
+  /** The heap of {@link io.github.dmabuf4j.tck.exporters.BouncingExporter}s. */
+  public static final Capabilities KIT_BOUNCING =
+      kit("kit:bouncing").has(Capability.SEPARATE_COPIES).build();
+
   /** The heap of {@link io.github.dmabuf4j.tck.exporters.RevocableExporter}s. */
   public static final Capabilities KIT_REVOCABLE =
       kit("kit:revocable").has(Capability.REVOCABLE).build();
@@ -63,9 +70,10 @@ public final class Capabilities {
   private static Builder kit(String name) {
     Builder row = of(name);
     for (Capability capability : Capability.values()) {
-      row.lacks(capability, "another exporter of the kit has it");
+      row.lacks(capability, ELSEWHERE_IN_THE_KIT);
     }
     return row.has(Capability.HOST_PIECES, Capability.SHARED_RESERVATION, Capability.OBSERVABLE)
+        .has(Capability.DROPS_MAPPINGS)
         .lacks(Capability.SHAREABLE, "memory of this process has no file descriptor");
   }
 

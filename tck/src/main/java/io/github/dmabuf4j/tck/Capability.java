@@ -15,6 +15,11 @@ public enum Capability {
   CONTIGUOUS_REGION,
   /** Content that isn't needed can be dropped; {@link HeapUnderTest#purgeAll} drops it. */
   PURGES,
+  /**
+   * Mappings that nobody uses are given up at times, to save address space or memory; {@link
+   * HeapUnderTest#dropIdleMappings} does it.
+   */
+  DROPS_MAPPINGS,
   /** The pieces of a mapping are memory that this process can read, as a device would. */
   HOST_PIECES,
   /**

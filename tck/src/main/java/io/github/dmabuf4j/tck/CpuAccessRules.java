@@ -152,10 +152,10 @@ public abstract class CpuAccessRules extends Rules {
                 buffer.write(
                     segment -> {
                       inside.countDown();
-                      go.await();
+                      Worker.await(go);
                       segment.fill((byte) 5);
                     }));
-    inside.await();
+    Worker.await(inside);
     assertEquals(1, buffer.info().fences().size(), "published");
     Worker reader =
         Worker.start(
@@ -182,7 +182,7 @@ public abstract class CpuAccessRules extends Rules {
             buffer.read(
                 segment -> {
                   both.countDown();
-                  both.await(); // comes back only if both are inside
+                  Worker.await(both); // comes back only if both are inside
                   return true;
                 });
     Worker one = Worker.start(reader);

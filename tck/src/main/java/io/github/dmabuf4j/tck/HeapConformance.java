@@ -30,6 +30,22 @@ public abstract class HeapConformance implements Subject {
   protected HeapConformance() {}
 
   @Nested
+  class Advices extends AdviceRules {
+    @Override
+    protected Subject subject() {
+      return HeapConformance.this;
+    }
+  }
+
+  @Nested
+  class Attachments extends AttachmentRules {
+    @Override
+    protected Subject subject() {
+      return HeapConformance.this;
+    }
+  }
+
+  @Nested
   class Busy extends BusyRules {
     @Override
     protected Subject subject() {
@@ -54,6 +70,46 @@ public abstract class HeapConformance implements Subject {
   }
 
   @Nested
+  class FaultsInside extends FaultRules {
+    @Override
+    protected Subject subject() {
+      return HeapConformance.this;
+    }
+  }
+
+  @Nested
+  class Heaps extends HeapRules {
+    @Override
+    protected Subject subject() {
+      return HeapConformance.this;
+    }
+  }
+
+  @Nested
+  class Jobs extends JobRules {
+    @Override
+    protected Subject subject() {
+      return HeapConformance.this;
+    }
+  }
+
+  @Nested
+  class Lives extends LifeRules {
+    @Override
+    protected Subject subject() {
+      return HeapConformance.this;
+    }
+  }
+
+  @Nested
+  class Locks extends LockRules {
+    @Override
+    protected Subject subject() {
+      return HeapConformance.this;
+    }
+  }
+
+  @Nested
   class Mappings extends MappingRules {
     @Override
     protected Subject subject() {
@@ -62,7 +118,23 @@ public abstract class HeapConformance implements Subject {
   }
 
   @Nested
+  class Moves extends MoveRules {
+    @Override
+    protected Subject subject() {
+      return HeapConformance.this;
+    }
+  }
+
+  @Nested
   class Pins extends PinRules {
+    @Override
+    protected Subject subject() {
+      return HeapConformance.this;
+    }
+  }
+
+  @Nested
+  class Vmaps extends VmapRules {
     @Override
     protected Subject subject() {
       return HeapConformance.this;

@@ -52,6 +52,15 @@ public interface HeapUnderTest {
   }
 
   /**
+   * Gives up every idle mapping, as its cache would: for {@link Capability#DROPS_MAPPINGS}.
+   *
+   * @return how many were given up
+   */
+  default int dropIdleMappings() {
+    throw missing(Capability.DROPS_MAPPINGS, "dropIdleMappings");
+  }
+
+  /**
    * Takes the memory of every buffer away, at once: for {@link Capability#REVOCABLE}.
    *
    * @throws Exception if it can't be done: the test fails

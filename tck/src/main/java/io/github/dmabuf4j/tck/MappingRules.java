@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.dmabuf4j.Access;
+import io.github.dmabuf4j.Advice;
 import io.github.dmabuf4j.ArenaKind;
 import io.github.dmabuf4j.CpuAccess;
 import io.github.dmabuf4j.DmaBuf;
@@ -23,6 +24,7 @@ import io.github.dmabuf4j.tck.exporters.Recorder;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -120,6 +122,113 @@ public abstract class MappingRules extends Rules {
     hold.close();
     assertEquals(
         List.of(Callback.VMAP, Callback.VUNMAP, Callback.RELEASE), bench.recorder().callbacks());
+  }
+
+  @Test
+  @Rule({"VM1", "VM4"})
+  @Needs(Capability.DROPS_MAPPINGS)
+  void vm1_mappingGivenUp_staysForItsUsers(Bench bench) throws Exception {
+    DmaBuf buffer = bench.allocate();
+    Pattern.write(buffer, 6);
+    try (CpuAccess access = buffer.beginCpuAccess(Access.READ_WRITE);
+        Hold hold = buffer.hold(ArenaKind.POOL)) {
+      assertEquals(1, bench.under().dropIdleMappings());
+      assertEquals(0, bench.under().dropIdleMappings(), "given up already");
+      Pattern.assertIn(access.segment(), 6);
+      Pattern.put(access.segment(), 7);
+      try (Hold late = buffer.hold()) {
+        assertEquals(hold.address(), late.address(), "the mapping that is there");
+      }
+      Pattern.assertIn(hold.segment(), 7);
+    }
+    Pattern.assertIn(buffer, 7);
+  }
+
+  @Test
+  @Rule({"VM1", "CV1", "CV2"})
+  @Needs({Capability.DROPS_MAPPINGS, Capability.OBSERVABLE})
+  void vm1_mappingGivenUp_isUnmappedWithItsLastUser_once(Bench bench) throws Exception {
+    DmaBuf buffer = bench.allocate();
+    Hold first = buffer.hold();
+    Hold second = buffer.hold(ArenaKind.SHARED);
+    assertEquals(1, bench.under().dropIdleMappings());
+    first.close();
+    assertEquals(0, bench.recorder().count(Callback.VUNMAP), "one user is left");
+    Worker.start(second::close).join(); // on any thread
+    assertEquals(1, bench.recorder().count(Callback.VUNMAP));
+    buffer.hold().close();
+    assertEquals(2, bench.recorder().count(Callback.VMAP), "mapped anew");
+    assertEquals(1, bench.under().dropIdleMappings());
+    assertEquals(2, bench.recorder().count(Callback.VUNMAP), "nobody uses it");
+    buffer.close();
+    assertEquals(2, bench.recorder().count(Callback.VUNMAP));
+  }
+
+  @Test
+  @Rule({"VM1", "VM4"})
+  @Needs(Capability.DROPS_MAPPINGS)
+  void vm1_cacheBesideUsers_neverTakesTheirBytes(Bench bench) throws Exception {
+    DmaBuf buffer = bench.allocate();
+    CountDownLatch users = new CountDownLatch(2);
+    Worker.Body user =
+        () -> {
+          try {
+            for (int i = 0; i < 200; i++) {
+              int seed = i;
+              buffer.write(
+                  segment -> {
+                    Pattern.put(segment, seed);
+                    Pattern.assertIn(segment, seed);
+                  });
+              buffer.hold(ArenaKind.SHARED).close();
+            }
+          } finally {
+            users.countDown();
+          }
+        };
+    Worker one = Worker.start(user);
+    Worker two = Worker.start(user);
+    while (users.getCount() > 0) {
+      bench.under().dropIdleMappings();
+    }
+    one.join();
+    two.join();
+    Pattern.assertIn(buffer, 199);
+    assertEquals(0, buffer.info().holds());
+  }
+
+  @Test
+  @Rule({"VM1", "CG5", "SH2"})
+  @Needs({Capability.DROPS_MAPPINGS, Capability.PURGES, Capability.OBSERVABLE})
+  void vm1_vunmapThatIsUnderWay_isOverBeforeTheMemoryIsGivenUp(Bench bench) throws Exception {
+    DmaBuf buffer = bench.allocate();
+    locked(buffer, () -> buffer.advise(Advice.DONT_NEED));
+    Hold last = buffer.hold(ArenaKind.SHARED);
+    assertEquals(1, bench.under().dropIdleMappings());
+    CountDownLatch unmapping = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    boolean[] over = new boolean[1];
+    boolean[] early = new boolean[1];
+    bench
+        .recorder()
+        .intercept(
+            call -> {
+              if (call.callback() == Callback.VUNMAP) {
+                unmapping.countDown();
+                Worker.await(goOn);
+                Object answer = call.proceed();
+                over[0] = true;
+                return answer;
+              }
+              early[0] |= call.callback() == Callback.EVICT && !over[0];
+              return call.proceed();
+            });
+    Worker closer = Worker.start(last::close);
+    Worker.await(unmapping);
+    bench.under().purgeAll();
+    goOn.countDown();
+    closer.join();
+    assertFalse(early[0], "the memory was given up while it was still being unmapped");
   }
 
   // ---- VM2 ----

@@ -1,5 +1,7 @@
 package io.github.dmabuf4j.tck;
 
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -13,8 +15,13 @@ import java.util.function.BooleanSupplier;
  * <p><b>Threads.</b> Used by the thread that started it.
  */
 final class Worker {
+  /** The system property that sets {@link #limit}, in seconds: 10 unless said otherwise. */
+  static final String LIMIT_PROPERTY = "dmabuf4j.tck.limit.seconds";
+
   /** No test waits longer for anything; nothing is asserted about less. */
-  static final long LIMIT_SECONDS = 10;
+  static Duration limit() {
+    return Duration.ofSeconds(Long.getLong(LIMIT_PROPERTY, 10));
+  }
 
   /** What it does. */
   @FunctionalInterface
@@ -43,10 +50,14 @@ final class Worker {
     return thread;
   }
 
+  boolean isAlive() {
+    return thread.isAlive();
+  }
+
   /** Waits for the end; throws what the thread threw. */
   void join() throws InterruptedException {
     try {
-      boolean _ = task.get(LIMIT_SECONDS, TimeUnit.SECONDS);
+      boolean _ = task.get(limit().toNanos(), TimeUnit.NANOSECONDS);
     } catch (ExecutionException e) {
       throw new AssertionError("the other thread of the test failed", e.getCause());
     } catch (TimeoutException e) {
@@ -71,12 +82,17 @@ final class Worker {
     return this;
   }
 
+  /** Waits for a latch that another thread will open. */
+  static void await(CountDownLatch latch) {
+    until(() -> latch.getCount() == 0);
+  }
+
   /** Waits for something that another thread will bring about. */
   static void until(BooleanSupplier condition) {
     long start = System.nanoTime();
     while (!condition.getAsBoolean()) {
-      if (System.nanoTime() - start > TimeUnit.SECONDS.toNanos(LIMIT_SECONDS)) {
-        throw new AssertionError("did not come about within " + LIMIT_SECONDS + " s");
+      if (System.nanoTime() - start > limit().toNanos()) {
+        throw new AssertionError("did not come about within " + limit());
       }
       LockSupport.parkNanos(50_000);
     }

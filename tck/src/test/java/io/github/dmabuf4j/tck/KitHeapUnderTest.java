@@ -6,6 +6,7 @@ import io.github.dmabuf4j.Reservation;
 import io.github.dmabuf4j.tck.exporters.CrampedImporter;
 import io.github.dmabuf4j.tck.exporters.KitHeap;
 import io.github.dmabuf4j.tck.exporters.MovingExporter;
+import io.github.dmabuf4j.tck.exporters.PlainExporter;
 import io.github.dmabuf4j.tck.exporters.RevocableExporter;
 
 /** The hooks of the kit's own heaps. */
@@ -30,6 +31,13 @@ record KitHeapUnderTest(KitHeap heap) implements HeapUnderTest {
   public int purgeAll() {
     int[] dropped = new int[1];
     heap.forEach(MovingExporter.class, exporter -> dropped[0] += exporter.tryPurge() ? 1 : 0);
+    return dropped[0];
+  }
+
+  @Override
+  public int dropIdleMappings() {
+    int[] dropped = new int[1];
+    heap.forEach(PlainExporter.class, exporter -> dropped[0] += exporter.dropIdleMapping() ? 1 : 0);
     return dropped[0];
   }
 

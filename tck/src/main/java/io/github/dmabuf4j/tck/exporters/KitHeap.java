@@ -45,6 +45,9 @@ public class KitHeap implements Heap {
     PlainExporter create(KitHeap heap, long bytes, @Nullable Reservation shared);
   }
 
+  /** How many bytes of idle mappings are kept. */
+  private static final long IDLE_MAPPINGS = 256 << 10;
+
   private final String name;
   private final long limit;
   private final UnaryOperator<Exporter> around;
@@ -54,6 +57,7 @@ public class KitHeap implements Heap {
   private final Condition released = lock.newCondition();
   final Set<PlainExporter> live = new LinkedHashSet<>();
   final Deque<PlainExporter> idle = new ArrayDeque<>();
+  private final IdleMappings idleMappings = new IdleMappings(IDLE_MAPPINGS);
   private long committed;
   private long peak;
   private long allocations;
@@ -214,7 +218,8 @@ public class KitHeap implements Heap {
     return fresh;
   }
 
-  private void checkOpen() {
+  /** Lock held. */
+  void checkOpen() {
     if (closed) {
       throw new IllegalStateException(name + " is closed: open another heap to allocate from");
     }
@@ -328,6 +333,15 @@ public class KitHeap implements Heap {
     } finally {
       lock.unlock();
     }
+  }
+
+  /**
+   * The cache of idle mappings, for exporters that have one.
+   *
+   * @return the same at each call
+   */
+  public IdleMappings idleMappings() {
+    return idleMappings;
   }
 
   // ---- figures ----

@@ -6,6 +6,7 @@ import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.Reservation;
 import io.github.dmabuf4j.spi.Exporter;
+import io.github.dmabuf4j.spi.MappingCache;
 import java.lang.foreign.MemorySegment;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -105,6 +106,11 @@ public class MovingExporter extends PlainExporter {
     }
   }
 
+  @Override
+  public boolean dropIdleMapping() {
+    return heap.idleMappings().drop(object);
+  }
+
   /**
    * Where the bytes are. Exact only while nothing moves them.
    *
@@ -112,6 +118,11 @@ public class MovingExporter extends PlainExporter {
    */
   public Place place() {
     return place;
+  }
+
+  @Override
+  public @Nullable MappingCache mappingCache() {
+    return heap.idleMappings();
   }
 
   @Override

@@ -104,6 +104,15 @@ public class PlainExporter implements Exporter {
     return object;
   }
 
+  /**
+   * Gives up the mapping that nobody uses, as a cache would.
+   *
+   * @return true if there was one; where somebody uses it, it is unmapped after the last of them
+   */
+  public boolean dropIdleMapping() {
+    return object.dropIdleMapping();
+  }
+
   @Override
   public String name() {
     return heap.name();

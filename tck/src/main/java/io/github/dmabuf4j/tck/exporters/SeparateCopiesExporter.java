@@ -99,6 +99,12 @@ public class SeparateCopiesExporter extends PlainExporter {
     return pieces(device, access);
   }
 
+  /** The device's copy stays where it is: its pieces needn't be made anew each time. */
+  @Override
+  public boolean cachesMappings() {
+    return true;
+  }
+
   @Override
   public void release() {
     spoil(device);

@@ -9,6 +9,8 @@
  *       place; its content can be dropped; one of its two places is a contiguous region;
  *   <li>{@link io.github.dmabuf4j.tck.exporters.SeparateCopiesExporter} has a copy for the CPU and
  *       one for devices, which meet in brackets only: a missing bracket shows;
+ *   <li>{@link io.github.dmabuf4j.tck.exporters.BouncingExporter} has a copy for each mapping,
+ *       synchronised one by one in brackets;
  *   <li>{@link io.github.dmabuf4j.tck.exporters.RevocableExporter} can have its memory taken away
  *       under a user's hands;
  *   <li>{@link io.github.dmabuf4j.tck.exporters.Recorder} writes down what any exporter is called
