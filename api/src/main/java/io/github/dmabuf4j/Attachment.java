@@ -201,7 +201,7 @@ public final class Attachment implements AutoCloseable {
         steps.run(() -> unmapLocked().finish());
       }
       steps.run(mapping::end);
-      object.removeAttachmentLocked(this);
+      steps.run(() -> object.removeAttachmentLocked(this));
     } finally {
       reservation.unlock();
     }

@@ -199,6 +199,7 @@ public final class BufferObject extends BufferMapping {
     steps.run(this::endMapping); // where it fails, what follows happens all the same
     residency = Residency.RESIDENT;
     advice = Advice.WILL_NEED;
+    attachments = List.of();
     forgetReservation();
     STATE.getAndBitwiseAnd(this, ~OUT); // before the exporter may export again
     steps.run(() -> Lockdep.inCallback("release of", this, exporter::release)).finish();
@@ -508,11 +509,14 @@ public final class BufferObject extends BufferMapping {
    * Gives back what {@link #tryBeginReclaim} took. If the last handle was closed meanwhile, the
    * buffer is released now.
    *
-   * @throws IllegalStateException if the calling thread doesn't hold the reservation
+   * @throws IllegalStateException if the calling thread doesn't hold the reservation, or {@link
+   *     Reservation#unlock} is refused; nothing is given back then
    */
   public void endReclaim() {
-    reservation().unlock();
-    put();
+    Reservation reservation = reservation();
+    reservation.assertHeld("endReclaim");
+    reservation.endSegments();
+    new RunAll().run(reservation::unlock).run(this::put).finish();
   }
 
   /**

@@ -68,8 +68,9 @@ public final class DmaBuf implements AutoCloseable {
    * @throws IllegalStateException if this handle is closed
    */
   public DmaBuf dup() {
+    DmaBuf copy = new DmaBuf(object, generation, readOnly); // first: the heap may be full
     retain("dup");
-    return new DmaBuf(object, generation, readOnly);
+    return copy;
   }
 
   /**
@@ -80,8 +81,9 @@ public final class DmaBuf implements AutoCloseable {
    * @throws IllegalStateException if this handle is closed
    */
   public DmaBuf dupReadOnly() {
+    DmaBuf copy = new DmaBuf(object, generation, true);
     retain("dupReadOnly");
-    return new DmaBuf(object, generation, true);
+    return copy;
   }
 
   /** Drops this reference. Closing again does nothing. */
@@ -537,16 +539,29 @@ public final class DmaBuf implements AutoCloseable {
       Reservation reservation = attachment.reservation();
       reservation.checkMayLock(); // before the exporter hears of it
       object.exporter().attach(attachment);
-      reservation.lock();
-      try {
-        object.addAttachmentLocked(attachment);
-      } finally {
-        reservation.unlock();
-      }
+      add(attachment);
       return attachment;
     } catch (RuntimeException | Error e) {
       object.put();
       throw e;
+    }
+  }
+
+  /** Puts what the exporter has attached on the list, or detaches it. */
+  private void add(Attachment attachment) {
+    boolean added = false;
+    try {
+      attachment.reservation().lock();
+      try {
+        object.addAttachmentLocked(attachment);
+        added = true;
+      } finally {
+        attachment.reservation().unlock();
+      }
+    } finally {
+      if (!added) {
+        object.exporter().detach(attachment);
+      }
     }
   }
 

@@ -207,6 +207,29 @@ final class AttachmentTest {
   }
 
   @Test
+  void attach_thatFailsAfterTheExporterHasAttached_detaches() {
+    TestExporter forgetful =
+        new TestExporter() {
+          @Override
+          public void attach(Attachment attachment) {
+            super.attach(attachment);
+            attachment.reservation().lock(); // and forgets to unlock it
+          }
+
+          @Override
+          public void detach(Attachment attachment) {
+            attachment.reservation().unlock();
+            super.detach(attachment);
+          }
+        };
+    DmaBuf refused = forgetful.export();
+    assertThatIllegalStateException().isThrownBy(() -> refused.attach(new Device(true)));
+    assertThat(forgetful.count(Call.DETACH)).isEqualTo(1);
+    refused.close();
+    assertThat(forgetful.isReleased()).isTrue();
+  }
+
+  @Test
   void attach_withTheReservationHeld_isRefusedAndBalanced() throws Exception {
     // The exporter checks that its attach runs without the reservation: so the refusal has to come
     // first.

@@ -218,6 +218,22 @@ final class BufferMappingTest {
   }
 
   @Test
+  void endReclaim_whereAMappingFailsToEnd_givesBackAllTheSame() {
+    IllegalStateException failure = new IllegalStateException("thrown on purpose");
+    exporter.keepsNothing = true;
+    assertThat(exporter.object.tryBeginReclaim()).isTrue();
+    buffer.vmapLocked().segment().fill((byte) 1); // left to the unlock
+    exporter.failNext(TestExporter.Call.VUNMAP, failure);
+    assertThatIllegalStateException().isThrownBy(exporter.object::endReclaim).isSameAs(failure);
+    assertThatIllegalStateException()
+        .isThrownBy(exporter.object::endReclaim)
+        .withMessageContaining("held by nobody");
+    assertThat(buffer.info().references()).isEqualTo(2); // the handle, and the one that asks
+    buffer.close();
+    assertThat(exporter.count(TestExporter.Call.RELEASE)).isEqualTo(1);
+  }
+
+  @Test
   void vm1_move_dropsTheIdleMapping() {
     buffer.hold().close();
     buffer.reservation().lock();
