@@ -127,8 +127,8 @@ public final class InterceptingExporter implements Exporter {
   }
 
   @Override
-  public void unpin() {
-    run(Callback.UNPIN, null, null, real::unpin);
+  public void unpin(Pin.Term term) {
+    run(Callback.UNPIN, null, term, () -> real.unpin(term));
   }
 
   @Override

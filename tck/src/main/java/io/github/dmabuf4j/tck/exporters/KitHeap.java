@@ -383,6 +383,11 @@ public class KitHeap implements Heap {
           liveBytes,
           live.size(),
           committed - liveBytes,
+          live.stream()
+              .filter(exporter -> exporter.object.info().pins() > 0)
+              .mapToLong(exporter -> exporter.bytes)
+              .sum(),
+          limit,
           allocations,
           poolHits);
     } finally {

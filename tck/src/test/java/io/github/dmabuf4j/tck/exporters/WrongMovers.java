@@ -198,7 +198,7 @@ final class WrongMovers {
     }
 
     @Override
-    public void unpin() {
+    public void unpin(Pin.Term term) {
       if (still != null) {
         memory.copyFrom(still);
       }
@@ -215,12 +215,14 @@ final class WrongMovers {
     @Override
     public void pin(Pin.Term term) {
       super.pin(term);
-      pins++; // one for each term
+      pins++;
     }
 
     @Override
-    public void unpin() {
-      pins--; // called once, after the last of any term
+    public void unpin(Pin.Term term) {
+      if (term == Pin.Term.LONG) { // the short ones are counted for ever
+        pins--;
+      }
     }
 
     @Override
