@@ -30,6 +30,11 @@ public final class LockClass {
       new LockClass(
           "submission", "on the way to submit a point", "waits for a point to be submitted");
 
+  /** To be on the way to give a buffer to a {@link BufferQueue} is to hold it. */
+  static final LockClass TURN =
+      new LockClass(
+          "turn", "on the way to give a buffer to a queue", "waits for its turn in a buffer queue");
+
   private final String name;
   private final String holding;
   private final String takes;
@@ -109,6 +114,7 @@ public final class LockClass {
       LockOrder.byContract(reservations, FENCE);
       LockOrder.byContract(reservations, RECLAIM);
       LockOrder.byContract(SUBMISSION, reservations);
+      LockOrder.byContract(TURN, reservations);
     }
     return reservations;
   }

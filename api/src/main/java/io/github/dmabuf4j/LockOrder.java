@@ -43,6 +43,7 @@ final class LockOrder {
   static {
     byContract(LockClass.RECLAIM, LockClass.FENCE);
     byContract(LockClass.SUBMISSION, LockClass.RECLAIM);
+    byContract(LockClass.TURN, LockClass.RECLAIM);
   }
 
   private LockOrder() {}

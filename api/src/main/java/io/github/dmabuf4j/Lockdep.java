@@ -179,10 +179,20 @@ public final class Lockdep {
     }
   }
 
+  /** So may whoever is to give the queue its next buffer. */
+  static void mayWaitForTurn(String turn) {
+    HeldLocks held = ENABLED ? HeldLocks.currentOrNull() : null;
+    if (held != null) {
+      String operation = "waiting for " + turn;
+      held.mayBlock(operation);
+      LockOrder.check(held, LockClass.TURN, operation);
+    }
+  }
+
   /**
    * A thread waits from here to {@link #afterWait}.
    *
-   * @param target a fence or reservation
+   * @param target a fence or reservation, or in words what else
    * @param backsOff whether the wait ends by itself where it would close a cycle of such waits
    */
   static void beforeWait(Object target, boolean backsOff) {

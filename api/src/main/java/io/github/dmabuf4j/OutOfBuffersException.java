@@ -4,8 +4,9 @@ import java.io.Serial;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Thrown when a heap can't serve an allocation under the caller's policy (design rule AL6). The
- * message says how much was wanted, what the limit is and who holds the memory.
+ * Thrown when there is no buffer: a heap can't serve an allocation under the caller's policy
+ * (design rule AL6), or nobody gave one back to a {@link BufferQueue} in time. The message says how
+ * much was wanted, what the limit is and who holds the memory; of a queue, who has each buffer.
  *
  * <p>Immutable.
  */
@@ -55,10 +56,18 @@ public final class OutOfBuffersException extends DmaBufException {
     this.limitBytes = limitBytes;
   }
 
+  /** A queue's buffers are in use; all of them are what it may have. */
+  OutOfBuffersException(long requestedBytes, long queueBytes, String message) {
+    super("dequeue", Errno.ETIME, message, null);
+    this.requestedBytes = requestedBytes;
+    this.committedBytes = queueBytes;
+    this.limitBytes = queueBytes;
+  }
+
   /**
    * What was asked for.
    *
-   * @return bytes
+   * @return bytes; of a queue, the size of its largest buffer
    */
   public long requestedBytes() {
     return requestedBytes;
@@ -67,7 +76,7 @@ public final class OutOfBuffersException extends DmaBufException {
   /**
    * What the heap had committed: live, idle and quarantined bytes (design rule AL9).
    *
-   * @return bytes
+   * @return bytes; of a queue, the size of all its buffers
    */
   public long committedBytes() {
     return committedBytes;
@@ -76,7 +85,7 @@ public final class OutOfBuffersException extends DmaBufException {
   /**
    * The heap's limit.
    *
-   * @return bytes
+   * @return bytes; of a queue, the size of all its buffers
    */
   public long limitBytes() {
     return limitBytes;

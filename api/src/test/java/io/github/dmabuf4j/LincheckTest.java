@@ -28,6 +28,7 @@ final class LincheckTest {
   @CsvSource({
     "ReservationLincheck, stress",
     "ReservationLincheck, model",
+    "BufferQueueLincheck, model",
     "FenceLincheck$TimelineOperations, model",
     "FenceLincheck$CallbackOperations, model",
     "FenceLincheck$SyncObjectOperations, model"

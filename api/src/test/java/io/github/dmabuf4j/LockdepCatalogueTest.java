@@ -34,6 +34,7 @@ final class LockdepCatalogueTest {
     reservations(all);
     signalling(all);
     reclaim(all);
+    turns(all);
     callbacks(all);
     order(all);
     bodies(all);
@@ -191,6 +192,45 @@ final class LockdepCatalogueTest {
             () -> {
               try (var _ = Reclaim.begin()) {
                 Reclaim.begin();
+              }
+            }));
+  }
+
+  private static void turns(Map<String, Violation> all) {
+    Reservation a = new Reservation();
+    Threads.Body waitForTurn =
+        () -> {
+          try (DmaBuf buffer = TestExporter.buffer();
+              BufferQueue queue = BufferQueue.of("queue", List.of(buffer))) {
+            queue.acquire(LONG);
+          }
+        };
+    all.put(
+        "a wait for a turn in a buffer queue with a reservation held",
+        new Violation(Rule.ORDER, () -> locked(a, waitForTurn)));
+    all.put(
+        "a wait for a turn in a buffer queue in a signalling section",
+        new Violation(Rule.ORDER, () -> signalling(waitForTurn)));
+    all.put(
+        "a wait for a turn in a buffer queue while reclaiming",
+        new Violation(
+            Rule.ORDER,
+            () -> {
+              try (var _ = Reclaim.begin()) {
+                waitForTurn.run();
+              }
+            }));
+    all.put(
+        "a wait for a turn in a buffer queue in a fence callback",
+        new Violation(Rule.BLOCKING, () -> inCallback(waitForTurn)));
+    all.put(
+        "a wait for a turn in a buffer queue between the publication and the signal of a job",
+        new Violation(
+            Rule.ORDER,
+            () -> {
+              try (DmaBuf buffer = TestExporter.buffer();
+                  Job job = Job.named("job").writes(buffer).publish()) {
+                job.run(access -> waitForTurn.run());
               }
             }));
   }

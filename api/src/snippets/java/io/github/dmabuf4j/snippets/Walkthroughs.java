@@ -7,7 +7,10 @@ import io.github.dmabuf4j.AcquireContext;
 import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.ArenaKind;
+import io.github.dmabuf4j.BufferConsumer;
 import io.github.dmabuf4j.BufferObject;
+import io.github.dmabuf4j.BufferProducer;
+import io.github.dmabuf4j.BufferSlot;
 import io.github.dmabuf4j.CpuAccess;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Fence;
@@ -31,6 +34,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 
 /**
  * The examples in the package documentation. They compile in the build, and {@code
@@ -112,7 +116,7 @@ public final class Walkthroughs {
     // @end
   }
 
-  // ---- the seven walk-throughs ----
+  // ---- the walk-throughs ----
 
   // @start region="decode"
   /** What a decoder gets for a frame: bytes that stay in place for as long as it refers to them. */
@@ -244,6 +248,50 @@ public final class Walkthroughs {
               }
             },
             eventLoop);
+  }
+
+  // @end
+
+  // @start region="queue-producer"
+  /** Each frame is handed on before it is filled. */
+  static void fillAll(BufferProducer frames, int count, Executor executor)
+      throws InterruptedException {
+    for (int i = 0; i < count; i++) {
+      byte picture = (byte) i;
+      BufferSlot slot = frames.dequeue(); // waits for a free one: no job of this thread is pending
+      DmaBuf frame = slot.buffer();
+      Job fill;
+      try {
+        fill = Job.named("fill").writes(frame).after(slot.fence()).publish();
+      } catch (InterruptedException | RuntimeException e) {
+        frames.cancel(slot);
+        throw e;
+      }
+      frames.queue(slot, fill.fence()); // never waits
+      fill.runAsync(executor, access -> access.segment(frame).fill(picture));
+    }
+    frames.end();
+  }
+
+  // @end
+
+  // @start region="queue-consumer"
+  /** Each frame is given back before it is read. */
+  static void readAll(BufferConsumer frames, Consumer<MemorySegment> reader, Executor executor)
+      throws InterruptedException {
+    for (var next = frames.acquire(); next.isPresent(); next = frames.acquire()) {
+      BufferSlot slot = next.orElseThrow();
+      DmaBuf frame = slot.buffer();
+      Job read;
+      try {
+        read = Job.named("read").reads(frame).after(slot.fence()).publish();
+      } catch (InterruptedException | RuntimeException e) {
+        frames.release(slot);
+        throw e;
+      }
+      frames.release(slot, read.fence());
+      read.runAsync(executor, access -> reader.accept(access.segment(frame)));
+    }
   }
 
   // @end

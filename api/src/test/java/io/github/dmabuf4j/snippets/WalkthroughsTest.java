@@ -8,6 +8,7 @@ import io.github.dmabuf4j.Advice;
 import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.Attachment;
 import io.github.dmabuf4j.BufferObject;
+import io.github.dmabuf4j.BufferQueue;
 import io.github.dmabuf4j.CpuAccess;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Fence;
@@ -23,8 +24,13 @@ import io.github.dmabuf4j.spi.MappedBytes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -234,6 +240,39 @@ final class WalkthroughsTest {
   void eventLoop_echoes() throws Exception {
     try (ExecutorService eventLoop = Executors.newSingleThreadExecutor()) {
       Walkthroughs.echo(heap, 64, eventLoop).get(60, TimeUnit.SECONDS);
+    }
+  }
+
+  @Test
+  void queue_handsFramesOnBeforeTheyAreFilled_andBackBeforeTheyAreRead() throws Exception {
+    BlockingQueue<Byte> read = new LinkedBlockingQueue<>();
+    try (ExecutorService decoder = Executors.newFixedThreadPool(2);
+        ExecutorService encoder = Executors.newSingleThreadExecutor();
+        ExecutorService stages = Executors.newVirtualThreadPerTaskExecutor();
+        BufferQueue queue =
+            BufferQueue.named("frames")
+                .producer("decoder")
+                .consumer("encoder")
+                .allocate(heap, AllocationRequest.of(64).build(), 3)) {
+      Future<?> produced =
+          stages.submit(
+              () -> {
+                Walkthroughs.fillAll(queue, 50, decoder);
+                return true;
+              });
+      Future<?> consumed =
+          stages.submit(
+              () -> {
+                Walkthroughs.readAll(queue, bytes -> read.add(bytes.get(JAVA_BYTE, 63)), encoder);
+                return true;
+              });
+      produced.get(60, TimeUnit.SECONDS);
+      consumed.get(60, TimeUnit.SECONDS);
+      Set<Byte> frames = new HashSet<>();
+      for (int i = 0; i < 50; i++) {
+        assertThat(frames.add(read.poll(60, TimeUnit.SECONDS))).as("each frame once").isTrue();
+      }
+      assertThat(frames).allMatch(frame -> frame >= 0 && frame < 50);
     }
   }
 

@@ -21,6 +21,7 @@ final class BenchmarkListTest {
               AttachBenchmark.class.getName(),
               BaselineBenchmark.class.getName(),
               CpuAccessBenchmark.class.getName(),
+              BufferQueueBenchmark.class.getName(),
               FenceBenchmark.class.getName(),
               ReservationBenchmark.class.getName(),
               VmapBenchmark.class.getName());
@@ -111,5 +112,19 @@ final class BenchmarkListTest {
     attached.attach();
     assertThat(attach.map(attached)).isSameAs(attach.map(attached));
     attached.detach();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"dmabuf4j", "arrayBlockingQueue"})
+  void bufferQueueBenchmark_handsOverInOrder_withEachStrategy(String strategy) throws Exception {
+    BufferQueueBenchmark benchmark = new BufferQueueBenchmark();
+    BufferQueueBenchmark.Pair pair = new BufferQueueBenchmark.Pair();
+    pair.strategy = strategy;
+    pair.buffers = 3;
+    pair.begin();
+    for (int i = 0; i < 1000; i++) {
+      benchmark.handOver(pair);
+    }
+    pair.end();
   }
 }
