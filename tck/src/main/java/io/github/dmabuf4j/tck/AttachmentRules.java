@@ -95,7 +95,6 @@ public abstract class AttachmentRules extends Rules {
     if (bench.has(Capability.OBSERVABLE)) {
       assertEquals(2, bench.recorder().count(Callback.ATTACH));
       assertEquals(1, bench.recorder().count(Callback.DETACH), "who isn't in needn't get out");
-      bench.recorder().clear();
     }
   }
 

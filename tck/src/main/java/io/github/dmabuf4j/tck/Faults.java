@@ -179,6 +179,7 @@ final class Faults {
           Callback.ATTACH, Callback.DETACH,
           Callback.MAP, Callback.UNMAP,
           Callback.VMAP, Callback.VUNMAP,
+          Callback.PIN, Callback.UNPIN,
           Callback.BEGIN_CPU_ACCESS, Callback.END_CPU_ACCESS);
 
   /**

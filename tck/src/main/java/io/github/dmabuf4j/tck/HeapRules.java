@@ -8,18 +8,23 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.DmaBufException;
+import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FenceContext;
 import io.github.dmabuf4j.FenceUsage;
 import io.github.dmabuf4j.Heap;
+import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.Hold;
 import io.github.dmabuf4j.OutOfBuffersException;
+import io.github.dmabuf4j.Pin;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -133,6 +138,45 @@ public abstract class HeapRules extends Rules {
     bench.allocate(size).close(); // there is room again
     assertThrows(
         OutOfBuffersException.class, () -> heap.allocate(Math.addExact(heap.limitBytes(), 1)));
+  }
+
+  @Test
+  @Rule({"PN4", "AL9"})
+  void pn4_pinnedBytes_areCounted_andNeverBeyondTheirLimit(Bench bench) throws Exception {
+    Heap heap = bench.heap();
+    long size = 1 << 20;
+    List<DmaBuf> buffers = new ArrayList<>();
+    List<Pin> pins = new ArrayList<>();
+    boolean refused = false;
+    while (!refused && pins.size() < 3) {
+      DmaBuf buffer = bench.allocate(size);
+      buffers.add(buffer);
+      refused = !pinned(buffer, pins);
+      HeapStatistics now = heap.statistics();
+      assertTrue(now.pinnedBytes() >= pins.size() * size, () -> "counted in " + now);
+      assertTrue(now.pinnedBytes() <= now.pinnedLimitBytes(), () -> "limited in " + now);
+      assertTrue(now.pinnedBytes() <= now.committedBytes(), () -> "a part of all in " + now);
+    }
+    assertTrue(refused || pins.size() == 3);
+    for (int i = 0; i < pins.size(); i++) {
+      Bench.locked(buffers.get(i), pins.get(i)::close);
+    }
+    assertEquals(0, heap.statistics().pinnedBytes());
+  }
+
+  /** Pins a buffer unless the limit is reached. */
+  private static boolean pinned(DmaBuf buffer, List<Pin> pins) throws Exception {
+    buffer.reservation().lock();
+    try {
+      pins.add(buffer.pin(Pin.Term.LONG));
+      return true;
+    } catch (DmaBufException refusal) {
+      assertEquals(Optional.of(Errno.ENOMEM), refusal.errno());
+      assertEquals(0, buffer.info().pins());
+      return false;
+    } finally {
+      buffer.reservation().unlock();
+    }
   }
 
   // ---- AL11 ----

@@ -13,6 +13,7 @@ import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FenceContext;
 import io.github.dmabuf4j.FenceUsage;
+import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.Reservation;
 import io.github.dmabuf4j.tck.exporters.Callback;
 import java.lang.foreign.ValueLayout;
@@ -138,9 +139,11 @@ public abstract class MoveRules extends Rules {
     try (Device device = Device.following(buffer)) {
       device.map();
       device.onMove(
-          () ->
-              assertThrows(
-                  IllegalStateException.class, () -> device.attachment().map(Access.READ)));
+          () -> {
+            assertThrows(IllegalStateException.class, () -> device.attachment().map(Access.READ));
+            assertThrows(IllegalStateException.class, buffer::vmapLocked);
+            assertThrows(IllegalStateException.class, () -> buffer.pin(Pin.Term.SHORT));
+          });
       assertEquals(1, bench.under().moveAll());
       device.assertSees(SIZE, 4);
     }

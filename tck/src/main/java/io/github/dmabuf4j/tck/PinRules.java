@@ -367,15 +367,23 @@ public abstract class PinRules extends Rules {
   @Test
   @Rule({"CG1", "CM4"})
   @Needs(Capability.OBSERVABLE)
-  void cg1_exporter_hearsOfTheFirstPinAndTheLastUnpin(Bench bench) throws Exception {
+  void cg1_exporter_hearsOfTheFirstPinOfATermAndOfItsLastUnpin(Bench bench) throws Exception {
     DmaBuf buffer = bench.allocate();
-    Pin first = pin(buffer, Pin.Term.SHORT);
-    Pin second = pin(buffer, Pin.Term.SHORT);
-    assertEquals(1, bench.recorder().count(Callback.PIN));
-    unpin(buffer, first);
-    assertEquals(0, bench.recorder().count(Callback.UNPIN));
-    unpin(buffer, second);
-    assertEquals(1, bench.recorder().count(Callback.UNPIN));
+    Pin other = pin(buffer, Pin.Term.LONG); // the terms are counted apart
+    for (Pin.Term term : List.of(Pin.Term.SHORT, Pin.Term.LONG)) {
+      int before = bench.recorder().count(Callback.UNPIN);
+      Pin first = pin(buffer, term);
+      Pin second = pin(buffer, term);
+      assertEquals(2, bench.recorder().count(Callback.PIN), "one for each term");
+      if (term == Pin.Term.LONG) {
+        unpin(buffer, other);
+      }
+      unpin(buffer, first);
+      assertEquals(before, bench.recorder().count(Callback.UNPIN));
+      unpin(buffer, second);
+      assertEquals(before + 1, bench.recorder().count(Callback.UNPIN));
+      assertEquals(term, bench.recorder().entries().getLast().argument());
+    }
   }
 
   @Test

@@ -36,7 +36,7 @@ public enum Callback {
   /** {@link Exporter#restore}. */
   RESTORE(Lock.HELD, false),
   /** {@link Exporter#release}. */
-  RELEASE(Lock.NOT_HELD, true);
+  RELEASE(Lock.EITHER, true);
 
   /** Whether the calling thread has the buffer's reservation. */
   public enum Lock {

@@ -373,6 +373,11 @@ public class KitHeap implements Heap {
 
   @Override
   public HeapStatistics statistics() {
+    long pinned =
+        exporters().stream()
+            .filter(exporter -> exporter.object.info().pins() > 0)
+            .mapToLong(exporter -> exporter.bytes)
+            .sum();
     lock.lock();
     try {
       long liveBytes = live.stream().mapToLong(exporter -> exporter.bytes).sum();
@@ -383,10 +388,7 @@ public class KitHeap implements Heap {
           liveBytes,
           live.size(),
           committed - liveBytes,
-          live.stream()
-              .filter(exporter -> exporter.object.info().pins() > 0)
-              .mapToLong(exporter -> exporter.bytes)
-              .sum(),
+          pinned,
           limit,
           allocations,
           poolHits);

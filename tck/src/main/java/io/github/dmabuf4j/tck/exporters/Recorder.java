@@ -38,6 +38,7 @@ public final class Recorder implements UnaryOperator<Exporter> {
       @Nullable Object argument) {}
 
   private final List<Entry> entries = new CopyOnWriteArrayList<>();
+  private final List<Callback> failed = new CopyOnWriteArrayList<>();
   private final Set<Reservation> watched = new CopyOnWriteArraySet<>();
   private volatile Interceptor next = Interceptor.Call::proceed;
 
@@ -54,7 +55,16 @@ public final class Recorder implements UnaryOperator<Exporter> {
     entries.add(
         new Entry(
             call.callback(), Thread.currentThread(), held, call.attachment(), call.argument()));
-    return next.intercept(call);
+    boolean returned = false;
+    try {
+      Object answer = next.intercept(call);
+      returned = true;
+      return answer;
+    } finally {
+      if (!returned) {
+        failed.add(call.callback());
+      }
+    }
   }
 
   /**
@@ -83,6 +93,7 @@ public final class Recorder implements UnaryOperator<Exporter> {
   /** Forgets the calls so far. */
   public void clear() {
     entries.clear();
+    failed.clear();
   }
 
   /**
@@ -104,6 +115,17 @@ public final class Recorder implements UnaryOperator<Exporter> {
   }
 
   /**
+   * The callbacks after those that were seen earlier.
+   *
+   * @param seen how many there were, the size of {@link #callbacks} then
+   * @return a copy, oldest first
+   */
+  public List<Callback> callbacksAfter(int seen) {
+    List<Callback> all = callbacks();
+    return all.subList(seen, all.size());
+  }
+
+  /**
    * How often a callback was called.
    *
    * @param callback which one
@@ -111,6 +133,16 @@ public final class Recorder implements UnaryOperator<Exporter> {
    */
   public int count(Callback callback) {
     return (int) entries.stream().filter(entry -> entry.callback() == callback).count();
+  }
+
+  /**
+   * How often a callback threw something.
+   *
+   * @param callback which one
+   * @return how many of the calls so far
+   */
+  public int failed(Callback callback) {
+    return (int) failed.stream().filter(one -> one == callback).count();
   }
 
   @Override

@@ -115,9 +115,9 @@ public enum Wrong {
       Capabilities.KIT_MOVING,
       "CM2",
       "PN6"),
-  COUNTS_PINS_ITSELF(
-      "counts pins by callbacks, of which there is one per term but a single unpin",
-      heapOf(WrongMovers.CountsPinsItself::new),
+  FORGETS_SHORT_UNPINS(
+      "stays where it is once it was pinned for a short term",
+      heapOf(WrongMovers.ForgetsShortUnpins::new),
       Capabilities.KIT_MOVING,
       "CM3"),
   MAPS_A_COPY_EACH_TIME(

@@ -205,10 +205,10 @@ final class WrongMovers {
     }
   }
 
-  static final class CountsPinsItself extends MovingExporter {
+  static final class ForgetsShortUnpins extends MovingExporter {
     private int pins;
 
-    CountsPinsItself(KitHeap heap, long bytes, Reservation shared) {
+    ForgetsShortUnpins(KitHeap heap, long bytes, Reservation shared) {
       super(heap, bytes, shared);
     }
 
@@ -220,9 +220,7 @@ final class WrongMovers {
 
     @Override
     public void unpin(Pin.Term term) {
-      if (term == Pin.Term.LONG) { // the short ones are counted for ever
-        pins--;
-      }
+      pins -= term == Pin.Term.LONG ? 1 : 0;
     }
 
     @Override
