@@ -57,7 +57,7 @@ final class Block implements Exporter, MappedBytes {
     this.bytes = bytes;
     this.sizeClass = (byte) sizeClass;
     this.written = !zero;
-    this.object = new BufferObject(this);
+    this.object = new BufferObject(slab.pool.around.apply(this));
   }
 
   /** Whether its size is one that magazines keep. */

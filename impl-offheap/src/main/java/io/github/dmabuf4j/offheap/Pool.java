@@ -6,10 +6,12 @@ import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.Lockdep;
+import io.github.dmabuf4j.spi.Exporter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +37,12 @@ final class Pool {
   final PinnedBytes pinned;
   final Waiters waiters = new Waiters();
   final Lifecycle lifecycle = new Lifecycle(this);
+
+  /**
+   * Put around each block before its buffer is made: where the conformance kit looks at callbacks.
+   * Set before the first allocation, if at all.
+   */
+  UnaryOperator<Exporter> around = UnaryOperator.identity();
 
   private final SlabMemory memory;
   private final Supply supply = new Supply(this);
