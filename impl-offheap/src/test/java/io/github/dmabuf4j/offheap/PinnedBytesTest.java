@@ -29,7 +29,6 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
@@ -105,6 +104,37 @@ final class PinnedBytesTest {
     account.subtract(60);
     assertThat(account.tryAdd(60)).isTrue();
     assertThat(new PinnedBytes(0).tryAdd(4096)).as("0 forbids pins").isFalse();
+  }
+
+  @Test
+  void stress_tryAdd_neverExceedsTheLimit_andEndsAtZero() throws InterruptedException {
+    PinnedBytes account = new PinnedBytes(5);
+    AtomicLong worst = new AtomicLong();
+    AtomicLong refused = new AtomicLong();
+    List<Thread> threads = new ArrayList<>();
+    for (int t = 1; t <= 4; t++) {
+      long bytes = t;
+      threads.add(
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    long start = System.nanoTime();
+                    while (System.nanoTime() - start < NANOS) {
+                      if (account.tryAdd(bytes)) {
+                        worst.accumulateAndGet(account.now(), Math::max);
+                        account.subtract(bytes);
+                      } else {
+                        refused.incrementAndGet();
+                      }
+                    }
+                  }));
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertThat(worst.get()).isLessThanOrEqualTo(5);
+    assertThat(refused.get()).as("the limit was met").isPositive();
+    assertThat(account.now()).isZero();
   }
 
   @Test
@@ -348,20 +378,20 @@ final class PinnedBytesTest {
   void stress_pinsOfAllKindsAtTheLimit_neverExceedIt_andEndAtZero(TestMemory memory)
       throws InterruptedException {
     long limit = 24 * KIB;
-    Heap heap = heaps.openPinnable(memory, 16 * MIB, limit);
+    PooledHeap heap = heaps.openPinnable(memory, 16 * MIB, limit);
     AtomicLong refused = new AtomicLong();
     AtomicLong granted = new AtomicLong();
     AtomicLong ours = new AtomicLong(); // added after a pin, taken off before an unpin
     AtomicLong most = new AtomicLong();
     AtomicReference<Throwable> failure = new AtomicReference<>();
-    AtomicBoolean over = new AtomicBoolean();
+    long start = System.nanoTime();
     List<Thread> threads = new ArrayList<>();
     for (int t = 0; t < 8; t++) {
       Random random = new Random(t);
       Runnable pinner =
           () -> {
             try {
-              while (!over.get() && failure.get() == null) {
+              while (System.nanoTime() - start < NANOS && failure.get() == null) {
                 pinOne(heap, random, ours, most, granted, refused);
               }
             } catch (Throwable e) {
@@ -371,11 +401,6 @@ final class PinnedBytesTest {
       threads.add(
           t % 2 == 0 ? Thread.ofPlatform().start(pinner) : Thread.startVirtualThread(pinner));
     }
-    long start = System.nanoTime();
-    while (System.nanoTime() - start < NANOS && failure.get() == null) {
-      assertThat(heap.statistics().pinnedBytes()).isBetween(0L, limit);
-    }
-    over.set(true);
     for (Thread thread : threads) {
       thread.join();
     }
@@ -388,7 +413,7 @@ final class PinnedBytesTest {
 
   /** A buffer of one to four pages, pinned in one of the three ways, perhaps twice. */
   private static void pinOne(
-      Heap heap,
+      PooledHeap heap,
       Random random,
       AtomicLong ours,
       AtomicLong most,
@@ -407,6 +432,7 @@ final class PinnedBytesTest {
             default -> mapped(attachment);
           }) {
         granted.incrementAndGet();
+        assertThat(heap.pool.pinned.now()).isBetween(bytes, heap.pool.pinned.limit);
         most.accumulateAndGet(ours.addAndGet(bytes), Math::max);
         if (random.nextBoolean()) {
           buffer.pin(Pin.Term.SHORT).close();
