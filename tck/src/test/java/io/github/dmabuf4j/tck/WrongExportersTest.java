@@ -1,9 +1,11 @@
 package io.github.dmabuf4j.tck;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
 
 import io.github.dmabuf4j.Job;
+import io.github.dmabuf4j.Lockdep;
 import io.github.dmabuf4j.spi.Exporter;
 import io.github.dmabuf4j.tck.exporters.BouncingExporter;
 import io.github.dmabuf4j.tck.exporters.KitHeap;
@@ -90,6 +92,7 @@ final class WrongExportersTest {
   @ParameterizedTest
   @EnumSource
   void everyMistake_isFound_byATestOfEachRuleItBreaks(Wrong wrong) {
+    assumeTrue(wrong != Wrong.TAKES_THE_LOCK_IN_RELEASE || Lockdep.isEnabled());
     current = new Exporters(wrong.row(), wrong::open);
     System.setProperty(Worker.LIMIT_PROPERTY, "1"); // for those that hang
     Map<Method, Status> results;

@@ -13,6 +13,7 @@
  *       synchronised one by one in brackets;
  *   <li>{@link io.github.dmabuf4j.tck.exporters.RevocableExporter} can have its memory taken away
  *       under a user's hands;
+ *   <li>{@link io.github.dmabuf4j.tck.exporters.PlainExporter} does nothing of the kind;
  *   <li>{@link io.github.dmabuf4j.tck.exporters.Recorder} writes down what any exporter is called
  *       for, by whom and under which lock, and can make each call fail.
  * </ul>
