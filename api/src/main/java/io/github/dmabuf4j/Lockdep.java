@@ -17,7 +17,8 @@ import java.util.concurrent.atomic.AtomicLong;
  *       in a {@link Signalling} section is to hold one, to allocate with a policy that may reclaim
  *       is to take reclaim. Contract is known from the start: fences may be waited for with
  *       reservations held and in reclaim (design rule FN3), so a reservation taken in a signalling
- *       section, or an allocation there, could deadlock and is reported (design rule FN4);
+ *       section, or an allocation there, could deadlock and is reported (design rule FN4); so are
+ *       waits for a client, for a submission or a turn in a {@link BufferQueue};
  *   <li>two reservations without an {@link AcquireContext}, a second context, or a context beside a
  *       plain lock (design rule RL1, rules CW1, CW5);
  *   <li>blocking in a fence callback, in the operations of a fence context, or in an exporter's

@@ -97,7 +97,7 @@ final class BufferQueueStressTest {
   @CsvSource({"1, false", "4, false", "4, true"})
   void handOvers_keepTheOrderAndTheContent_withFencesThatOthersSignal(int buffers, boolean virtual)
       throws Exception {
-    int rounds = buffers == 1 ? HAND_OVERS / 4 : HAND_OVERS;
+    int rounds = buffers == 1 || virtual ? HAND_OVERS / 4 : HAND_OVERS;
     AtomicReference<String> wrong = new AtomicReference<>("");
     try (Frames frames = new Frames(buffers)) {
       Device camera = new Device("camera");
