@@ -13,39 +13,42 @@ import org.jspecify.annotations.Nullable;
  * it, so that the exporter isn't asked again (design rule VM1).
  *
  * <pre>
- *   users: bits 31..2  how many use the mapping: holds and vmaps
- *          bit  1      somebody is dropping the idle reference
- *          bit  0      the idle reference: owned by the exporter's cache, or by the buffer where there is none
+ *   counts: bits 63..32  which mapping, counted from 0: raised by each that is made
+ *           bits 31..1   how many use it: holds and vmaps
+ *           bit  0       the idle reference: owned by the exporter's cache, or by the buffer where there is none
  * </pre>
  *
- * <p><b>Invariant.</b> While {@code users} isn't 0, {@code bytes} is mapped. {@code users} leaves 0
- * under the reservation only, once the bytes are there, so one thread maps at a time, and {@code
- * bytes} changes for nobody who counts. Whoever brings {@code users} to 0 has read {@code bytes}
- * while it counted, and unmaps that: once, and never under somebody's hands. It happens on any
- * thread, so the next mapping may be made before it; {@code unmapping} counts those who are at it,
- * and is raised before {@code users} falls to 0, so that who gives memory up can tell. The idle
- * reference is set by who maps, and taken once, by CAS.
+ * <p><b>Invariant.</b> While the low half of {@code counts} isn't 0, {@code bytes} is mapped. It
+ * leaves 0 under the reservation only, once the bytes are there, so one thread maps at a time, and
+ * {@code bytes} changes for nobody who counts. Whoever brings it to 0 has read {@code bytes}
+ * between reading {@code counts} and a CAS that found the same mapping there, and unmaps that:
+ * once, and never under somebody's hands. It happens on any thread, so the next mapping may be made
+ * before it; {@code unmapping} counts those who are at it, and is raised before the low half falls
+ * to 0, so that who gives memory up can tell. The idle reference is set by who maps, and taken
+ * once; where it was the last, nothing is mapped from then on: who moves the bytes finds no trace
+ * of their old place.
  *
  * <p>Source: dma_buf_vmap, dma_buf_vunmap; rules CV1, CV2.
  */
 abstract sealed class BufferMapping permits BufferObject {
-  private static final int IDLE = 1;
-  private static final int DROPPING = 2;
-  private static final int USER = 4;
-  private static final VarHandle USERS;
+  private static final long IDLE = 1;
+  private static final long USER = 2;
+  private static final long MAPPED = 0xffff_ffffL; // by anybody, the low half
+  private static final long MAPPING = 1L << 32;
+  private static final VarHandle COUNTS;
   private static final VarHandle UNMAPPING;
 
   static {
     try {
       MethodHandles.Lookup lookup = MethodHandles.lookup();
-      USERS = lookup.findVarHandle(BufferMapping.class, "users", int.class);
+      COUNTS = lookup.findVarHandle(BufferMapping.class, "counts", long.class);
       UNMAPPING = lookup.findVarHandle(BufferMapping.class, "unmapping", int.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
   }
 
-  private volatile int users;
+  private volatile long counts;
 
   /** How many threads are in the exporter's vunmap, or about to be. */
   private volatile int unmapping;
@@ -65,9 +68,9 @@ abstract sealed class BufferMapping permits BufferObject {
    * @return the bytes, mapped until {@link #dropUser}
    */
   final MappedBytes addUser() {
-    int seen = users;
-    while (seen != 0) {
-      int before = (int) USERS.compareAndExchange(this, seen, seen + USER);
+    long seen = counts;
+    while ((seen & MAPPED) != 0) {
+      long before = (long) COUNTS.compareAndExchange(this, seen, seen + USER);
       if (before == seen) {
         used();
         return bytes();
@@ -98,7 +101,7 @@ abstract sealed class BufferMapping permits BufferObject {
   private MappedBytes map() {
     MappedBytes fresh = Objects.requireNonNull(exporter().vmap(), "the exporter mapped nothing");
     bytes = fresh;
-    users = USER + IDLE; // from 0: nobody else may change it
+    counts = (counts & -MAPPING) + MAPPING + USER + IDLE; // from 0: nobody else may change it
     boolean told = false;
     try {
       MappingCache cache = exporter().mappingCache();
@@ -117,35 +120,11 @@ abstract sealed class BufferMapping permits BufferObject {
 
   /** Takes one user off; whoever is the last unmaps, unless the mapping is kept. */
   final void dropUser() {
-    drop(USER);
-  }
-
-  private void drop(int share) {
-    MappedBytes mine = bytes; // while this share counts, these are the ones
     while (true) {
-      int seen = users;
-      if (seen == share) {
-        if (unmapped(share, mine)) {
-          return;
-        }
-      } else if (USERS.compareAndSet(this, seen, seen - share)) {
+      long seen = counts;
+      if (drop(seen, seen - USER)) {
         return;
       }
-    }
-  }
-
-  /** Unmaps, if this share is still the last one. */
-  private boolean unmapped(int share, @Nullable MappedBytes mine) {
-    UNMAPPING.getAndAdd(this, 1); // before users is 0: see isUnmapping()
-    try {
-      boolean last = USERS.compareAndSet(this, share, 0);
-      if (last) {
-        MappedBytes unused = Objects.requireNonNull(mine, "mine");
-        Lockdep.inCallback("vunmap of", self(), () -> exporter().vunmap(unused));
-      }
-      return last;
-    } finally {
-      UNMAPPING.getAndAdd(this, -1);
     }
   }
 
@@ -156,24 +135,36 @@ abstract sealed class BufferMapping permits BufferObject {
    * @return false if there was none
    */
   final boolean dropIdle() {
-    boolean mine = takeIdle();
-    if (mine) {
-      drop(DROPPING);
-    }
-    return mine;
-  }
-
-  /** Makes the idle reference the caller's own to drop; false if there was none. */
-  private boolean takeIdle() {
-    int seen = users;
+    long seen = counts;
     while ((seen & IDLE) != 0) {
-      int before = (int) USERS.compareAndExchange(this, seen, seen - IDLE + DROPPING);
-      if (before == seen) {
+      if (drop(seen, seen - IDLE)) {
         return true;
       }
-      seen = before;
+      seen = counts;
     }
     return false;
+  }
+
+  /** Changes the counts, and unmaps where nobody is left; false if they have changed meanwhile. */
+  private boolean drop(long seen, long left) {
+    MappedBytes last = bytes; // those of the counts that were seen, or the CAS fails
+    return (left & MAPPED) == 0
+        ? unmapped(seen, left, last)
+        : COUNTS.compareAndSet(this, seen, left);
+  }
+
+  private boolean unmapped(long seen, long left, @Nullable MappedBytes last) {
+    UNMAPPING.getAndAdd(this, 1); // before the counts say so: see isUnmapping()
+    try {
+      boolean mine = COUNTS.compareAndSet(this, seen, left);
+      if (mine) {
+        MappedBytes unused = Objects.requireNonNull(last, "last");
+        Lockdep.inCallback("vunmap of", self(), () -> exporter().vunmap(unused));
+      }
+      return mine;
+    } finally {
+      UNMAPPING.getAndAdd(this, -1);
+    }
   }
 
   /**
@@ -181,13 +172,11 @@ abstract sealed class BufferMapping permits BufferObject {
    * exporter fails to unmap.
    */
   final void endMapping() {
-    if (!takeIdle()) {
-      return;
-    }
+    boolean dropped = true; // where it fails, too
     try {
-      drop(DROPPING);
+      dropped = dropIdle();
     } finally {
-      MappingCache cache = exporter().mappingCache();
+      MappingCache cache = dropped ? exporter().mappingCache() : null;
       if (cache != null) {
         cache.unmapped(self());
       }
@@ -201,19 +190,19 @@ abstract sealed class BufferMapping permits BufferObject {
 
   /** How many use the mapping. */
   final int users() {
-    return users / USER;
+    return (int) ((counts & MAPPED) / USER);
   }
 
   /**
-   * Whether somebody is still unmapping. Asked under the reservation, after {@link #endMapping}:
-   * then nobody can begin to, and false stays false until the unlock.
+   * Whether somebody is still unmapping. Asked under the reservation, after {@link #endMapping},
+   * without users: then nobody can begin to, and false stays false until the unlock.
    */
   final boolean isUnmapping() {
-    return users != 0 || unmapping != 0; // in this order: each is raised before the other falls
+    return unmapping != 0;
   }
 
   /** Whether the bytes are mapped, for somebody or idle. */
   final boolean isMapped() {
-    return users != 0;
+    return (counts & MAPPED) != 0;
   }
 }

@@ -272,6 +272,7 @@ final class BufferMappingTest {
               try {
                 if (!exporter.object.isBusyLocked()) {
                   exporter.object.moveNotifyLocked(); // must not find it busy now
+                  assertThat(exporter.object.isMapped()).as("at the old place").isFalse();
                 }
               } finally {
                 exporter.object.endReclaim();
