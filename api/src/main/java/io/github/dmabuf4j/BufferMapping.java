@@ -101,17 +101,18 @@ abstract sealed class BufferMapping permits BufferObject {
   private MappedBytes map() {
     MappedBytes fresh = Objects.requireNonNull(exporter().vmap(), "the exporter mapped nothing");
     bytes = fresh;
-    counts = (counts & -MAPPING) + MAPPING + USER + IDLE; // from 0: nobody else may change it
+    long made = (counts & -MAPPING) + MAPPING + USER + IDLE;
+    counts = made; // from 0: nobody else may change it
     boolean told = false;
     try {
       MappingCache cache = exporter().mappingCache();
       if (cache != null) {
-        cache.mapped(self());
+        cache.mapped(self(), number(made));
       }
       told = true;
     } finally {
       if (!told) {
-        dropIdle();
+        dropIdle(number(made));
         dropUser();
       }
     }
@@ -129,14 +130,16 @@ abstract sealed class BufferMapping permits BufferObject {
   }
 
   /**
-   * Drops the idle reference: unmaps now, or with the last user. On any thread, by somebody who has
-   * a reference to the buffer. Where the exporter fails to unmap it is dropped all the same.
+   * Drops the idle reference of a mapping: unmaps now, or with the last user. On any thread, by
+   * somebody who has a reference to the buffer. Where the exporter fails to unmap it is dropped all
+   * the same. A cache that decided to drop one mapping and was slow doesn't drop the next.
    *
-   * @return false if there was none
+   * @param mapping its number
+   * @return false if it has none any more
    */
-  final boolean dropIdle() {
+  final boolean dropIdle(int mapping) {
     long seen = counts;
-    while ((seen & IDLE) != 0) {
+    while ((seen & IDLE) != 0 && number(seen) == mapping) {
       if (drop(seen, seen - IDLE)) {
         return true;
       }
@@ -169,16 +172,18 @@ abstract sealed class BufferMapping permits BufferObject {
 
   /**
    * Drops the idle reference of a buffer that moves or ends, and tells the cache, also where the
-   * exporter fails to unmap.
+   * exporter fails to unmap. Nobody maps meanwhile: the reservation is held, or nobody refers to
+   * the buffer.
    */
   final void endMapping() {
+    int mapping = mapping();
     boolean dropped = true; // where it fails, too
     try {
-      dropped = dropIdle();
+      dropped = dropIdle(mapping);
     } finally {
       MappingCache cache = dropped ? exporter().mappingCache() : null;
       if (cache != null) {
-        cache.unmapped(self());
+        cache.unmapped(self(), mapping);
       }
     }
   }
@@ -186,6 +191,11 @@ abstract sealed class BufferMapping permits BufferObject {
   /** What is mapped, for somebody who counts as a user. */
   final MappedBytes bytes() {
     return Objects.requireNonNull(bytes, "bytes");
+  }
+
+  /** The number of the mapping that was made last. */
+  final int mapping() {
+    return number(counts);
   }
 
   /** How many use the mapping. */
@@ -204,5 +214,9 @@ abstract sealed class BufferMapping permits BufferObject {
   /** Whether the bytes are mapped, for somebody or idle. */
   final boolean isMapped() {
     return (counts & MAPPED) != 0;
+  }
+
+  private static int number(long counts) {
+    return (int) (counts >>> Integer.SIZE);
   }
 }

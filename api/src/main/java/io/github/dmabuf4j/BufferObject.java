@@ -560,21 +560,33 @@ public final class BufferObject extends BufferMapping {
   }
 
   /**
-   * Gives up the idle mapping of a buffer: what a {@link io.github.dmabuf4j.spi.MappingCache} calls
+   * Gives up an idle mapping of a buffer: what a {@link io.github.dmabuf4j.spi.MappingCache} calls
    * for a mapping that isn't worth keeping (design rule VM1). It is unmapped now, or with its last
-   * user. On any thread, with or without the reservation.
+   * user. On any thread, with or without the reservation. The reference that keeps the buffer
+   * meanwhile may be the last one, and so release it.
    *
-   * @return false if there was none: it was given up before, or the buffer is being released
+   * @param mapping which one, as the cache was told: one that was made since is left alone
+   * @return false if it was given up before, or ended by the core, or the buffer is being released,
+   *     which ends it
    */
-  public boolean dropIdleMapping() {
+  public boolean dropIdleMapping(int mapping) {
     if (!retain(generation(state))) {
       return false;
     }
     try {
-      return dropIdle();
+      return dropIdle(mapping);
     } finally {
       put();
     }
+  }
+
+  /**
+   * Gives up the idle mapping of a buffer, whichever it is: for exporters without a cache.
+   *
+   * @return false if there was none, or the buffer is being released
+   */
+  public boolean dropIdleMapping() {
+    return dropIdleMapping(mapping());
   }
 
   /**

@@ -43,6 +43,9 @@ final class BufferMappingTest {
     volatile Throwable refusal;
     volatile boolean refusesUse;
 
+    /** The number of the last mapping that was made. */
+    volatile int mapping;
+
     @Override
     public MappedBytes vmap() {
       called(Call.VMAP);
@@ -64,7 +67,8 @@ final class BufferMappingTest {
     }
 
     @Override
-    public void mapped(BufferObject buffer) {
+    public void mapped(BufferObject buffer, int mapping) {
+      this.mapping = mapping;
       if (refusal instanceof Error error) {
         throw error;
       }
@@ -83,12 +87,16 @@ final class BufferMappingTest {
     }
 
     @Override
-    public void unmapped(BufferObject buffer) {
+    public void unmapped(BufferObject buffer, int mapping) {
       idle.decrementAndGet();
     }
 
     boolean drop() {
-      boolean had = object.dropIdleMapping();
+      return drop(mapping);
+    }
+
+    boolean drop(int number) {
+      boolean had = object.dropIdleMapping(number);
       if (had) {
         idle.decrementAndGet();
       }
@@ -140,6 +148,31 @@ final class BufferMappingTest {
     assertThat(exporter.live).isEmpty();
     buffer.close();
     assertThat(exporter.drop()).as("of a released buffer").isFalse();
+  }
+
+  @Test
+  void vm1_cacheThatIsSlow_doesNotDropTheNextMapping() {
+    buffer.hold().close();
+    int first = exporter.mapping;
+    buffer.reservation().lock();
+    try {
+      exporter.object.moveNotifyLocked(); // ends the mapping that the cache is about to drop
+    } finally {
+      buffer.reservation().unlock();
+    }
+    buffer.hold().close();
+    assertThat(exporter.mapping).isNotEqualTo(first);
+    assertThat(exporter.drop(first)).as("the mapping of the past").isFalse();
+    assertThat(exporter.live).hasSize(1);
+    assertThat(exporter.idle.get()).isEqualTo(1);
+    buffer.close();
+    DmaBuf next = exporter.export();
+    int second = exporter.mapping;
+    next.hold().close();
+    assertThat(exporter.drop(second)).as("that of the owner before").isFalse();
+    assertThat(exporter.drop()).isTrue();
+    assertThat(exporter.live).isEmpty();
+    next.close();
   }
 
   @Test

@@ -98,7 +98,7 @@ public class BufferMappingStress {
     }
 
     @Override
-    public void mapped(BufferObject buffer) {
+    public void mapped(BufferObject buffer, int mapping) {
       idle.incrementAndGet();
     }
 
@@ -106,7 +106,7 @@ public class BufferMappingStress {
     public void used(BufferObject buffer) {}
 
     @Override
-    public void unmapped(BufferObject buffer) {
+    public void unmapped(BufferObject buffer, int mapping) {
       idle.decrementAndGet();
     }
 

@@ -32,7 +32,7 @@ public final class IdleMappings implements MappingCache {
   }
 
   @Override
-  public void mapped(BufferObject buffer) {
+  public void mapped(BufferObject buffer, int mapping) {
     lock.lock();
     try {
       kept.add(buffer);
@@ -58,7 +58,7 @@ public final class IdleMappings implements MappingCache {
   }
 
   @Override
-  public void unmapped(BufferObject buffer) {
+  public void unmapped(BufferObject buffer, int mapping) {
     lock.lock();
     try {
       boolean _ = takeOff(buffer);
