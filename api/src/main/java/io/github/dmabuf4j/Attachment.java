@@ -119,7 +119,7 @@ public final class Attachment implements AutoCloseable {
       ScatterList pieces = mapping.map(access);
       reservation.awaitUninterruptibly(FenceUsage.KERNEL);
       return pieces;
-    } catch (RuntimeException | Error e) {
+    } catch (Throwable e) {
       Throwable failure = unmapLocked().failure();
       if (failure != null) {
         e.addSuppressed(failure);

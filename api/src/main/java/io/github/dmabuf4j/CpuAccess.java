@@ -47,7 +47,7 @@ public final class CpuAccess implements AutoCloseable {
       CpuAccess begun = new CpuAccess(object, access, hold, fence); // first: the heap may be full
       begun.await(conflicts, waiting);
       return begun;
-    } catch (InterruptedException | RuntimeException | Error e) {
+    } catch (Throwable e) {
       if (fence != null) {
         fence.signal(e); // nothing was touched, but it is published
       }
@@ -83,7 +83,7 @@ public final class CpuAccess implements AutoCloseable {
       } finally {
         reservation.unlock();
       }
-    } catch (InterruptedException | RuntimeException | Error e) {
+    } catch (Throwable e) {
       if (held) {
         Hold.drop(object);
       } else {
@@ -149,7 +149,7 @@ public final class CpuAccess implements AutoCloseable {
     try (var _ = published == null ? null : Signalling.begin(published)) {
       object.endCpuAccess(access);
       return null;
-    } catch (RuntimeException | Error e) {
+    } catch (Throwable e) {
       return e;
     }
   }

@@ -463,7 +463,7 @@ public final class DmaBuf implements AutoCloseable {
     addUser(held);
     try {
       return new Hold(held, kind, readOnly);
-    } catch (RuntimeException | Error e) {
+    } catch (Throwable e) {
       Hold.drop(held);
       throw e;
     }
@@ -541,7 +541,7 @@ public final class DmaBuf implements AutoCloseable {
       object.exporter().attach(attachment);
       add(attachment);
       return attachment;
-    } catch (RuntimeException | Error e) {
+    } catch (Throwable e) {
       object.put();
       throw e;
     }
@@ -583,7 +583,7 @@ public final class DmaBuf implements AutoCloseable {
       Pin pin = new Pin(object, Objects.requireNonNull(term, "term")); // first: it may not fit
       object.pinLocked(term);
       return pin;
-    } catch (RuntimeException | Error e) {
+    } catch (Throwable e) {
       object.put();
       throw e;
     }

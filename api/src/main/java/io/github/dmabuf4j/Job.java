@@ -202,7 +202,7 @@ public final class Job implements AutoCloseable {
             only.unlock();
           }
         }
-      } catch (InterruptedException | RuntimeException | Error e) {
+      } catch (Throwable e) {
         uses.abandon();
         throw e;
       }
@@ -259,7 +259,7 @@ public final class Job implements AutoCloseable {
     private void publishTo(CompletableFuture<Job> future) {
       try {
         future.complete(publishRetained(Waiting.INTERRUPTIBLY));
-      } catch (InterruptedException | RuntimeException | Error e) {
+      } catch (Throwable e) {
         future.completeExceptionally(e);
       }
     }

@@ -119,7 +119,7 @@ final class JobParts {
     }
     try {
       job.signal();
-    } catch (RuntimeException | Error refused) {
+    } catch (Throwable refused) {
       fail(refused);
     }
   }

@@ -87,7 +87,7 @@ final class JobUses {
         use.handle.retain("a job");
         retained++;
       }
-    } catch (RuntimeException | Error e) {
+    } catch (Throwable e) {
       abandon();
       throw e;
     }
@@ -177,7 +177,7 @@ final class JobUses {
         } else {
           Hold.drop(use.object);
         }
-      } catch (RuntimeException | Error e) {
+      } catch (Throwable e) {
         failures = failures == null ? new RunAll() : failures;
         failures.failed(e);
       }
@@ -255,7 +255,7 @@ final class JobUses {
         use.object.beginCpuAccess(use.access);
         cpuAccess++;
       }
-    } catch (RuntimeException | Error e) {
+    } catch (Throwable e) {
       endCpuAccess();
       throw e;
     }
@@ -265,7 +265,7 @@ final class JobUses {
     for (Use use = first; cpuAccess > 0 && use != null; use = use.next, cpuAccess--) {
       try {
         use.object.endCpuAccess(use.access);
-      } catch (RuntimeException | Error e) {
+      } catch (Throwable e) {
         failure = failure == null ? e : failure;
         System.getLogger(Job.class.getName())
             .log(Level.ERROR, "ending the CPU access to " + use.object + " failed", e);

@@ -13,7 +13,7 @@ final class RunAll {
   RunAll run(Runnable thing) {
     try {
       thing.run();
-    } catch (RuntimeException | Error e) {
+    } catch (Throwable e) { // checked ones too: exporters can throw them past the compiler
       failed(e);
     }
     return this;
@@ -40,16 +40,22 @@ final class RunAll {
     }
   }
 
-  /** Throws what was caught as a RuntimeException or an Error. */
+  /** Throws what was caught where nothing checked is declared. */
   static void rethrow(Throwable failure) {
     throw unchecked(failure);
   }
 
-  /** A RuntimeException to be thrown, or throws an Error. */
+  /** A RuntimeException to be thrown; throws what is none. */
   static RuntimeException unchecked(Throwable failure) {
-    if (failure instanceof Error error) {
-      throw error;
+    if (failure instanceof RuntimeException exception) {
+      return exception;
     }
-    return (RuntimeException) failure;
+    throw RunAll.<RuntimeException>asDeclared(failure);
+  }
+
+  /** A checked one came past the compiler, and goes on as it came. */
+  @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"})
+  private static <X extends Throwable> X asDeclared(Throwable failure) throws X {
+    throw (X) failure;
   }
 }

@@ -83,7 +83,7 @@ public final class Vmap implements AutoCloseable {
         made.reservation.vmaps = made;
       }
       return made;
-    } catch (RuntimeException | Error e) {
+    } catch (Throwable e) {
       RunAll steps = new RunAll();
       steps.failed(e);
       if (bytes != null) {

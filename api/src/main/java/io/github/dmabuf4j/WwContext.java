@@ -245,7 +245,7 @@ abstract sealed class WwContext permits AcquireContext {
         Reservation reservation = Objects.requireNonNull(held[--count]);
         held[count] = null; // a reservation may keep this context for a while
         reservation.unlock(this);
-      } catch (RuntimeException | Error e) {
+      } catch (Throwable e) {
         failures = failures == null ? new RunAll() : failures;
         failures.failed(e);
       }
