@@ -94,7 +94,8 @@ public final class Attachment implements AutoCloseable {
   }
 
   /**
-   * Maps the buffer for the importer.
+   * Maps the buffer for the importer. Through an attachment of a read-only handle the pieces in
+   * memory are read-only, whatever the exporter gave.
    *
    * @param access what the importer will do
    * @return the pieces, valid until {@link #unmap} or, for a dynamic importer, until it is told of
@@ -110,6 +111,11 @@ public final class Attachment implements AutoCloseable {
   public ScatterList map(Access access) {
     checkUsable("map");
     checkMayMap(access);
+    ScatterList pieces = mapLocked(access);
+    return readOnly ? pieces.asReadOnly() : pieces;
+  }
+
+  private ScatterList mapLocked(Access access) {
     if (dynamic) {
       object.ensureResidentLocked();
       return mapping.map(access);

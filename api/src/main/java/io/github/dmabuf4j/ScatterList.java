@@ -97,6 +97,18 @@ public record ScatterList(List<Piece> pieces) {
     return pieces.stream().map(ScatterList::segment).toList();
   }
 
+  /** The same pieces for somebody who mustn't write; a device's own ranges stay as they are. */
+  ScatterList asReadOnly() {
+    return new ScatterList(
+        pieces.stream()
+            .<Piece>map(
+                piece ->
+                    piece instanceof Memory memory
+                        ? new Memory(memory.segment().asReadOnly())
+                        : piece)
+            .toList());
+  }
+
   private static MemorySegment segment(Piece piece) {
     return switch (piece) {
       case Memory memory -> memory.segment();

@@ -209,6 +209,23 @@ final class AttachmentMappingTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void map_ofAReadOnlyHandle_givesNothingToWriteTo(boolean dynamic) {
+    try (DmaBuf readOnly = buffer.dupReadOnly();
+        Attachment attachment = readOnly.attach(new Device(dynamic, false))) {
+      locked(
+          attachment,
+          () -> {
+            assertThat(attachment.map(Access.READ).segments())
+                .isNotEmpty()
+                .allMatch(java.lang.foreign.MemorySegment::isReadOnly);
+            attachment.unmap();
+          });
+    }
+    assertThat(exporter.count(Call.MAP)).isEqualTo(exporter.count(Call.UNMAP)).isEqualTo(1);
+  }
+
   @Test
   void info_saysWhoIsAttachedAndHow() {
     try (Attachment attachment = buffer.attach(new Device(true, true))) {
