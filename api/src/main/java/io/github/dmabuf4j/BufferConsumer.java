@@ -36,8 +36,8 @@ public interface BufferConsumer extends AutoCloseable {
   /**
    * Takes the oldest buffer queued, waiting for one at most {@link Fences#defaultTimeout()}.
    *
-   * @return the slot, to be given back by {@link #release}; empty if the producer has ended the
-   *     stream and nothing is left of it
+   * @return the slot, to be given back by {@link #release} or {@link #detach}; empty if the
+   *     producer has ended the stream and nothing is left of it
    * @throws NothingQueuedException if none was queued in time; says who has each buffer
    * @throws InterruptedException if the thread is interrupted before or while waiting
    * @throws IllegalStateException if the consumer has as many as it may, or the queue is closed,
@@ -51,8 +51,8 @@ public interface BufferConsumer extends AutoCloseable {
    * Takes the oldest buffer queued, waiting for one until the time is up.
    *
    * @param timeout how long to wait; zero or less only looks
-   * @return the slot, to be given back by {@link #release}; empty if the producer has ended the
-   *     stream and nothing is left of it
+   * @return the slot, to be given back by {@link #release} or {@link #detach}; empty if the
+   *     producer has ended the stream and nothing is left of it
    * @throws NothingQueuedException if none was queued in time; says who has each buffer
    * @throws InterruptedException if the thread is interrupted before or while waiting
    * @throws IllegalStateException if the consumer has as many as it may, or the queue is closed,
@@ -65,8 +65,8 @@ public interface BufferConsumer extends AutoCloseable {
    * later.
    *
    * @param timeout how long to wait; zero or less only looks
-   * @return the slot, to be given back by {@link #release}; empty if the producer has ended the
-   *     stream and nothing is left of it
+   * @return the slot, to be given back by {@link #release} or {@link #detach}; empty if the
+   *     producer has ended the stream and nothing is left of it
    * @throws NothingQueuedException if none was queued in time; says who has each buffer
    * @throws IllegalStateException if the consumer has as many as it may, or the queue is closed,
    *     also while waiting
@@ -77,8 +77,8 @@ public interface BufferConsumer extends AutoCloseable {
    * Takes the oldest buffer queued, if there is one, without waiting and without a report of who
    * has the others.
    *
-   * @return the slot, to be given back by {@link #release}; empty if nothing is queued: for now, or
-   *     for good if {@link #isDrained()}
+   * @return the slot, to be given back by {@link #release} or {@link #detach}; empty if nothing is
+   *     queued: for now, or for good if {@link #isDrained()}
    * @throws IllegalStateException if the consumer has as many as it may, or the queue is closed
    */
   Optional<BufferSlot> tryAcquire();
@@ -102,6 +102,19 @@ public interface BufferConsumer extends AutoCloseable {
    * @throws IllegalArgumentException if the slot is of another queue
    */
   void release(BufferSlot slot);
+
+  /**
+   * Takes a buffer out of the queue that the consumer has, and leaves its slot empty: the producer
+   * may {@link BufferProducer#attach} another. Never waits, neither for what the producer may still
+   * be doing: who needs to know asks for {@link BufferSlot#fence} first, or finds the fence in the
+   * buffer's reservation. Also in a queue that was closed meanwhile.
+   *
+   * @param slot a slot that was acquired
+   * @return the queue's handle, which is the caller's from now on, to be closed
+   * @throws IllegalStateException if the consumer doesn't have the slot
+   * @throws IllegalArgumentException if the slot is of another queue
+   */
+  DmaBuf detach(BufferSlot slot);
 
   /**
    * Whether the stream is over.

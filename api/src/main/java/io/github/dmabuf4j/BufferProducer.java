@@ -78,10 +78,87 @@ public interface BufferProducer extends AutoCloseable {
   Optional<BufferSlot> tryDequeue();
 
   /**
+   * Puts a buffer from outside into the queue, in the producer's hand, waiting for an empty slot at
+   * most {@link Fences#defaultTimeout()}.
+   *
+   * @param buffer a handle that belongs to the queue from now on, unless this fails
+   * @return the slot, to be given back by {@link #queue}, {@link #withdraw} or {@link #cancel}
+   * @throws OutOfBuffersException if no slot became empty in time; says who has each buffer
+   * @throws InterruptedException if the thread is interrupted before or while waiting
+   * @throws IllegalArgumentException if the buffer is in the queue already, unless neither of the
+   *     two handles can write
+   * @throws IllegalStateException if the handle is closed, the producer has as many as it may, has
+   *     ended the stream, or the queue is closed, also while waiting
+   */
+  default BufferSlot attach(DmaBuf buffer) throws InterruptedException {
+    return attach(buffer, Fences.defaultTimeout());
+  }
+
+  /**
+   * Puts a buffer from outside into the queue, in the producer's hand: into the slot that has been
+   * empty for longest, waiting for one until the time is up. The slot's fence is {@link
+   * Fence#stub()}: what has to be waited for before the bytes are touched, the producer knows.
+   *
+   * @param buffer a handle that belongs to the queue from now on, unless this fails: not to be
+   *     closed by others
+   * @param timeout how long to wait; zero or less only looks
+   * @return the slot, to be given back by {@link #queue}, {@link #withdraw} or {@link #cancel}
+   * @throws OutOfBuffersException if no slot became empty in time; says who has each buffer
+   * @throws InterruptedException if the thread is interrupted before or while waiting
+   * @throws IllegalArgumentException if the buffer is in the queue already, unless neither of the
+   *     two handles can write
+   * @throws IllegalStateException if the handle is closed, the producer has as many as it may, has
+   *     ended the stream, or the queue is closed, also while waiting
+   */
+  BufferSlot attach(DmaBuf buffer, Duration timeout) throws InterruptedException;
+
+  /**
+   * Puts a buffer into the queue as {@link #attach(DmaBuf, Duration)} does, not interruptibly: an
+   * interrupt is kept for later.
+   *
+   * @param buffer a handle that belongs to the queue from now on, unless this fails
+   * @param timeout how long to wait; zero or less only looks
+   * @return the slot, to be given back by {@link #queue}, {@link #withdraw} or {@link #cancel}
+   * @throws OutOfBuffersException if no slot became empty in time; says who has each buffer
+   * @throws IllegalArgumentException if the buffer is in the queue already, unless neither of the
+   *     two handles can write
+   * @throws IllegalStateException if the handle is closed, the producer has as many as it may, has
+   *     ended the stream, or the queue is closed, also while waiting
+   */
+  BufferSlot attachUninterruptibly(DmaBuf buffer, Duration timeout);
+
+  /**
+   * Puts a buffer into the queue if a slot is empty, without waiting and without a report of who
+   * has the others.
+   *
+   * @param buffer a handle that belongs to the queue from now on, unless this fails or returns
+   *     nothing
+   * @return the slot, to be given back by {@link #queue}, {@link #withdraw} or {@link #cancel};
+   *     empty if no slot is
+   * @throws IllegalArgumentException if the buffer is in the queue already, unless neither of the
+   *     two handles can write
+   * @throws IllegalStateException if the handle is closed, the producer has as many as it may, has
+   *     ended the stream, or the queue is closed
+   */
+  Optional<BufferSlot> tryAttach(DmaBuf buffer);
+
+  /**
+   * Takes a buffer out of the queue that the producer has, and leaves its slot empty. Undoes {@link
+   * #attach}. Never waits, neither for the slot's own fence: who needs it asks for {@link
+   * BufferSlot#fence} first. Also in a queue that was closed meanwhile.
+   *
+   * @param slot a slot that was attached or dequeued
+   * @return the queue's handle, which is the caller's from now on, to be closed
+   * @throws IllegalStateException if the producer doesn't have the slot
+   * @throws IllegalArgumentException if the slot is of another queue
+   */
+  DmaBuf withdraw(BufferSlot slot);
+
+  /**
    * Hands a buffer to the consumer. Never waits. In a queue that was closed meanwhile the content
    * is dropped, as if it had been queued before the close.
    *
-   * @param slot a slot that was dequeued
+   * @param slot a slot that was dequeued or attached
    * @param acquire signals when the content is there
    * @throws IllegalStateException if the producer doesn't have the slot, or has ended the stream:
    *     then the slot is still to be cancelled

@@ -21,6 +21,9 @@ import org.jspecify.annotations.Nullable;
  *    ▲  ▲ ◀───cancel──────────┘                  │
  *    │                                           │ acquire
  *    └───────release───────  consumer  ◀─────────┘
+ *
+ *    from outside ──attach──▶  producer  ──withdraw──▶ outside
+ *                              consumer  ───detach───▶ outside
  * </pre>
  *
  * <p><b>Two hands.</b> The queue is both of them; each side is given the interface that it needs,
@@ -41,6 +44,12 @@ import org.jspecify.annotations.Nullable;
  * when it is given back, and none before the fence has signaled that came with it last, whether or
  * not that fence is in the buffer's reservation as well (design rule FN1).
  *
+ * <p><b>Buffers from outside.</b> Where buffers come from somebody else, a decoder or a camera, and
+ * go on to somebody else, the queue is made of {@linkplain Builder#slots empty slots}: the producer
+ * {@linkplain #attach(DmaBuf, Duration) attaches} a buffer, the consumer {@linkplain #detach
+ * detaches} it. The handle goes along: it is the queue's between the two. Room is waited for in
+ * {@code attach}, so before a job is published, and {@code queue} never waits.
+ *
  * <p><b>Starvation.</b> Who waits for a buffer in vain is told who has each one: which hand, which
  * thread, since when, and which fence is pending. Limits on how many a hand may have ({@link
  * Builder#maxDequeued}, {@link Builder#maxAcquired}) find the one who forgets to give back before
@@ -58,10 +67,10 @@ public final class BufferQueue implements BufferProducer, BufferConsumer {
   private final int size;
   private final QueueTurns turns;
 
-  private BufferQueue(Builder builder, List<DmaBuf> references) {
+  private BufferQueue(Builder builder, List<DmaBuf> references, int size) {
     name = builder.name;
-    size = references.size();
-    turns = new QueueTurns(builder, references);
+    this.size = size;
+    turns = new QueueTurns(builder, references, size);
   }
 
   // ---- making one ----
@@ -182,11 +191,22 @@ public final class BufferQueue implements BufferProducer, BufferConsumer {
                     .formatted(name, buffer));
           }
         }
-        return new BufferQueue(this, references);
+        return new BufferQueue(this, references, references.size());
       } catch (RuntimeException | Error e) {
         references.forEach(DmaBuf::close);
         throw e;
       }
+    }
+
+    /**
+     * Makes a queue of empty slots, for buffers that are attached later.
+     *
+     * @param count how many buffers it has room for, at least 1
+     * @return a new queue, to be closed
+     * @throws IllegalArgumentException if the count isn't positive
+     */
+    public BufferQueue slots(int count) {
+      return new BufferQueue(this, List.of(), atLeastOne(count, "slots"));
     }
 
     /**
@@ -224,17 +244,44 @@ public final class BufferQueue implements BufferProducer, BufferConsumer {
 
   @Override
   public BufferSlot dequeue(Duration timeout) throws InterruptedException {
-    return Objects.requireNonNull(turns.takeInterruptibly(turns.producer(), timeout));
+    return Objects.requireNonNull(
+        turns.takeInterruptibly(turns.producer(), turns.free(), null, timeout));
   }
 
   @Override
   public BufferSlot dequeueUninterruptibly(Duration timeout) {
-    return Objects.requireNonNull(turns.takeUninterruptibly(turns.producer(), timeout));
+    return Objects.requireNonNull(
+        turns.takeUninterruptibly(turns.producer(), turns.free(), null, timeout));
   }
 
   @Override
   public Optional<BufferSlot> tryDequeue() {
-    return handedOut(turns.tryTake(turns.producer()));
+    return handedOut(turns.tryTake(turns.producer(), turns.free(), null));
+  }
+
+  @Override
+  public BufferSlot attach(DmaBuf buffer, Duration timeout) throws InterruptedException {
+    Objects.requireNonNull(buffer, "buffer");
+    return Objects.requireNonNull(
+        turns.takeInterruptibly(turns.producer(), turns.empty(), buffer, timeout));
+  }
+
+  @Override
+  public BufferSlot attachUninterruptibly(DmaBuf buffer, Duration timeout) {
+    Objects.requireNonNull(buffer, "buffer");
+    return Objects.requireNonNull(
+        turns.takeUninterruptibly(turns.producer(), turns.empty(), buffer, timeout));
+  }
+
+  @Override
+  public Optional<BufferSlot> tryAttach(DmaBuf buffer) {
+    Objects.requireNonNull(buffer, "buffer");
+    return handedOut(turns.tryTake(turns.producer(), turns.empty(), buffer));
+  }
+
+  @Override
+  public DmaBuf withdraw(BufferSlot slot) {
+    return turns.takeOut(turns.producer(), slot, "withdraw");
   }
 
   @Override
@@ -268,17 +315,17 @@ public final class BufferQueue implements BufferProducer, BufferConsumer {
 
   @Override
   public Optional<BufferSlot> acquire(Duration timeout) throws InterruptedException {
-    return handedOut(turns.takeInterruptibly(turns.consumer(), timeout));
+    return handedOut(turns.takeInterruptibly(turns.consumer(), turns.queued(), null, timeout));
   }
 
   @Override
   public Optional<BufferSlot> acquireUninterruptibly(Duration timeout) {
-    return handedOut(turns.takeUninterruptibly(turns.consumer(), timeout));
+    return handedOut(turns.takeUninterruptibly(turns.consumer(), turns.queued(), null, timeout));
   }
 
   @Override
   public Optional<BufferSlot> tryAcquire() {
-    return handedOut(turns.tryTake(turns.consumer()));
+    return handedOut(turns.tryTake(turns.consumer(), turns.queued(), null));
   }
 
   private static Optional<BufferSlot> handedOut(@Nullable QueueSlot slot) {
@@ -294,6 +341,11 @@ public final class BufferQueue implements BufferProducer, BufferConsumer {
   @Override
   public void release(BufferSlot slot) {
     turns.give(turns.consumer(), slot, null, turns.free(), "release");
+  }
+
+  @Override
+  public DmaBuf detach(BufferSlot slot) {
+    return turns.takeOut(turns.consumer(), slot, "detach");
   }
 
   @Override
@@ -313,7 +365,7 @@ public final class BufferQueue implements BufferProducer, BufferConsumer {
   }
 
   /**
-   * How many buffers go round.
+   * How many buffers go round at most.
    *
    * @return at least 1, always the same
    */

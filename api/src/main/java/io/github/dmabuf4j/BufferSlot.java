@@ -15,9 +15,9 @@ package io.github.dmabuf4j;
  */
 public interface BufferSlot {
   /**
-   * The buffer's number in its queue, always the same: for what is to be kept beside it.
+   * The slot's number in its queue, always the same: for what is to be kept beside it.
    *
-   * @return from 0 on, below the number of buffers in the queue
+   * @return from 0 on, below the size of the queue
    */
   int index();
 
@@ -26,7 +26,8 @@ public interface BufferSlot {
    *
    * @return a handle that belongs to the queue: not to be closed. Who needs the bytes for longer
    *     makes a {@link DmaBuf#dup}, which gives no right to touch them, and takes no turn
-   * @throws IllegalStateException if the validator is on and the slot was given back
+   * @throws IllegalStateException if the slot was given back and the validator is on or the slot is
+   *     empty
    */
   DmaBuf buffer();
 
@@ -34,9 +35,9 @@ public interface BufferSlot {
    * What to wait for before the bytes are touched: the other hand may still be at work. The waiting
    * can be left to a {@link Job} ({@link Job.Builder#after}) or a device.
    *
-   * @return the fence that the slot was given back with last; if that has signaled without an
-   *     error, {@link Fence#stub()}. One that has failed or was abandoned is passed on: its {@link
-   *     Fence#error()} says why the content may not be there
+   * @return the fence that the slot was given back with last, since its buffer is in the queue; if
+   *     that has signaled without an error, {@link Fence#stub()}. One that has failed or was
+   *     abandoned is passed on: its {@link Fence#error()} says why the content may not be there
    * @throws IllegalStateException if the validator is on and the slot was given back
    */
   Fence fence();

@@ -56,9 +56,9 @@ public final class OutOfBuffersException extends DmaBufException {
     this.limitBytes = limitBytes;
   }
 
-  /** A queue's buffers are in use; all of them are what it may have. */
-  OutOfBuffersException(long requestedBytes, long queueBytes, String message) {
-    super("dequeue", Errno.ETIME, message, null);
+  /** A queue's buffers or slots are in use; all its buffers are what it may have. */
+  OutOfBuffersException(String operation, long requestedBytes, long queueBytes, String message) {
+    super(operation, Errno.ETIME, message, null);
     this.requestedBytes = requestedBytes;
     this.committedBytes = queueBytes;
     this.limitBytes = queueBytes;
@@ -67,7 +67,7 @@ public final class OutOfBuffersException extends DmaBufException {
   /**
    * What was asked for.
    *
-   * @return bytes; of a queue, the size of its largest buffer
+   * @return bytes; of a queue, the size of its largest buffer, or of the one to attach
    */
   public long requestedBytes() {
     return requestedBytes;

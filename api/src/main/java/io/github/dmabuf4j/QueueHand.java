@@ -1,20 +1,15 @@
 package io.github.dmabuf4j;
 
 /**
- * One of the two hands of a {@link BufferQueue}: from which line it takes, and how much it has. The
- * count is guarded by the queue's lock.
+ * One of the two hands of a {@link BufferQueue}: how much it has and may have. The count is guarded
+ * by the queue's lock.
  */
 final class QueueHand {
   /** Where a slot is that this hand has. */
   final QueueSlot.Place place;
 
-  final SlotLine source;
-
   /** Who it is, in reports. */
   final String name;
-
-  /** What it waits for, in reports. */
-  final String turn;
 
   /** How many it may have at once. */
   final int most;
@@ -22,30 +17,18 @@ final class QueueHand {
   /** How many it has. */
   int held;
 
-  private QueueHand(QueueSlot.Place place, SlotLine source, String name, String turn, int most) {
+  private QueueHand(QueueSlot.Place place, String name, int most) {
     this.place = place;
-    this.source = source;
     this.name = name;
-    this.turn = turn;
     this.most = most;
   }
 
-  static QueueHand producer(String queue, String called, SlotLine free, int most) {
-    return new QueueHand(
-        QueueSlot.Place.PRODUCER,
-        free,
-        name("producer", called),
-        "a free buffer of buffer queue " + queue,
-        most);
+  static QueueHand producer(String called, int most) {
+    return new QueueHand(QueueSlot.Place.PRODUCER, name("producer", called), most);
   }
 
-  static QueueHand consumer(String queue, String called, SlotLine queued, int most) {
-    return new QueueHand(
-        QueueSlot.Place.CONSUMER,
-        queued,
-        name("consumer", called),
-        "a buffer queued in buffer queue " + queue,
-        most);
+  static QueueHand consumer(String called, int most) {
+    return new QueueHand(QueueSlot.Place.CONSUMER, name("consumer", called), most);
   }
 
   private static String name(String hand, String called) {

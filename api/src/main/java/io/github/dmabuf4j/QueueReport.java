@@ -19,23 +19,27 @@ import java.util.stream.Collectors;
 record QueueReport(
     String queue, QueueHand producer, QueueHand consumer, List<QueueSlot.Seen> slots, long at) {
 
-  /** Nobody gave the hand a buffer in time. */
-  String late(QueueHand hand, Duration waited) {
+  /** Nobody gave the hand a slot of that line in time. */
+  String late(QueueHand hand, SlotLine line, Duration waited) {
     String advice =
-        hand.isProducer()
-            ? "Release what is no longer used, make the queue of more buffers, or wait longer"
-            : "Find out what the producer waits for, have it end the stream, or wait longer";
+        switch (line.place) {
+          case EMPTY ->
+              "Detach what is no longer used, make the queue of more slots, or wait longer";
+          case FREE ->
+              "Release what is no longer used, make the queue of more buffers, or wait longer";
+          default -> "Find out what the producer waits for, have it end the stream, or wait longer";
+        };
     return "%s didn't get %s within %s; waiter: %s. %s. %s"
         .formatted(
-            hand.name, hand.turn, waited, Thread.currentThread(), list(seen -> true), advice);
+            hand.name, line.turn, waited, Thread.currentThread(), list(seen -> true), advice);
   }
 
   /** The hand wants more than it may have. */
   String full(QueueHand hand) {
     String advice =
         hand.isProducer()
-            ? "Queue or cancel one first, or allow more with maxDequeued"
-            : "Release one first, or allow more with maxAcquired";
+            ? "Queue, cancel or withdraw one first, or allow more with maxDequeued"
+            : "Release or detach one first, or allow more with maxAcquired";
     return "%s has as many buffers of buffer queue %s as it may, %d: %s. %s"
         .formatted(hand.name, queue, hand.most, list(seen -> seen.place() == hand.place), advice);
   }
@@ -47,13 +51,23 @@ record QueueReport(
   private String inWords(QueueSlot.Seen seen) {
     String where =
         switch (seen.place()) {
-          case FREE, GONE -> seen.place().inWords;
+          case EMPTY, FREE, GONE -> seen.place().inWords;
           case PRODUCER -> "with %s, dequeued by %s".formatted(producer.name, since(seen));
           case QUEUED -> "queued by " + since(seen);
           case CONSUMER -> "with %s, acquired by %s".formatted(consumer.name, since(seen));
         };
     String fence = seen.fence().isSignaled() ? "" : ", and there is " + WaitChain.of(seen.fence());
-    return "%s is %s%s".formatted(seen.slot(), where, fence);
+    return "%s is %s%s".formatted(seen, where, fence);
+  }
+
+  /** The size of the largest buffer. */
+  long largestBytes() {
+    return slots.stream().mapToLong(QueueSlot.Seen::bytes).max().orElse(0);
+  }
+
+  /** The size of all buffers together. */
+  long bytes() {
+    return slots.stream().mapToLong(QueueSlot.Seen::bytes).sum();
   }
 
   private String since(QueueSlot.Seen seen) {

@@ -1,18 +1,20 @@
 package io.github.dmabuf4j;
 
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A buffer of a {@link BufferQueue}, where it is, and since when.
+ * A buffer of a {@link BufferQueue}, where it is, and since when; or the room for one.
  *
- * <p><b>Threads.</b> All that isn't final is guarded by the queue's lock. {@code fence} is read
- * without it by whoever has the slot in hand: it was written before the slot was taken, and nobody
- * else writes it before it is given back.
+ * <p><b>Threads.</b> All that isn't final is guarded by the queue's lock. {@code buffer} and {@code
+ * fence} are read without it by whoever has the slot in hand: they were written before the slot was
+ * taken, and nobody else writes them before it is given back.
  */
 final class QueueSlot implements BufferSlot {
   /** Where a buffer is. */
   enum Place {
+    EMPTY("empty"),
     FREE("free"),
     PRODUCER("with the producer"),
     QUEUED("queued"),
@@ -30,33 +32,46 @@ final class QueueSlot implements BufferSlot {
    * What a slot was at one moment, for reports.
    *
    * @param slot which one
+   * @param buffer what was in it, or null
+   * @param bytes the size of that
    * @param place where it was
    * @param thread who put it there, or null
    * @param since when, a {@link System#nanoTime()} value
    * @param fence what it came with
    */
-  record Seen(QueueSlot slot, Place place, @Nullable Thread thread, long since, Fence fence) {}
+  record Seen(
+      QueueSlot slot,
+      @Nullable DmaBuf buffer,
+      long bytes,
+      Place place,
+      @Nullable Thread thread,
+      long since,
+      Fence fence) {
+
+    @Override
+    public String toString() {
+      return inWords(slot.index, buffer);
+    }
+  }
 
   final QueueTurns turns;
   private final int index;
-  private final DmaBuf buffer;
+  private @Nullable DmaBuf buffer;
 
   /** The size of the buffer. */
-  final long bytes;
+  private long bytes;
 
   /** What is handed out: made once, for a hand-over must not allocate. */
   final Optional<BufferSlot> handedOut = Optional.of(this);
 
-  Place place = Place.FREE;
+  Place place = Place.EMPTY;
   Fence fence = Fence.stub();
   @Nullable Thread thread;
   long since;
 
-  QueueSlot(QueueTurns turns, int index, DmaBuf buffer) {
+  QueueSlot(QueueTurns turns, int index) {
     this.turns = turns;
     this.index = index;
-    this.buffer = buffer;
-    this.bytes = buffer.size();
   }
 
   private QueueSlot(QueueSlot before) {
@@ -77,6 +92,28 @@ final class QueueSlot implements BufferSlot {
     return next;
   }
 
+  /** Takes a buffer over. */
+  void fill(DmaBuf taken, long size) {
+    buffer = taken;
+    bytes = size;
+  }
+
+  /** Gives the buffer away, and with it what it is to be waited for. There must be one. */
+  DmaBuf clear() {
+    DmaBuf given = Objects.requireNonNull(buffer);
+    buffer = null;
+    bytes = 0;
+    fence = Fence.stub();
+    return given;
+  }
+
+  /** Whether somebody could write what somebody else has, if this handle came in as well. */
+  boolean isSharedWith(DmaBuf other) {
+    return buffer != null
+        && buffer.refersToSame(other)
+        && !(buffer.refusesWrites() && other.refusesWrites());
+  }
+
   void moveTo(Place to, @Nullable Thread by) {
     place = to;
     thread = by;
@@ -84,13 +121,14 @@ final class QueueSlot implements BufferSlot {
   }
 
   Seen seen() {
-    return new Seen(this, place, thread, since, fence);
+    return new Seen(this, buffer, bytes, place, thread, since, fence);
   }
 
   /** Gives up the queue's reference as soon as what the buffer came back with has signaled. */
   void letGo() {
-    if (!fence.addCallback(signaled -> buffer.close())) {
-      buffer.close();
+    DmaBuf last = buffer;
+    if (last != null && !fence.addCallback(signaled -> last.close())) {
+      last.close();
     }
   }
 
@@ -104,7 +142,11 @@ final class QueueSlot implements BufferSlot {
     if (Lockdep.isEnabled()) {
       turns.checkInHand(this, "buffer()");
     }
-    return buffer;
+    DmaBuf present = buffer;
+    if (present == null) {
+      throw new IllegalStateException("buffer() of %s, which is empty".formatted(this));
+    }
+    return present;
   }
 
   @Override
@@ -117,6 +159,10 @@ final class QueueSlot implements BufferSlot {
 
   @Override
   public String toString() {
-    return "#%d (%s)".formatted(index, buffer);
+    return inWords(index, buffer);
+  }
+
+  private static String inWords(int index, @Nullable DmaBuf buffer) {
+    return buffer == null ? "#" + index : "#%d (%s)".formatted(index, buffer);
   }
 }

@@ -12,10 +12,13 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Invariant</b>, whenever {@code lock} is free:
  *
  * <ol>
- *   <li>Each slot of {@code slots} is in one place. FREE and QUEUED ones stand in the line of that
- *       place, once, and nothing else stands there. Of PRODUCER and CONSUMER ones there are as many
- *       as that hand holds, and no more than it may. Once closed none is FREE or QUEUED; one that
- *       became GONE is let go by the thread that made it so, once.
+ *   <li>Each slot of {@code slots} is in one place. EMPTY, FREE and QUEUED ones stand in the line
+ *       of that place, once, and nothing else stands there. Of PRODUCER and CONSUMER ones there are
+ *       as many as that hand holds, and no more than it may. Once closed none is EMPTY, FREE or
+ *       QUEUED; one that became GONE is let go by the thread that made it so, once.
+ *   <li>EMPTY slots have no buffer; FREE, QUEUED, PRODUCER and CONSUMER ones have one each. None is
+ *       in two slots, unless neither handle can write. A handle is the queue's from when it was
+ *       attached until it is detached or let go, and one of the two happens.
  *   <li>What is given back and isn't the very object in {@code slots}, or is in another place than
  *       that hand, is refused before anything changes.
  *   <li>Where a line has a slot and threads wait for one, a thread that could take it was woken and
@@ -34,6 +37,7 @@ final class QueueTurns {
   private final Object lock = new Object();
   private final String name;
   private final QueueSlot[] slots;
+  private final SlotLine empty;
   private final SlotLine free;
   private final SlotLine queued;
   private final QueueHand producer;
@@ -41,18 +45,24 @@ final class QueueTurns {
   private boolean ended;
   private boolean closed;
 
-  /** Takes over a reference to each buffer. */
-  QueueTurns(BufferQueue.Builder builder, List<DmaBuf> references) {
-    int size = references.size();
+  /** Takes over a reference to each buffer; slots beyond those are empty. */
+  QueueTurns(BufferQueue.Builder builder, List<DmaBuf> references, int size) {
     name = builder.name;
     slots = new QueueSlot[size];
-    free = new SlotLine(QueueSlot.Place.FREE, size);
-    queued = new SlotLine(QueueSlot.Place.QUEUED, size);
-    producer = QueueHand.producer(name, builder.producer, free, builder.maxDequeued);
-    consumer = QueueHand.consumer(name, builder.consumer, queued, builder.maxAcquired);
+    empty = new SlotLine(QueueSlot.Place.EMPTY, size, "an empty slot of buffer queue " + name);
+    free = new SlotLine(QueueSlot.Place.FREE, size, "a free buffer of buffer queue " + name);
+    queued = new SlotLine(QueueSlot.Place.QUEUED, size, "a buffer queued in buffer queue " + name);
+    producer = QueueHand.producer(builder.producer, builder.maxDequeued);
+    consumer = QueueHand.consumer(builder.consumer, builder.maxAcquired);
     for (int i = 0; i < size; i++) {
-      slots[i] = new QueueSlot(this, i, references.get(i));
-      free.add(slots[i]);
+      QueueSlot slot = new QueueSlot(this, i);
+      if (i < references.size()) {
+        slot.fill(references.get(i), references.get(i).size());
+      }
+      SlotLine line = i < references.size() ? free : empty;
+      slot.place = line.place;
+      slots[i] = slot;
+      line.add(slot);
     }
   }
 
@@ -62,6 +72,10 @@ final class QueueTurns {
 
   QueueHand consumer() {
     return consumer;
+  }
+
+  SlotLine empty() {
+    return empty;
   }
 
   SlotLine free() {
@@ -77,13 +91,19 @@ final class QueueTurns {
   /**
    * Takes the next slot if there is one.
    *
+   * @param hand who takes it
+   * @param line where from
+   * @param attached what to put into it, or null if there is something in it
    * @return null if there is none
-   * @throws IllegalStateException if closed, the producer's stream has ended, or the hand is full
+   * @throws IllegalArgumentException if what to put into it is in another slot
+   * @throws IllegalStateException if closed, the producer's stream has ended, the hand is full, or
+   *     what to put into it is closed
    */
-  @Nullable QueueSlot tryTake(QueueHand hand) {
+  @Nullable QueueSlot tryTake(QueueHand hand, SlotLine line, @Nullable DmaBuf attached) {
+    long bytes = attached == null ? 0 : attached.size();
     QueueReport report;
     synchronized (lock) {
-      QueueSlot slot = next(hand);
+      QueueSlot slot = next(hand, line, attached, bytes);
       if (slot != null || !hand.isFull() || isOverFor(hand)) {
         return slot;
       }
@@ -93,21 +113,23 @@ final class QueueTurns {
   }
 
   /** Takes as {@link #take} does, not interruptibly. */
-  @Nullable QueueSlot takeUninterruptibly(QueueHand hand, Duration timeout) {
+  @Nullable QueueSlot takeUninterruptibly(
+      QueueHand hand, SlotLine line, @Nullable DmaBuf attached, Duration timeout) {
     try {
-      return take(hand, timeout, false);
+      return take(hand, line, attached, timeout, false);
     } catch (InterruptedException e) {
       throw new AssertionError("an uninterruptible wait was interrupted", e);
     }
   }
 
   /** Takes as {@link #take} does, interruptibly. */
-  @Nullable QueueSlot takeInterruptibly(QueueHand hand, Duration timeout)
+  @Nullable QueueSlot takeInterruptibly(
+      QueueHand hand, SlotLine line, @Nullable DmaBuf attached, Duration timeout)
       throws InterruptedException {
     if (Thread.interrupted()) {
       throw new InterruptedException();
     }
-    return take(hand, timeout, true);
+    return take(hand, line, attached, timeout, true);
   }
 
   /**
@@ -116,20 +138,28 @@ final class QueueTurns {
    * @return null if the consumer's stream is over
    * @throws OutOfBuffersException if the producer got none in time
    * @throws NothingQueuedException if the consumer got none in time
-   * @throws IllegalStateException if closed, the producer's stream has ended, or the hand is full
+   * @throws IllegalArgumentException if what to put into it is in another slot
+   * @throws IllegalStateException if closed, the producer's stream has ended, the hand is full, or
+   *     what to put into it is closed
    */
-  private @Nullable QueueSlot take(QueueHand hand, Duration timeout, boolean interruptible)
+  private @Nullable QueueSlot take(
+      QueueHand hand,
+      SlotLine line,
+      @Nullable DmaBuf attached,
+      Duration timeout,
+      boolean interruptible)
       throws InterruptedException {
     long nanos = Deadline.nanos(timeout);
     if (nanos > 0) {
-      Lockdep.mayWaitForTurn(hand.turn); // whether or not it has to this time
+      Lockdep.mayWaitForTurn(line.turn); // whether or not it has to this time
     }
+    long bytes = attached == null ? 0 : attached.size();
     boolean full;
     QueueReport report;
     synchronized (lock) {
-      QueueSlot slot = next(hand);
+      QueueSlot slot = next(hand, line, attached, bytes);
       if (slot == null && nanos > 0) {
-        slot = await(hand, nanos, interruptible);
+        slot = await(hand, line, attached, bytes, nanos, interruptible);
       }
       if (slot != null || isOverFor(hand)) {
         return slot;
@@ -140,31 +170,32 @@ final class QueueTurns {
     if (full) {
       throw new IllegalStateException(report.full(hand));
     }
-    String late = report.late(hand, timeout);
-    throw hand.isProducer() ? outOfBuffers(late) : new NothingQueuedException(late);
-  }
-
-  private OutOfBuffersException outOfBuffers(String late) {
-    long largest = 0;
-    long total = 0;
-    for (QueueSlot slot : slots) {
-      largest = Math.max(largest, slot.bytes);
-      total += slot.bytes;
-    }
-    return new OutOfBuffersException(largest, total, late);
+    String late = report.late(hand, line, timeout);
+    throw switch (line.place) {
+      case EMPTY -> new OutOfBuffersException("attach", bytes, report.bytes(), late);
+      case FREE ->
+          new OutOfBuffersException("dequeue", report.largestBytes(), report.bytes(), late);
+      default -> new NothingQueuedException(late);
+    };
   }
 
   /** Waits for the next slot; null if the time is up, or waiting makes no sense. Lock held. */
-  private @Nullable QueueSlot await(QueueHand hand, long nanos, boolean interruptible)
+  private @Nullable QueueSlot await(
+      QueueHand hand,
+      SlotLine line,
+      @Nullable DmaBuf attached,
+      long bytes,
+      long nanos,
+      boolean interruptible)
       throws InterruptedException {
     long start = System.nanoTime();
     long left = nanos;
     boolean interrupted = false;
     QueueSlot slot = null;
-    Lockdep.beforeWait(hand.turn, false);
+    Lockdep.beforeWait(line.turn, false);
     try {
       while (slot == null && left > 0 && !hand.isFull() && !isOverFor(hand)) {
-        hand.source.waiting++;
+        line.waiting++;
         try {
           lock.wait(left / 1_000_000, (int) (left % 1_000_000));
         } catch (InterruptedException e) {
@@ -173,16 +204,16 @@ final class QueueTurns {
           }
           interrupted = true;
         } finally {
-          hand.source.waiting--;
+          line.waiting--;
         }
-        slot = next(hand);
+        slot = next(hand, line, attached, bytes);
         left = nanos - (System.nanoTime() - start);
       }
       return slot;
     } finally {
       Lockdep.afterWait();
-      if (slot == null && !hand.source.isEmpty()) {
-        wakeOne(hand.source); // this thread may have been the one that was woken for it
+      if (slot == null && !line.isEmpty()) {
+        wakeOne(line); // this thread may have been the one that was woken for it
       }
       if (interrupted) {
         Thread.currentThread().interrupt();
@@ -191,21 +222,20 @@ final class QueueTurns {
   }
 
   /** The next slot, now in that hand; null if there is none, or it may have no more. Lock held. */
-  private @Nullable QueueSlot next(QueueHand hand) {
-    if (closed || (ended && hand.isProducer())) {
-      throw new IllegalStateException(
-          "%s can't get %s, %s"
-              .formatted(
-                  hand.name, hand.turn, closed ? "which is closed" : "whose stream was ended"));
-    }
-    if (hand.isFull() || hand.source.isEmpty()) {
+  private @Nullable QueueSlot next(
+      QueueHand hand, SlotLine line, @Nullable DmaBuf attached, long bytes) {
+    checkMayTake(hand, line, attached);
+    if (hand.isFull() || line.isEmpty()) {
       return null;
     }
-    Fence fence = passedOn(hand.source.first().fence);
-    QueueSlot slot = hand.source.remove();
+    Fence fence = passedOn(line.first().fence);
+    QueueSlot slot = line.remove();
     if (Lockdep.isEnabled()) {
       slot = slot.nextTurn();
       slots[slot.index()] = slot;
+    }
+    if (attached != null) {
+      slot.fill(attached, bytes);
     }
     slot.fence = fence;
     slot.moveTo(hand.place, Thread.currentThread());
@@ -213,9 +243,28 @@ final class QueueTurns {
     return slot;
   }
 
+  private void checkMayTake(QueueHand hand, SlotLine line, @Nullable DmaBuf attached) {
+    if (closed || (ended && hand.isProducer())) {
+      throw new IllegalStateException(
+          "%s can't get %s, %s"
+              .formatted(
+                  hand.name, line.turn, closed ? "which is closed" : "whose stream was ended"));
+    }
+    if (attached == null) {
+      return;
+    }
+    for (QueueSlot slot : slots) {
+      if (slot.isSharedWith(attached)) {
+        throw new IllegalArgumentException(
+            "attach of a buffer that is in slot %d of buffer queue %s already: both hands would have it at once; handles that are both read-only may be"
+                .formatted(slot.index(), name));
+      }
+    }
+  }
+
   /** Whether a hand will never get a slot again, as it should be. Lock held. */
   private boolean isOverFor(QueueHand hand) {
-    return ended && !hand.isProducer() && hand.source.isEmpty();
+    return ended && !hand.isProducer() && queued.isEmpty();
   }
 
   // ---- giving back ----
@@ -238,11 +287,7 @@ final class QueueTurns {
       @Nullable Fence fence,
       SlotLine destination,
       String operation) {
-    if (!(given instanceof QueueSlot slot) || slot.turns != this) {
-      throw new IllegalArgumentException(
-          "%s wants a slot of buffer queue %s, got %s, which isn't one"
-              .formatted(operation, name, given));
-    }
+    QueueSlot slot = own(given, operation);
     Fence passed = fence == null ? null : passedOn(fence);
     synchronized (lock) {
       checkIn(hand, slot, operation);
@@ -264,6 +309,40 @@ final class QueueTurns {
       slot.moveTo(QueueSlot.Place.GONE, null);
     }
     slot.letGo();
+  }
+
+  /**
+   * Gives the buffer of a slot to the caller, and leaves the slot empty.
+   *
+   * @param hand who has it
+   * @param given what was handed out
+   * @param operation what was called, for messages
+   * @return the buffer, whose fence the caller must have seen to
+   * @throws IllegalArgumentException if the slot is of another queue
+   * @throws IllegalStateException if the hand doesn't have it
+   */
+  DmaBuf takeOut(QueueHand hand, BufferSlot given, String operation) {
+    QueueSlot slot = own(given, operation);
+    synchronized (lock) {
+      checkIn(hand, slot, operation);
+      hand.held--;
+      DmaBuf buffer = slot.clear();
+      slot.moveTo(closed ? QueueSlot.Place.GONE : empty.place, null);
+      if (!closed) {
+        empty.add(slot);
+        wakeOne(empty);
+      }
+      return buffer;
+    }
+  }
+
+  private QueueSlot own(BufferSlot given, String operation) {
+    if (!(given instanceof QueueSlot slot) || slot.turns != this) {
+      throw new IllegalArgumentException(
+          "%s wants a slot of buffer queue %s, got %s, which isn't one"
+              .formatted(operation, name, given));
+    }
+    return slot;
   }
 
   /** What is to be waited for, or has an error to tell of. */
@@ -292,7 +371,7 @@ final class QueueTurns {
     if (line.waiting == 0) {
       return;
     }
-    if (line.waiting == free.waiting + queued.waiting) {
+    if (line.waiting == empty.waiting + free.waiting + queued.waiting) {
       lock.notify();
     } else {
       lock.notifyAll();
@@ -312,6 +391,7 @@ final class QueueTurns {
     List<QueueSlot> dropped = new ArrayList<>(slots.length);
     synchronized (lock) {
       closed = true;
+      empty.moveAllTo(dropped);
       free.moveAllTo(dropped);
       queued.moveAllTo(dropped);
       for (QueueSlot slot : dropped) {
@@ -361,7 +441,7 @@ final class QueueTurns {
   @Override
   public String toString() {
     synchronized (lock) {
-      return "buffer queue %s: %d free, %d with %s, %d queued, %d with %s%s%s"
+      return "buffer queue %s: %d free, %d with %s, %d queued, %d with %s%s%s%s"
           .formatted(
               name,
               free.count(),
@@ -370,6 +450,7 @@ final class QueueTurns {
               queued.count(),
               consumer.held,
               consumer.name,
+              empty.isEmpty() ? "" : ", %d empty".formatted(empty.count()),
               ended ? ", ended" : "",
               closed ? ", closed" : "");
     }

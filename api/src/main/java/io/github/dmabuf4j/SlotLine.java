@@ -5,13 +5,16 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Slots in a row, first in, first out, and how many threads wait for one: half of a {@link
+ * Slots in a row, first in, first out, and how many threads wait for one: part of a {@link
  * BufferQueue}. It has room for all slots of the queue, so it is never full. Guarded by the queue's
  * lock.
  */
 final class SlotLine {
   /** Where a slot is that stands here. */
   final QueueSlot.Place place;
+
+  /** What who takes from here waits for, in reports. */
+  final String turn;
 
   private final @Nullable QueueSlot[] ring;
   private int first;
@@ -20,8 +23,9 @@ final class SlotLine {
   /** Threads that wait on the queue's lock for this line, woken or not. */
   int waiting;
 
-  SlotLine(QueueSlot.Place place, int capacity) {
+  SlotLine(QueueSlot.Place place, int capacity, String turn) {
     this.place = place;
+    this.turn = turn;
     this.ring = new QueueSlot[capacity];
   }
 

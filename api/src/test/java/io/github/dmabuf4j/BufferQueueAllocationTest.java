@@ -10,6 +10,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
@@ -58,18 +60,26 @@ final class BufferQueueAllocationTest {
     private final Fence pending = context.newFence();
     private final BufferQueue queue;
 
-    private Measurement(int buffers) {
+    /** The buffers, where they come from outside and go back there; else empty. */
+    private final BlockingQueue<DmaBuf> outside;
+
+    private Measurement(int buffers, boolean attaches) {
       List<DmaBuf> handles = new ArrayList<>();
       for (int i = 0; i < buffers; i++) {
         handles.add(TestExporter.buffer());
       }
-      queue = BufferQueue.of("measured", handles);
+      queue =
+          attaches
+              ? BufferQueue.named("measured").slots(buffers)
+              : BufferQueue.of("measured", handles);
+      outside = new ArrayBlockingQueue<>(buffers, false, attaches ? handles : List.of());
     }
 
     public static void main(String[] arguments) throws Exception {
       assertThat(Lockdep.isEnabled()).isFalse();
       for (int buffers : List.of(1, 4)) {
-        new Measurement(buffers).run();
+        new Measurement(buffers, false).run();
+        new Measurement(buffers, true).runAttaching();
       }
       System.exit(0);
     }
@@ -77,6 +87,19 @@ final class BufferQueueAllocationTest {
     private void run() throws Exception {
       Threads.together(() -> measured(this::produce), () -> measured(this::consume));
       assertThat(bytes.get() / (double) HAND_OVERS).as("bytes per hand-over").isLessThan(1);
+    }
+
+    /** One thread: a queue of the platform's would allocate where it waits. */
+    private void runAttaching() throws Exception {
+      measured(this::attachAndDetach);
+      assertThat(bytes.get() / (double) HAND_OVERS).as("bytes per hand-over").isLessThan(1);
+    }
+
+    private void attachAndDetach(int count) throws InterruptedException {
+      for (int i = 0; i < count; i++) {
+        queue.queue(queue.attach(outside.remove(), LONG), pending);
+        outside.add(queue.detach(queue.acquire(LONG).orElseThrow()));
+      }
     }
 
     private void measured(Rounds side) throws InterruptedException {

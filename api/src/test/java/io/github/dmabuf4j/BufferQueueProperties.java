@@ -9,6 +9,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.function.Supplier;
@@ -26,8 +27,10 @@ final class BufferQueueProperties {
     REFUSED
   }
 
-  /** Where each buffer is, and with what fence. */
+  /** Where each slot is, with which buffer and what fence. */
   private static final class Model {
+    final Deque<Integer> empty = new ArrayDeque<>();
+    final Map<Integer, Integer> contents = new HashMap<>();
     final Deque<Integer> free = new ArrayDeque<>();
     final Deque<Integer> queued = new ArrayDeque<>();
     final List<Integer> dequeued = new ArrayList<>();
@@ -43,6 +46,7 @@ final class BufferQueueProperties {
       this.maxAcquired = maxAcquired;
       for (int i = 0; i < buffers; i++) {
         free.add(i);
+        contents.put(i, i);
         fences.put(i, Fence.stub());
       }
     }
@@ -52,6 +56,24 @@ final class BufferQueueProperties {
         return Outcome.REFUSED;
       }
       return moved(free, dequeued);
+    }
+
+    Outcome attach(int buffer) {
+      if (closed || ended || dequeued.size() >= maxDequeued) {
+        return Outcome.REFUSED;
+      }
+      if (!empty.isEmpty()) {
+        contents.put(empty.getFirst(), buffer);
+      }
+      return moved(empty, dequeued);
+    }
+
+    Outcome takeOut(List<Integer> from, int index) {
+      Outcome outcome = give(from, index, Fence.stub(), empty);
+      if (outcome == Outcome.DONE) {
+        contents.remove(index);
+      }
+      return outcome;
     }
 
     Outcome acquire() {
@@ -88,12 +110,18 @@ final class BufferQueueProperties {
 
     void close() {
       closed = true;
+      empty.clear();
       free.clear();
       queued.clear();
     }
 
-    /** Who is in no place any more, and has nothing in flight. */
-    boolean isReleased(int index) {
+    /** A buffer that was let go with a slot that is in no place any more, and isn't in flight. */
+    boolean isReleased(int buffer) {
+      return contents.entrySet().stream()
+          .anyMatch(slot -> slot.getValue() == buffer && isGone(slot.getKey()));
+    }
+
+    private boolean isGone(int index) {
       return closed
           && !dequeued.contains(index)
           && !acquired.contains(index)
@@ -109,6 +137,7 @@ final class BufferQueueProperties {
     private final List<FenceContext> contexts = new ArrayList<>();
     private final List<Fence> fences = new ArrayList<>();
     private final Map<Integer, BufferSlot> slots = new HashMap<>();
+    private final Map<Integer, DmaBuf> outside = new HashMap<>();
     private final BufferQueue queue;
     private final Model model;
 
@@ -144,6 +173,8 @@ final class BufferQueueProperties {
         case 2, 3, 4, 5, 6, 7 -> signal();
         case 8, 9, 10, 11, 12, 13, 14, 15, 16 -> checkTaken(take(true), model.dequeue(), true);
         case 17, 18, 19, 20, 21, 22, 23, 24 -> checkTaken(take(false), model.acquire(), false);
+        case 25, 26, 27 -> attach();
+        case 28, 29, 30 -> takeOut(random.nextBoolean(), random.nextInt(buffers));
         default -> give(random.nextInt(3), random.nextInt(buffers), fence());
       }
       check();
@@ -171,6 +202,51 @@ final class BufferQueueProperties {
       contexts.add(FenceContext.create("work"));
       fences.add(contexts.getLast().newFence());
       return fences.getLast();
+    }
+
+    private void attach() {
+      if (outside.isEmpty()) {
+        return;
+      }
+      int number = outside.keySet().iterator().next();
+      Outcome found = attached(outside.get(number));
+      if (found == Outcome.DONE) {
+        outside.remove(number);
+      }
+      checkTaken(found, model.attach(number), true);
+    }
+
+    private Outcome attached(DmaBuf buffer) {
+      try {
+        Optional<BufferSlot> slot =
+            random.nextBoolean()
+                ? queue.tryAttach(buffer)
+                : Optional.of(queue.attachUninterruptibly(buffer, Duration.ZERO));
+        slot.ifPresent(taken -> slots.put(taken.index(), taken));
+        return slot.isEmpty() ? Outcome.NOTHING : Outcome.DONE;
+      } catch (OutOfBuffersException late) {
+        return Outcome.NOTHING;
+      } catch (IllegalStateException refused) {
+        return Outcome.REFUSED;
+      }
+    }
+
+    private void takeOut(boolean withdraws, int index) {
+      BufferSlot slot = slots.get(index);
+      if (slot == null) {
+        return;
+      }
+      Integer number = model.contents.get(index);
+      Outcome found;
+      try {
+        DmaBuf buffer = withdraws ? queue.withdraw(slot) : queue.detach(slot);
+        outside.put(Objects.requireNonNull(number), buffer);
+        found = Outcome.DONE;
+      } catch (IllegalStateException refused) {
+        found = Outcome.REFUSED;
+      }
+      assertThat(found)
+          .isEqualTo(model.takeOut(withdraws ? model.dequeued : model.acquired, index));
     }
 
     private Outcome take(boolean dequeues) {
@@ -249,6 +325,9 @@ final class BufferQueueProperties {
                       model.dequeued.size(),
                       model.queued.size(),
                       model.acquired.size()));
+      if (!model.empty.isEmpty()) {
+        assertThat(queue.toString()).contains(", %d empty".formatted(model.empty.size()));
+      }
       assertThat(queue.isDrained()).isEqualTo(model.ended && model.queued.isEmpty());
       assertThat(queue.isClosed()).isEqualTo(model.closed);
       for (int i = 0; i < buffers; i++) {
@@ -263,6 +342,7 @@ final class BufferQueueProperties {
       List.copyOf(model.acquired).forEach(index -> give(2, index, null));
       contexts.forEach(FenceContext::close);
       check();
+      outside.values().forEach(DmaBuf::close);
       assertThat(exporters).allMatch(exporter -> exporter.count(TestExporter.Call.RELEASE) == 1);
     }
   }
