@@ -3,36 +3,32 @@ package io.github.dmabuf4j.examples.demo;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Pictures between two stages, one thread on each side. Room is waited for before a picture is
- * begun: a job whose fence is out must not wait for a queue.
+ * A queue of pictures whose memory stays with them.
  *
  * <p><b>Threads.</b> Any. All fields are guarded by this; waiting on it costs no Java heap, as
  * waiting for a condition of a lock does.
  */
-final class BoundedQueue {
+final class BoundedQueue implements PictureQueue {
   private final @Nullable Picture[] items;
   private int first;
   private int count;
   private boolean ended;
+  private boolean closed;
 
   BoundedQueue(int capacity) {
     items = new Picture[capacity];
   }
 
-  /**
-   * Waits until {@link #add} is sure to have room.
-   *
-   * @return false if the queue was ended: nobody will take anything any more
-   */
-  synchronized boolean awaitRoom() throws InterruptedException {
+  @Override
+  public synchronized boolean awaitRoom(Picture picture) throws InterruptedException {
     while (count == items.length && !ended) {
       wait();
     }
     return !ended;
   }
 
-  /** Adds a picture, never waits. Only after {@link #awaitRoom}. */
-  synchronized void add(Picture picture) {
+  @Override
+  public synchronized void add(Picture picture) {
     if (count == items.length) {
       throw new IllegalStateException("no room was waited for");
     }
@@ -40,20 +36,16 @@ final class BoundedQueue {
     notifyAll();
   }
 
-  /**
-   * Takes the next picture, waiting for it.
-   *
-   * @return null once the queue has ended and is empty
-   */
-  synchronized @Nullable Picture take() throws InterruptedException {
+  @Override
+  public synchronized @Nullable Picture take() throws InterruptedException {
     while (count == 0 && !ended) {
       wait();
     }
-    return poll();
+    return closed ? null : takeLeftOver();
   }
 
-  /** Takes what is left, without waiting. */
-  synchronized @Nullable Picture poll() {
+  @Override
+  public synchronized @Nullable Picture takeLeftOver() {
     if (count == 0) {
       return null;
     }
@@ -65,9 +57,15 @@ final class BoundedQueue {
     return picture;
   }
 
-  /** No more pictures will come; what is in the queue is still taken. */
-  synchronized void end() {
+  @Override
+  public synchronized void end() {
     ended = true;
     notifyAll();
+  }
+
+  @Override
+  public synchronized void close() {
+    closed = true;
+    end();
   }
 }

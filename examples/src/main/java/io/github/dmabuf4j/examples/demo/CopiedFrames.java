@@ -21,10 +21,22 @@ final class CopiedFrames implements Handover {
   private static final int ALIGNMENT = 64;
 
   private final Arena arena = Arena.ofShared();
+  private final BoundedQueue toFilter = new BoundedQueue(QUEUE_CAPACITY);
+  private final BoundedQueue toEncoder = new BoundedQueue(QUEUE_CAPACITY);
 
   @Override
   public boolean isInHeap() {
     return false;
+  }
+
+  @Override
+  public PictureQueue toFilter() {
+    return toFilter;
+  }
+
+  @Override
+  public PictureQueue toEncoder() {
+    return toEncoder;
   }
 
   @Override
@@ -77,11 +89,14 @@ final class CopiedFrames implements Handover {
   }
 
   @Override
-  public void filter(Picture picture, FilterCrew crew, BoundedQueue next) throws Exception {
+  public void filter(Picture picture, FilterCrew crew) throws Exception {
+    if (!toEncoder.awaitRoom(picture)) {
+      return;
+    }
     MemorySegment decoded = Objects.requireNonNull(picture.plainDecoded);
     MemorySegment edges = Objects.requireNonNull(picture.plainEdges);
     crew.run(picture, (member, tiles) -> crew.work(member, tiles, picture, decoded, edges));
-    next.add(picture);
+    toEncoder.add(picture);
   }
 
   @Override

@@ -4,6 +4,7 @@ import static io.github.dmabuf4j.examples.demo.CLinker.INT;
 import static io.github.dmabuf4j.examples.demo.CLinker.POINTER;
 
 import io.github.dmabuf4j.ArenaKind;
+import io.github.dmabuf4j.Attachment;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.Hold;
@@ -73,10 +74,12 @@ final class FrameBuffers implements AutoCloseable {
   final class Decoded extends Lent {
     private final DmaBuf buffer;
     private final Hold hold;
+    private final Attachment attachment;
 
-    Decoded(DmaBuf buffer, Hold hold) {
+    Decoded(DmaBuf buffer, Hold hold, Attachment attachment) {
       this.buffer = buffer;
       this.hold = hold;
+      this.attachment = attachment;
     }
 
     DmaBuf buffer() {
@@ -93,8 +96,9 @@ final class FrameBuffers implements AutoCloseable {
         live.remove(this);
       }
       try (buffer;
-          hold) {
-        // The hold first, then the reference.
+          hold;
+          attachment) {
+        // The reference last.
       }
     }
   }
@@ -131,13 +135,7 @@ final class FrameBuffers implements AutoCloseable {
           codecAt(codec), new AVFrame(new Address().at(address)), flags);
     }
     DmaBuf buffer = traffic.allocate(heap, wanted.request());
-    Decoded decoded;
-    try {
-      decoded = new Decoded(buffer, buffer.hold(ArenaKind.POOL));
-    } catch (RuntimeException | Error e) {
-      buffer.close();
-      throw e;
-    }
+    Decoded decoded = decoded(buffer);
     synchronized (live) {
       live.add(decoded);
     }
@@ -148,6 +146,22 @@ final class FrameBuffers implements AutoCloseable {
       throw e;
     }
     return 0;
+  }
+
+  /** Takes a buffer over for the codec. */
+  private Decoded decoded(DmaBuf buffer) {
+    try {
+      Hold hold = buffer.hold(ArenaKind.POOL);
+      try {
+        return new Decoded(buffer, hold, buffer.attach(Stage.DECODER));
+      } catch (RuntimeException | Error e) {
+        hold.close();
+        throw e;
+      }
+    } catch (RuntimeException | Error e) {
+      buffer.close();
+      throw e;
+    }
   }
 
   private @Nullable FrameGeometry geometryOf(long codec, FrameStruct frame) {

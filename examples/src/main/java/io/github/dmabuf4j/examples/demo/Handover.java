@@ -8,8 +8,17 @@ import org.jspecify.annotations.Nullable;
  * SharedFrames} hands buffers on, {@link CopiedFrames} copies their content.
  */
 interface Handover extends AutoCloseable {
+  /** How many pictures a queue has room for. */
+  int QUEUE_CAPACITY = 3;
+
   /** Whether every plane must lie in a buffer of a heap. */
   boolean isInHeap();
+
+  /** The queue from the decoder to the filter. */
+  PictureQueue toFilter();
+
+  /** The queue from the filter to the encoder. */
+  PictureQueue toEncoder();
 
   /** Prepares a decoder that isn't open yet. */
   void installInto(AVCodecContext decoder, boolean canUseOurMemory);
@@ -27,11 +36,10 @@ interface Handover extends AutoCloseable {
   void accept(NativeFrame frame, Picture picture) throws Exception;
 
   /**
-   * Filters a picture and hands it on. The filter thread.
-   *
-   * @param next the encoder's queue, which has room
+   * Filters a picture and hands it on, once the encoder's queue has room; lets go of it if that is
+   * closed. The filter thread.
    */
-  void filter(Picture picture, FilterCrew crew, BoundedQueue next) throws Exception;
+  void filter(Picture picture, FilterCrew crew) throws Exception;
 
   /**
    * Gives the encoder a filtered picture. The encode thread.

@@ -1,5 +1,6 @@
 package io.github.dmabuf4j.examples.demo;
 
+import io.github.dmabuf4j.BufferSlot;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.PixelFormat;
 import java.lang.foreign.MemorySegment;
@@ -35,6 +36,9 @@ final class Picture {
   @Nullable DmaBuf decoded;
 
   @Nullable DmaBuf edges;
+
+  /** Room in the next queue, while this has some. */
+  @Nullable BufferSlot slot;
 
   /** The same where they are plain memory. */
   @Nullable MemorySegment plainDecoded;

@@ -17,10 +17,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Threads.</b> {@link #run} once, on one thread; {@link #stop} on any.
  */
 final class Pipeline {
-  private static final int QUEUE_CAPACITY = 3;
-
   /** Pictures in both queues and in the hands of each stage. */
-  private static final int PICTURES = 2 * QUEUE_CAPACITY + 3;
+  private static final int PICTURES = 2 * Handover.QUEUE_CAPACITY + 3;
 
   /** Every so many pictures one goes into the contact sheet. */
   private static final int SHEET_EVERY = 20;
@@ -31,8 +29,8 @@ final class Pipeline {
   private final String name;
   private final PrintStream messages;
   private final Provenance provenance;
-  private final BoundedQueue toFilter = new BoundedQueue(QUEUE_CAPACITY);
-  private final BoundedQueue toEncoder = new BoundedQueue(QUEUE_CAPACITY);
+  private final PictureQueue toFilter;
+  private final PictureQueue toEncoder;
   private final BlockingQueue<Picture> spare = new ArrayBlockingQueue<>(PICTURES);
   private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
   private final JavaHeapMeter javaHeap = new JavaHeapMeter();
@@ -49,6 +47,8 @@ final class Pipeline {
       DemoOptions options, Handover handover, Traffic traffic, String name, PrintStream messages) {
     this.options = options;
     this.handover = handover;
+    this.toFilter = handover.toFilter();
+    this.toEncoder = handover.toEncoder();
     this.traffic = traffic;
     this.name = name;
     this.messages = messages;
@@ -168,11 +168,11 @@ final class Pipeline {
 
   /** What a stage does; its failure is the pipeline's. */
   @FunctionalInterface
-  private interface Stage {
+  private interface Body {
     void run() throws Exception;
   }
 
-  private Thread start(String stage, Stage body) {
+  private Thread start(String stage, Body body) {
     return Thread.ofPlatform()
         .name("dmabuf4j-" + stage)
         .start(
@@ -189,8 +189,8 @@ final class Pipeline {
     failure.compareAndSet(null, problem);
     stopping = true;
     traffic.stop();
-    toFilter.end();
-    toEncoder.end();
+    toFilter.close();
+    toEncoder.close();
     spare.offer(new Picture()); // wakes the decode thread up; it looks at stopping first
   }
 
@@ -269,7 +269,7 @@ final class Pipeline {
     }
     frame.clear();
     traffic.delivered();
-    if (toFilter.awaitRoom()) {
+    if (toFilter.awaitRoom(picture)) {
       toFilter.add(picture);
     } else {
       handover.release(picture);
@@ -281,11 +281,7 @@ final class Pipeline {
   private void filter(FilterCrew crew) throws Exception {
     try {
       for (Picture picture = toFilter.take(); picture != null; picture = toFilter.take()) {
-        if (toEncoder.awaitRoom()) {
-          handover.filter(picture, crew, toEncoder);
-        } else {
-          handover.release(picture);
-        }
+        handover.filter(picture, crew);
       }
     } finally {
       toEncoder.end();
@@ -341,10 +337,14 @@ final class Pipeline {
 
   /** Lets go of what was on its way when a stage failed. */
   private void releaseAll() {
-    for (BoundedQueue queue : new BoundedQueue[] {toFilter, toEncoder}) {
-      for (Picture picture = queue.poll(); picture != null; picture = queue.poll()) {
-        handover.release(picture);
-      }
+    releaseLeftOvers(toFilter);
+    releaseLeftOvers(toEncoder);
+  }
+
+  private void releaseLeftOvers(PictureQueue queue) {
+    queue.close();
+    for (Picture left = queue.takeLeftOver(); left != null; left = queue.takeLeftOver()) {
+      handover.release(left);
     }
   }
 }

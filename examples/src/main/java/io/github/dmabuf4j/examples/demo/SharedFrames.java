@@ -3,6 +3,7 @@ package io.github.dmabuf4j.examples.demo;
 import static org.bytedeco.ffmpeg.global.avutil.AV_BUFFER_FLAG_READONLY;
 
 import io.github.dmabuf4j.AllocationRequest;
+import io.github.dmabuf4j.Attachment;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FenceContext;
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Hands buffers of one heap on from stage to stage. The decoder writes into them, the filter reads
  * one and writes another, the encoder reads the luma of the second and the chroma of the first.
+ * Each is an importer of what it uses; between them the buffers go through queues with fences.
  */
 final class SharedFrames implements Handover {
   /** What stands for no colour. */
@@ -31,6 +33,10 @@ final class SharedFrames implements Handover {
   private final Heap heap;
   private final Traffic traffic;
   private final FrameBuffers buffers;
+  private final SharedQueue toFilter =
+      new SharedQueue("decoder", "filter", SharedQueue.Cargo.DECODED, QUEUE_CAPACITY);
+  private final SharedQueue toEncoder =
+      new SharedQueue("filter", "encoder", SharedQueue.Cargo.EDGES, QUEUE_CAPACITY);
   private final FenceContext filterOrder = FenceContext.create("edges");
 
   // Of the decode thread.
@@ -59,6 +65,16 @@ final class SharedFrames implements Handover {
   }
 
   @Override
+  public PictureQueue toFilter() {
+    return toFilter;
+  }
+
+  @Override
+  public PictureQueue toEncoder() {
+    return toEncoder;
+  }
+
+  @Override
   public void installInto(AVCodecContext codec, boolean canUseOurMemory) {
     decoder = codec;
     if (canUseOurMemory) {
@@ -82,7 +98,8 @@ final class SharedFrames implements Handover {
   public void accept(NativeFrame frame, Picture picture) throws Exception {
     FrameBuffers.Decoded decoded = buffers.delivered(frame.bufferBase());
     if (decoded != null) {
-      picture.decoded = decoded.buffer().dup();
+      // Read-only, for the codec may deliver one buffer twice, and reads it as a reference.
+      picture.decoded = decoded.buffer().dupReadOnly();
       for (int plane = 0; plane < picture.format.planes().size(); plane++) {
         picture.offsets[plane] = frame.plane(plane) - decoded.address();
         picture.strides[plane] = frame.stride(plane);
@@ -157,17 +174,46 @@ final class SharedFrames implements Handover {
   // ---- filter ----
 
   @Override
-  public void filter(Picture picture, FilterCrew crew, BoundedQueue next) throws Exception {
+  public void filter(Picture picture, FilterCrew crew) throws Exception {
     DmaBuf decoded = picture.decoded();
     DmaBuf edges = picture.edges();
+    Job job = null;
+    try (Attachment _ = decoded.attach(Stage.FILTER);
+        Attachment _ = edges.attach(Stage.FILTER)) {
+      job = handOn(picture, decoded, edges);
+      if (job != null) {
+        run(job, picture, crew, decoded, edges);
+      }
+    } finally {
+      if (job == null) {
+        picture.release();
+      }
+    }
+  }
+
+  /**
+   * Hands a picture on before it is filtered: the encoder waits for the fence.
+   *
+   * @return what is to be done now, or null if nobody would take the picture
+   */
+  private @Nullable Job handOn(Picture picture, DmaBuf decoded, DmaBuf edges)
+      throws InterruptedException {
+    if (!toEncoder.awaitRoom(picture)) {
+      return null;
+    }
     Job job;
     try {
       job = Job.named("edges").reads(decoded).writes(edges).inOrderOf(filterOrder).publish();
     } catch (Throwable e) {
-      picture.release();
+      toEncoder.giveRoomBack(picture);
       throw e;
     }
-    next.add(picture); // the encoder waits for the fence
+    toEncoder.add(picture, job.fence());
+    return job;
+  }
+
+  private static void run(Job job, Picture picture, FilterCrew crew, DmaBuf decoded, DmaBuf edges)
+      throws Exception {
     job.run(
         access ->
             crew.run(
@@ -203,8 +249,12 @@ final class SharedFrames implements Handover {
   private final class Encoding extends Lent {
     private final FenceContext order = FenceContext.create("encode");
     private @Nullable Job job;
+    private @Nullable Attachment luma;
+    private @Nullable Attachment chroma;
 
     Job publish(DmaBuf edges, DmaBuf colours) throws InterruptedException {
+      luma = edges.attach(Stage.ENCODER);
+      chroma = colours.attach(Stage.ENCODER);
       Job next = Job.named("encode").reads(edges).reads(colours).inOrderOf(order).publish();
       job = next;
       return next;
@@ -213,8 +263,17 @@ final class SharedFrames implements Handover {
     @Override
     void returned() {
       Objects.requireNonNull(job, "published").signal();
+      detach();
       synchronized (idle) {
         idle.add(this);
+      }
+    }
+
+    private void detach() {
+      try (Attachment first = luma;
+          Attachment second = chroma) {
+        luma = null;
+        chroma = null;
       }
     }
 
@@ -222,6 +281,7 @@ final class SharedFrames implements Handover {
       if (job != null) {
         job.fail(reason);
       }
+      detach();
       order.close();
     }
   }

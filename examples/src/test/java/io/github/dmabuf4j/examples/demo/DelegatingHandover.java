@@ -17,6 +17,16 @@ class DelegatingHandover implements Handover {
   }
 
   @Override
+  public PictureQueue toFilter() {
+    return real.toFilter();
+  }
+
+  @Override
+  public PictureQueue toEncoder() {
+    return real.toEncoder();
+  }
+
+  @Override
   public void installInto(AVCodecContext decoder, boolean canUseOurMemory) {
     real.installInto(decoder, canUseOurMemory);
   }
@@ -32,8 +42,8 @@ class DelegatingHandover implements Handover {
   }
 
   @Override
-  public void filter(Picture picture, FilterCrew crew, BoundedQueue next) throws Exception {
-    real.filter(picture, crew, next);
+  public void filter(Picture picture, FilterCrew crew) throws Exception {
+    real.filter(picture, crew);
   }
 
   @Override

@@ -56,13 +56,13 @@ final class FailureTest {
     }
 
     @Override
-    public void filter(Picture picture, FilterCrew crew, BoundedQueue next) throws Exception {
+    public void filter(Picture picture, FilterCrew crew) throws Exception {
       long index = picture.index;
       if (place == Place.BEFORE_FILTER && index == FAILS_AT) {
         release(picture); // as the real one does
       }
       fail(Place.BEFORE_FILTER, index);
-      super.filter(picture, crew, next);
+      super.filter(picture, crew);
       fail(Place.AFTER_FILTER, index);
     }
 
@@ -81,11 +81,11 @@ final class FailureTest {
     }
 
     @Override
-    public void filter(Picture picture, FilterCrew crew, BoundedQueue next) throws Exception {
+    public void filter(Picture picture, FilterCrew crew) throws Exception {
       if (picture.index == FAILS_AT) {
         picture.offsets[0] = Integer.MAX_VALUE;
       }
-      super.filter(picture, crew, next);
+      super.filter(picture, crew);
     }
   }
 
