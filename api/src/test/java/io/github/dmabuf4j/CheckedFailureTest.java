@@ -23,7 +23,7 @@ final class CheckedFailureTest {
     }
 
     @Override
-    public void mapped(BufferObject buffer) {
+    public void mapped(BufferObject buffer, int mapping) {
       boolean _ = buffer.dropIdleMapping();
     }
 
@@ -31,7 +31,7 @@ final class CheckedFailureTest {
     public void used(BufferObject buffer) {}
 
     @Override
-    public void unmapped(BufferObject buffer) {}
+    public void unmapped(BufferObject buffer, int mapping) {}
   }
 
   private final TestExporter exporter = new Forgetting();
