@@ -74,9 +74,9 @@ final class FrameBuffers implements AutoCloseable {
   final class Decoded extends Lent {
     private final DmaBuf buffer;
     private final Hold hold;
-    private final Attachment attachment;
+    private final @Nullable Attachment attachment;
 
-    Decoded(DmaBuf buffer, Hold hold, Attachment attachment) {
+    Decoded(DmaBuf buffer, Hold hold, @Nullable Attachment attachment) {
       this.buffer = buffer;
       this.hold = hold;
       this.attachment = attachment;
@@ -153,7 +153,7 @@ final class FrameBuffers implements AutoCloseable {
     try {
       Hold hold = buffer.hold(ArenaKind.POOL);
       try {
-        return new Decoded(buffer, hold, buffer.attach(Stage.DECODER));
+        return new Decoded(buffer, hold, Stage.DECODER.use(buffer));
       } catch (RuntimeException | Error e) {
         hold.close();
         throw e;

@@ -178,8 +178,8 @@ final class SharedFrames implements Handover {
     DmaBuf decoded = picture.decoded();
     DmaBuf edges = picture.edges();
     Job job = null;
-    try (Attachment _ = decoded.attach(Stage.FILTER);
-        Attachment _ = edges.attach(Stage.FILTER)) {
+    try (var _ = Stage.FILTER.use(decoded);
+        var _ = Stage.FILTER.use(edges)) {
       job = handOn(picture, decoded, edges);
       if (job != null) {
         run(job, picture, crew, decoded, edges);
@@ -253,8 +253,8 @@ final class SharedFrames implements Handover {
     private @Nullable Attachment chroma;
 
     Job publish(DmaBuf edges, DmaBuf colours) throws InterruptedException {
-      luma = edges.attach(Stage.ENCODER);
-      chroma = colours.attach(Stage.ENCODER);
+      luma = Stage.ENCODER.use(edges);
+      chroma = Stage.ENCODER.use(colours);
       Job next = Job.named("encode").reads(edges).reads(colours).inOrderOf(order).publish();
       job = next;
       return next;
