@@ -8,6 +8,9 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
 import org.jetbrains.lincheck.datastructures.StressOptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -28,12 +31,23 @@ final class LincheckTest {
   @CsvSource({
     "ReservationLincheck, stress",
     "ReservationLincheck, model",
-    "BufferQueueLincheck, model",
     "FenceLincheck$TimelineOperations, model",
     "FenceLincheck$CallbackOperations, model",
     "FenceLincheck$SyncObjectOperations, model"
   })
   void isLinearizable(String checked, String how) throws Exception {
+    check(checked, how);
+  }
+
+  /** Takes minutes where others want the processors: for the long run. */
+  @Test
+  @EnabledIfSystemProperty(named = "dmabuf4j.conformance.scale", matches = "1(\\.0)?")
+  @Timeout(value = 20, unit = TimeUnit.MINUTES)
+  void bufferQueue_isLinearizable() throws Exception {
+    check("BufferQueueLincheck", "model");
+  }
+
+  private void check(String checked, String how) throws Exception {
     Path output = directory.resolve("output");
     Process process =
         new ProcessBuilder(
