@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * A device that works on a buffer through the pieces of its attachment. It maps when it needs the
  * bytes and isn't mapped, as an importer does that was told of a move.
  *
- * <p><b>Threads.</b> One at a time; {@link #moveNotify} on the exporter's.
+ * <p><b>Threads.</b> One at a time; {@link #moveNotify} on the exporter's, also before {@link
+ * DmaBuf#attach} has returned. What is mapped is guarded by the reservation.
  */
 final class Device implements Importer, AutoCloseable {
   private final boolean dynamic;
@@ -62,8 +63,8 @@ final class Device implements Importer, AutoCloseable {
 
   @Override
   public void moveNotify(Attachment moved) {
-    assertTrue(moved == attachment, "the attachment that is told of is the importer's own");
-    assertTrue(reservation().isHeldByCurrentThread(), "told under the reservation (CL5)");
+    assertTrue(moved.importer() == this, "the attachment that is told of is the importer's own");
+    assertTrue(moved.reservation().isHeldByCurrentThread(), "told under the reservation (CL5)");
     moves++;
     try {
       onMove.run();

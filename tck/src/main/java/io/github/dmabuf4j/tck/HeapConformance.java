@@ -134,6 +134,14 @@ public abstract class HeapConformance implements Subject {
   }
 
   @Nested
+  class Races extends RaceRules {
+    @Override
+    protected Subject subject() {
+      return HeapConformance.this;
+    }
+  }
+
+  @Nested
   class Vmaps extends VmapRules {
     @Override
     protected Subject subject() {

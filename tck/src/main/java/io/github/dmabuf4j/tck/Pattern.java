@@ -55,6 +55,25 @@ final class Pattern {
     }
   }
 
+  /** Finds one pattern in all of a segment, whichever. */
+  static void assertWhole(MemorySegment segment) {
+    int seed = 0;
+    while (at(0, seed) != segment.get(ValueLayout.JAVA_BYTE, 0)) {
+      seed++; // one of 256, for 17 is odd
+    }
+    assertIn(segment, seed);
+  }
+
+  /** Finds one pattern in all of a buffer, in a closure. */
+  static void assertWhole(DmaBuf buffer) throws InterruptedException {
+    boolean _ =
+        buffer.read(
+            segment -> {
+              assertWhole(segment);
+              return true;
+            });
+  }
+
   /** Writes the buffer, in a closure. */
   static void write(DmaBuf buffer, int seed) throws InterruptedException {
     buffer.write(segment -> put(segment, seed));
