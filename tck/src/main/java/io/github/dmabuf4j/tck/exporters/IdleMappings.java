@@ -2,24 +2,24 @@ package io.github.dmabuf4j.tck.exporters;
 
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.spi.MappingCache;
-import java.util.LinkedHashSet;
-import java.util.Set;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A cache of idle mappings that keeps those used last, up to a number of bytes (design rule VM1).
  *
- * <p><b>Invariant.</b> A buffer is in {@code kept} exactly while the idle reference of its mapping
- * is this cache's. Both change under {@code lock}: a reference is given up and its buffer taken off
- * in one go, so that none that is made meanwhile is mistaken for the old one. Exporters unmap under
- * the lock; they take no reservation there, as they must not anyway.
+ * <p><b>Invariant.</b> A buffer is in {@code kept}, with the number of its mapping, exactly while
+ * the idle reference of that mapping is this cache's. Both change under {@code lock}. Exporters
+ * unmap under the lock; they take no reservation there, as they must not anyway.
  *
  * <p><b>Threads.</b> Any.
  */
 public final class IdleMappings implements MappingCache {
   private final long limit;
   private final ReentrantLock lock = new ReentrantLock();
-  private final Set<BufferObject> kept = new LinkedHashSet<>();
+  private final Map<BufferObject, Integer> kept = new LinkedHashMap<>();
   private long bytes;
 
   /**
@@ -35,10 +35,10 @@ public final class IdleMappings implements MappingCache {
   public void mapped(BufferObject buffer, int mapping) {
     lock.lock();
     try {
-      kept.add(buffer);
+      kept.put(buffer, mapping);
       bytes += buffer.size();
       while (bytes > limit) {
-        boolean _ = drop(kept.iterator().next());
+        boolean _ = drop(kept.keySet().iterator().next());
       }
     } finally {
       lock.unlock();
@@ -49,8 +49,9 @@ public final class IdleMappings implements MappingCache {
   public void used(BufferObject buffer) {
     lock.lock();
     try {
-      if (kept.remove(buffer)) {
-        kept.add(buffer); // the last one again
+      Integer mapping = kept.remove(buffer);
+      if (mapping != null) {
+        kept.put(buffer, mapping); // the last one again
       }
     } finally {
       lock.unlock();
@@ -61,7 +62,7 @@ public final class IdleMappings implements MappingCache {
   public void unmapped(BufferObject buffer, int mapping) {
     lock.lock();
     try {
-      boolean _ = takeOff(buffer);
+      takeOff(buffer);
     } finally {
       lock.unlock();
     }
@@ -76,7 +77,8 @@ public final class IdleMappings implements MappingCache {
   public boolean drop(BufferObject buffer) {
     lock.lock();
     try {
-      return takeOff(buffer) && buffer.dropIdleMapping(); // false for one that ends
+      Integer mapping = takeOff(buffer);
+      return mapping != null && buffer.dropIdleMapping(mapping); // false for one that ends
     } finally {
       lock.unlock();
     }
@@ -97,11 +99,11 @@ public final class IdleMappings implements MappingCache {
   }
 
   /** Lock held. */
-  private boolean takeOff(BufferObject buffer) {
-    boolean there = kept.remove(buffer);
-    if (there) {
+  private @Nullable Integer takeOff(BufferObject buffer) {
+    Integer mapping = kept.remove(buffer);
+    if (mapping != null) {
       bytes -= buffer.size();
     }
-    return there;
+    return mapping;
   }
 }
