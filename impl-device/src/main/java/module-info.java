@@ -6,6 +6,7 @@
 module io.github.dmabuf4j.device {
   requires static org.jspecify;
   requires io.github.dmabuf4j;
+  requires com.github.benmanes.caffeine;
 
   provides io.github.dmabuf4j.spi.HeapProvider with
       io.github.dmabuf4j.device.DeviceHeapProvider;

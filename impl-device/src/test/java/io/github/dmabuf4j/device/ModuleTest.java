@@ -25,7 +25,8 @@ final class ModuleTest {
     assertThat(descriptor().requires())
         .extracting(Requires::name)
         .filteredOn(name -> !name.startsWith("java.") && !name.startsWith("jdk."))
-        .containsExactlyInAnyOrder("org.jspecify", "io.github.dmabuf4j");
+        .containsExactlyInAnyOrder(
+            "org.jspecify", "io.github.dmabuf4j", "com.github.benmanes.caffeine");
     assertThat(descriptor().requires())
         .extracting(Requires::name)
         .doesNotContain("jdk.unsupported", "jdk.internal.vm.ci");
