@@ -18,22 +18,14 @@ final class BenchmarkListTest {
       assertThat(in).as("what JMH's annotation processor writes").isNotNull();
       assertThat(new String(in.readAllBytes(), StandardCharsets.UTF_8))
           .contains(
+              AllocateCloseBenchmark.class.getName(),
               AttachBenchmark.class.getName(),
-              BaselineBenchmark.class.getName(),
               CpuAccessBenchmark.class.getName(),
               BufferQueueBenchmark.class.getName(),
               FenceBenchmark.class.getName(),
               ReservationBenchmark.class.getName(),
               VmapBenchmark.class.getName());
     }
-  }
-
-  @Test
-  void confinedBaseline_touchesAFreshSegment() {
-    BaselineBenchmark benchmark = new BaselineBenchmark();
-    benchmark.bytes = 4096;
-    assertThat(benchmark.confined()).isZero();
-    assertThat(benchmark.shared()).isZero();
   }
 
   @Test
