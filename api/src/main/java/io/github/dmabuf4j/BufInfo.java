@@ -30,12 +30,14 @@ public record BufInfo(String heap, List<Buffer> buffers) {
    * @param name what it is called
    * @param exporter who has its memory
    * @param size bytes
-   * @param references handles, holds, pins, attachments and jobs; 0 in quarantine
-   * @param holds who is touching the bytes
-   * @param pins who keeps them in place without end
+   * @param references how many handles, holds, vmaps, pins, attachments and jobs keep it alive; 0
+   *     in quarantine. A report by {@link DmaBuf#info} counts itself as one more
+   * @param holds how many may be touching the bytes: holds, brackets, closures, jobs and vmaps
+   * @param pins how many keep the bytes in place for longer: pins, pinned vmaps and the mappings of
+   *     static importers
    * @param residency where the content is
-   * @param attachments its importers
-   * @param fences what is pending on it
+   * @param attachments its importers, in the order in which they attached
+   * @param fences what is pending in its reservation, in words
    */
   public record Buffer(
       String name,

@@ -45,6 +45,8 @@ public final class BufferObject extends BufferMapping {
    *   attachments                    volatile            volatile            written under the reservation; a new list each time
    *   residency, advice, pins        plain               plain               reservation; at release nobody else is left
    *   moving                         plain               plain               reservation
+   *   ownReservation                 volatile            CAS, plain at end   made once in a generation that wants it
+   *   reservationSeen                volatile            volatile            true before a user has it; reset at release
    */
   private static final VarHandle STATE;
   private static final VarHandle OWN_RESERVATION;
@@ -68,7 +70,7 @@ public final class BufferObject extends BufferMapping {
   public enum Residency {
     /** In the buffer's memory. */
     RESIDENT,
-    /** In a store; it comes back at the next use. */
+    /** In a store; it comes back at the next use. Nothing evicts yet, so no buffer is. */
     EVICTED,
     /** Nowhere: it was dropped. */
     PURGED
@@ -359,7 +361,10 @@ public final class BufferObject extends BufferMapping {
 
   // ---- use, under the reservation ----
 
-  /** Brings the content back if it was evicted. Refused during a move. */
+  /**
+   * Refuses a buffer whose content is gone, or that is about to move. This is where content will
+   * come back once something evicts (design rule SH7).
+   */
   void ensureResidentLocked() {
     checkNotMoving();
     if (residency == Residency.PURGED) {

@@ -13,8 +13,9 @@ import org.jspecify.annotations.Nullable;
  * coherency, not exclusion (rule CV7). {@link DmaBuf#read} and {@link DmaBuf#write} also publish a
  * fence; several buffers at once are the business of a {@link Job}.
  *
- * <p><b>Threads.</b> All methods on the thread that began it, if it was begun with a confined
- * arena; else any.
+ * <p><b>Threads.</b> {@link #segment} and {@link #close} on the thread that began it: its arena is
+ * confined. {@link #access} on any. Begun without the buffer's reservation, which its close doesn't
+ * need either.
  *
  * <p>Source: dma_buf_begin_cpu_access; rules CV4 to CV7.
  */
@@ -116,6 +117,8 @@ public final class CpuAccess implements AutoCloseable {
    * The bytes, valid until this bracket is closed.
    *
    * @return a segment of the buffer's size; read-only in a {@link Access#READ} bracket
+   * @throws WrongThreadException if it was begun on another thread
+   * @throws IllegalStateException if it is closed and gave no segment before
    */
   public MemorySegment segment() {
     return hold.segment();
@@ -123,10 +126,10 @@ public final class CpuAccess implements AutoCloseable {
 
   /**
    * Ends the access: what was written becomes visible to others, the segment dies, the bytes may
-   * move again. Closing again does nothing.
+   * move again. Closing again does nothing. What the exporter throws where it makes the bytes
+   * visible is thrown once all of that is over; the bracket is closed.
    *
-   * @throws WrongThreadException if it was begun on another thread with a confined arena; it stays
-   *     open
+   * @throws WrongThreadException if it was begun on another thread; it stays open
    * @throws IllegalStateException if native code is inside the segment; it stays open
    */
   @Override

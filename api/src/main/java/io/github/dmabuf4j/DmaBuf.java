@@ -31,6 +31,10 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>{@link #vmapLocked}, {@link #vmapPinned}</td><td>no</td><td>no</td><td>code under the reservation, or with a pin</td></tr>
  * </table>
  *
+ * <p><b>Failures of exporters.</b> Whatever the exporter throws where it is asked for something
+ * comes out of the call that needed it, usually a {@link DmaBufException}: each way to the bytes
+ * may have to map them first. Nothing is left behind then, and the buffer can be used again.
+ *
  * <p><b>Threads.</b> Any thread may call any method. {@link #pin}, {@link #vmapLocked}, {@link
  * #vmapPinned} and {@link #advise} need the buffer's reservation to be held; all others that take
  * it themselves (the table above, {@link #attach}) need it not to be held by the calling thread.
@@ -156,7 +160,7 @@ public final class DmaBuf implements AutoCloseable {
    *
    * @param name what to call it in reports; exporters that pass it to the kernel pass its first 31
    *     bytes
-   * @throws IllegalStateException if this handle is closed
+   * @throws IllegalStateException if this handle is closed or read-only
    */
   public void setName(String name) {
     Objects.requireNonNull(name, "name");
@@ -186,7 +190,7 @@ public final class DmaBuf implements AutoCloseable {
    *
    * @param layout the layout
    * @throws IllegalArgumentException if the layout needs more bytes than the buffer has
-   * @throws IllegalStateException if this handle is closed
+   * @throws IllegalStateException if this handle is closed or read-only
    */
   public void setLayout(FrameLayout layout) {
     checkWritable("setLayout", Access.WRITE);
@@ -230,9 +234,9 @@ public final class DmaBuf implements AutoCloseable {
   }
 
   /**
-   * Who uses the buffer.
+   * Who uses the buffer. Needs no lock, and is exact only while the reservation is held.
    *
-   * @return a snapshot
+   * @return a snapshot, which counts itself as a reference
    * @throws IllegalStateException if this handle is closed
    */
   public BufInfo.Buffer info() {
@@ -594,8 +598,8 @@ public final class DmaBuf implements AutoCloseable {
    *
    * @param advice what reclaim may do with it
    * @return true if the content is still there; once false it stays so
-   * @throws IllegalStateException if this handle is closed, the reservation isn't held by the
-   *     calling thread, or a pinned buffer is offered
+   * @throws IllegalStateException if this handle is closed or read-only, the reservation isn't held
+   *     by the calling thread, or a pinned buffer is offered
    */
   public boolean advise(Advice advice) {
     checkWritable("advise", Access.WRITE);

@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>What a segment's life hangs on.</b> A segment shares the arena of the hold that gave it
  * ({@link ArenaKind}). Closing the hold first closes the arena, so that the segment is dead, and
- * only then lets the bytes go. A hold owns a reference: the buffer lives at least as long, whoever
+ * only then lets the bytes go. Of kind POOL there is no arena to close: nothing but the validator
+ * notices a use after close. A hold owns a reference: the buffer lives at least as long, whoever
  * closes handles meanwhile.
  *
  * <p>A hold gives neither coherency nor order: that is what {@link DmaBuf#beginCpuAccess}, the
@@ -104,13 +105,15 @@ public final class Hold implements AutoCloseable {
   }
 
   /**
-   * The bytes as a buffer for APIs that know no segments. It lives as long as this hold: afterwards
-   * access throws, as that to the segment does. A part, such as a plane ({@link
+   * The bytes as a buffer for APIs that know no segments. It lives as long as the segment does. A
+   * part, such as a plane ({@link
    * FrameLayout#plane}), is {@code segment.asByteBuffer()} of its segment.
    *
    * @return a direct byte buffer; its byte order is big-endian, the default of {@link ByteBuffer}
    * @throws UnsupportedOperationException if the buffer is larger than 2 GiB - 1, which a
    *     ByteBuffer can't span
+   * @throws WrongThreadException as {@link #segment} does
+   * @throws IllegalStateException as {@link #segment} does
    */
   public ByteBuffer byteBuffer() {
     MemorySegment all = segment();
@@ -126,13 +129,16 @@ public final class Hold implements AutoCloseable {
    * The address of the first byte, for native code. Valid until this hold is closed, and no longer.
    *
    * @return the address
+   * @throws WrongThreadException as {@link #segment} does
+   * @throws IllegalStateException as {@link #segment} does
    */
   public long address() {
     return segment().address();
   }
 
   /**
-   * Ends the life of the segment and lets the bytes go. Closing again does nothing.
+   * Ends the life of the segment and lets the bytes go. Closing again does nothing. What the
+   * exporter throws where it unmaps for the last user is thrown afterwards; the hold is closed.
    *
    * @throws WrongThreadException if the hold is CONFINED to another thread; it stays open
    * @throws IllegalStateException if another thread is inside the segment; the hold stays open

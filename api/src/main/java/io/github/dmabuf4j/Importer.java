@@ -38,10 +38,12 @@ public interface Importer {
   }
 
   /**
-   * The bytes are about to move, or to be evicted: what was mapped must be mapped again before the
-   * next use. Called only for dynamic importers, with the buffer's reservation held (rule CL5): it
-   * must neither take it, nor map or pin the buffer again in any way before its next use, which is
-   * refused, nor wait for fences of its own making.
+   * The bytes are about to move, or their memory to be given up: what was mapped must be mapped
+   * again before the next use, which finds out whether the content is still there. Called only for
+   * dynamic importers, with the buffer's reservation held (rule CL5): it must neither take it, nor
+   * map or pin the buffer before it has returned, which is refused, nor wait for fences of its own
+   * making. What it throws is thrown to whoever moves the bytes, once all importers have been told;
+   * the mapping is void all the same.
    *
    * @param attachment the attachment whose mapping is void from now on; the old pieces stay valid
    *     for work whose fences are in the reservation now

@@ -4,8 +4,12 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * The pieces of a buffer in order ({@code struct sg_table}): one for a plain buffer, equal chunks
- * for a chunked one.
+ * The pieces of a buffer in order ({@code struct sg_table}): one where its memory is one run, as
+ * many as there are runs where it isn't. Together they may be longer than the buffer, by the rest
+ * of its last page.
+ *
+ * <p>Immutable. Lists with equal pieces are equal, but each mapping has a list of its own (rule
+ * CM8).
  *
  * @param pieces the pieces, in order; each valid as long as the mapping it came with
  */

@@ -54,7 +54,8 @@
  *
  * <p><b>A segment's life hangs on the hold that gave it.</b> Closing the hold kills the segment,
  * then lets the bytes go; so a segment never outlives its bytes, and a use after close is an
- * exception, see {@link io.github.dmabuf4j.ArenaKind}.
+ * exception. The one kind that does without, on request, is {@link
+ * io.github.dmabuf4j.ArenaKind#POOL}.
  *
  * <h2>Locks</h2>
  *
@@ -67,8 +68,8 @@
  * reservations; hence whoever still has to signal takes none ({@link
  * io.github.dmabuf4j.Signalling}). The validator ({@link io.github.dmabuf4j.Lockdep}) checks both.
  * Code of users runs under a reservation that they didn't lock themselves only where its type says
- * so: an {@link io.github.dmabuf4j.spi.Exporter}'s, and {@link
- * io.github.dmabuf4j.Importer#moveNotify}.
+ * so: an {@link io.github.dmabuf4j.spi.Exporter}'s with its {@link
+ * io.github.dmabuf4j.spi.MappingCache}, and {@link io.github.dmabuf4j.Importer#moveNotify}.
  *
  * <h2>Walk-throughs</h2>
  *

@@ -21,9 +21,10 @@ import org.jspecify.annotations.Nullable;
  * <table>
  * <caption>Which lock is held</caption>
  * <tr><th>callback</th><th>reservation</th><th>may wait for fences</th><th>on failure</th></tr>
- * <tr><td>{@link #attach}, {@link #detach}</td><td>not held</td><td>yes</td><td>throw; nothing is attached</td></tr>
- * <tr><td>{@link #pin}, {@link #unpin}</td><td>held</td><td>yes</td><td>throw; nothing is pinned</td></tr>
- * <tr><td>{@link #map}, {@link #unmap}</td><td>held</td><td>yes</td><td>throw; nothing is mapped</td></tr>
+ * <tr><td>{@link #attach}, {@link #detach}</td><td>not held</td><td>yes</td><td>throw; isn't attached, counts as
+ *   detached</td></tr>
+ * <tr><td>{@link #pin}, {@link #unpin}</td><td>held</td><td>yes</td><td>throw; isn't pinned, counts as unpinned</td></tr>
+ * <tr><td>{@link #map}, {@link #unmap}</td><td>held</td><td>yes</td><td>throw; isn't mapped, counts as unmapped</td></tr>
  * <tr><td>{@link #vmap}</td><td>held</td><td>yes</td><td>throw; nothing is mapped</td></tr>
  * <tr><td>{@link #vunmap}</td><td>held or not, possibly on a thread that signals a fence</td><td>no</td><td>throw; counts as
  *   unmapped</td></tr>
@@ -33,6 +34,8 @@ import org.jspecify.annotations.Nullable;
  *   <td>no</td><td>throw; counts as ended, and the fence of the access fails</td></tr>
  * <tr><td>{@link #evict}, {@link #restore}</td><td>held</td><td>no</td><td>return false; restore throws</td></tr>
  * <tr><td>{@link #release}</td><td>held or not, possibly on a thread that signals a fence</td><td>no</td><td>must not fail</td></tr>
+ * <tr><td>{@link #name}, {@link #mappingCache}, {@link #cachesMappings}</td><td>held or not, on any thread, at any
+ *   time</td><td>no</td><td>must not fail</td></tr>
  * </table>
  *
  * <p>Source: struct dma_buf_ops in include/linux/dma-buf.h; Documentation/driver-api/dma-buf.rst,
@@ -79,6 +82,7 @@ public interface Exporter {
    * for.
    *
    * @param access what the CPU is about to do
+   * @throws io.github.dmabuf4j.DmaBufException if it can't be done: the access doesn't begin
    */
   default void beginCpuAccess(Access access) {}
 
@@ -152,6 +156,7 @@ public interface Exporter {
    * @param attachment who wants it
    * @param access what the importer will do
    * @return the pieces, at least as many bytes as the buffer has; a fresh list at each call
+   * @throws io.github.dmabuf4j.DmaBufException if they can't be mapped
    */
   ScatterList map(Attachment attachment, Access access);
 
@@ -177,7 +182,8 @@ public interface Exporter {
   /**
    * Gives up the memory. The core has saved the content if it is needed, and not if it isn't
    * (design rule SH2): the exporter need not know which. Called only for a buffer that isn't busy
-   * (design rule PN2), with importers notified and no mapping left.
+   * (design rule PN2), with importers notified and no mapping left. Today the core never saves: it
+   * gives up only content that isn't needed ({@link BufferObject#purgeLocked}).
    *
    * @return true if memory was given up; false if this exporter can't, or not now
    */
@@ -187,7 +193,7 @@ public interface Exporter {
 
   /**
    * Provides memory again for a buffer that was evicted, before its next use; the core then fills
-   * it.
+   * it. Nothing is evicted yet, so nothing calls it.
    *
    * @throws io.github.dmabuf4j.DmaBufException if there is no room; the buffer stays evicted
    */
