@@ -234,7 +234,6 @@ public abstract class MoveRules extends Rules {
   void pn5_deviceBesideAMover_neverLosesAByte(Bench bench) throws Exception {
     DmaBuf buffer = bench.allocate();
     try (Device device = Device.following(buffer)) {
-      boolean[] over = new boolean[1];
       Worker worker =
           Worker.start(
               () -> {
@@ -249,13 +248,14 @@ public abstract class MoveRules extends Rules {
                       () ->
                           IntStream.range(0, 16).forEach(i -> assertEquals(value, get(device, i))));
                 }
-                over[0] = true;
               });
+      int moves = 0;
       while (worker.isAlive()) {
-        bench.under().moveAll();
+        moves += bench.under().moveAll();
       }
       worker.join();
-      assertTrue(over[0]);
+      assertEquals(1, bench.under().moveAll(), "the device has let go");
+      assertEquals(moves + 1, device.moves(), "told of each move, once");
     }
   }
 
