@@ -1,7 +1,6 @@
 package io.github.dmabuf4j;
 
 import io.github.dmabuf4j.spi.Exporter;
-import io.github.dmabuf4j.spi.MappedBytes;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
@@ -20,51 +19,40 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Source: drivers/dma-buf/dma-buf.c; rules CB1 to CB12.
  */
-public final class BufferObject extends BufferMapping {
+public final class BufferObject extends BufferPlacement {
   /*
-   * state: one word, changed by CAS alone
+   * One object in memory, for there may be a million; four layers, each with a state and an invariant of its own:
    *
-   *   bits     meaning
-   *   63..32   generation: raised by each export, so that a handle of an earlier one can't touch this one
-   *   31       out: set by export(), cleared when the memory goes back to the exporter
-   *   30..0    references: handles, holds, pins, attachments, jobs
+   *   BufferReferences   who refers to it, and to which of the buffers that had this memory
+   *   BufferMapping      where the CPU sees the bytes, and who uses that
+   *   BufferPlacement    where the content is, and what keeps it there
+   *   BufferObject       what it is, its reservation, its importers, and what follows from all four
    *
-   * Invariants:
-   *  - references > 0: out; the memory belongs to the users of this generation. Nobody can raise it from 0 but export().
+   * Invariants between them:
    *  - references = 0 and out: quarantine, until every fence that was in the reservation when the last reference was dropped
    *    has signaled; whoever dropped it carries the memory on, see release().
-   *  - not out: the memory is the exporter's.
    *  - users > 0 or pins > 0 implies references > 0, for each owns a reference.
-   *  - users (see BufferMapping) is raised under the reservation only and dropped anywhere: who holds the reservation and
-   *    reads 0 knows that nobody starts to touch the bytes until it unlocks.
+   *  - users is raised under the reservation only and dropped anywhere: who holds the reservation and reads 0 knows that
+   *    nobody starts to touch the bytes until it unlocks.
    *
-   *   field                          read                written             guard
-   *   state                          volatile            CAS                 -
-   *   size                           plain, then state   plain               before the state of its generation
-   *   name, layout                   volatile            volatile            -
-   *   attachments                    volatile            volatile            written under the reservation; a new list each time
-   *   residency, advice, pins        plain               plain               reservation; at release nobody else is left
-   *   moving                         plain               plain               reservation
-   *   ownReservation                 volatile            CAS, plain at end   made once in a generation that wants it
-   *   reservationSeen                volatile            volatile            true before a user has it; reset at release
+   *   field                          read                          written             guard
+   *   size                           plain, then the references    plain               before the references of its generation
+   *   name, layout                   volatile                      volatile            -
+   *   attachments                    volatile                      volatile            written under the reservation; a new list each time
+   *   ownReservation                 volatile                      CAS, plain at end   made once in a generation that wants it
+   *   reservationSeen                volatile                      volatile            true before a user has it; reset at release
    */
-  private static final VarHandle STATE;
   private static final VarHandle OWN_RESERVATION;
 
   static {
     try {
-      MethodHandles.Lookup lookup = MethodHandles.lookup();
-      STATE = lookup.findVarHandle(BufferObject.class, "state", long.class);
       OWN_RESERVATION =
-          lookup.findVarHandle(BufferObject.class, "ownReservation", Reservation.class);
+          MethodHandles.lookup()
+              .findVarHandle(BufferObject.class, "ownReservation", Reservation.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
   }
-
-  private static final long REFERENCES = 0x7fff_ffffL;
-  private static final long OUT = 0x8000_0000L;
-  private static final int GENERATION_SHIFT = 32;
 
   /** Where the content is (design rule SH4: stored; everything else about reclaim is derived). */
   public enum Residency {
@@ -78,18 +66,12 @@ public final class BufferObject extends BufferMapping {
 
   private final Exporter exporter;
   private final @Nullable Reservation sharedReservation;
-  private volatile long state;
   private volatile @Nullable Reservation ownReservation;
   private volatile boolean reservationSeen;
   private long size;
   private volatile @Nullable String name;
   private volatile @Nullable FrameLayout layout;
 
-  private Residency residency = Residency.RESIDENT;
-  private Advice advice = Advice.WILL_NEED;
-  private int shortPins;
-  private int longPins;
-  private boolean moving;
   private volatile List<Attachment> attachments = List.of();
 
   /**
@@ -131,54 +113,23 @@ public final class BufferObject extends BufferMapping {
     if (byteSize <= 0) {
       throw new IllegalArgumentException("wanted a size of at least 1 byte, got " + byteSize);
     }
-    long seen = state;
-    if ((seen & OUT) != 0) {
-      throw new IllegalStateException(
-          this + " is in use or in quarantine: it can be exported again after its release");
-    }
-    int generation = generation(seen) + 1;
+    int generation = nextGeneration();
     DmaBuf handle = new DmaBuf(this, generation, false); // first: the heap may be full
     size = byteSize;
     name = bufferName;
     layout = frameLayout;
-    long next = ((long) generation << GENERATION_SHIFT) | OUT | 1;
-    if (!STATE.compareAndSet(this, seen, next)) {
-      throw new IllegalStateException(this + " was exported by two threads at once");
-    }
+    begin(generation);
     return handle;
   }
 
-  /**
-   * Takes one more reference for a holder of the given generation; false if that generation has
-   * ended.
-   */
-  boolean retain(int generation) {
-    while (true) {
-      long seen = state;
-      if (generation(seen) != generation || references(seen) == 0) {
-        return false;
-      }
-      if (references(seen) == REFERENCES) {
-        throw new IllegalStateException(
-            this + " has 2^31 - 1 references: some of its users forget to close theirs");
-      }
-      if (STATE.compareAndSet(this, seen, seen + 1)) {
-        return true;
-      }
-    }
-  }
-
-  /** Drops a reference that the caller owns. */
-  void put() {
-    long left = (long) STATE.getAndAdd(this, -1L) - 1;
-    if (references(left) == 0) {
-      Reservation reservation = reservationOrNull();
-      List<Fence> pending =
-          reservation == null || reservation.isSignaled(FenceUsage.BOOKKEEP)
-              ? List.of()
-              : reservation.fences(FenceUsage.BOOKKEEP);
-      release(pending, 0);
-    }
+  @Override
+  void unreferenced() {
+    Reservation reservation = reservationOrNull();
+    List<Fence> pending =
+        reservation == null || reservation.isSignaled(FenceUsage.BOOKKEEP)
+            ? List.of()
+            : reservation.fences(FenceUsage.BOOKKEEP);
+    release(pending, 0);
   }
 
   /**
@@ -199,11 +150,10 @@ public final class BufferObject extends BufferMapping {
     }
     RunAll steps = new RunAll();
     steps.run(this::endMapping); // where it fails, what follows happens all the same
-    residency = Residency.RESIDENT;
-    advice = Advice.WILL_NEED;
+    forgetContent();
     attachments = List.of();
     forgetReservation();
-    STATE.getAndBitwiseAnd(this, ~OUT); // before the exporter may export again
+    giveBack(); // before the exporter may export again
     steps.run(() -> Lockdep.inCallback("release of", this, exporter::release)).finish();
   }
 
@@ -300,7 +250,7 @@ public final class BufferObject extends BufferMapping {
    * @return the name given to it, else one made of the exporter's name and a number
    */
   public String displayName() {
-    return displayName(generation(state));
+    return displayName(generation());
   }
 
   /**
@@ -309,7 +259,7 @@ public final class BufferObject extends BufferMapping {
    */
   String displayName(int generation) {
     String given = name;
-    return given != null && generation == generation(state)
+    return given != null && generation == generation()
         ? given
         : "%s#%08x.%d".formatted(exporter.name(), System.identityHashCode(this), generation);
   }
@@ -336,7 +286,7 @@ public final class BufferObject extends BufferMapping {
    * @return true from export until release
    */
   public boolean isReferenced() {
-    return (state & OUT) != 0;
+    return isOut();
   }
 
   /**
@@ -351,87 +301,15 @@ public final class BufferObject extends BufferMapping {
         displayName(),
         exporter.name(),
         size,
-        references(state),
+        references(),
         users(),
-        shortPins + longPins,
-        residency,
+        pins(),
+        residency(),
         attachments.stream().map(BufInfo.Attached::of).toList(),
         fences.stream().map(Fence::toString).toList());
   }
 
   // ---- use, under the reservation ----
-
-  /**
-   * Refuses a buffer whose content is gone, or that is about to move. This is where content will
-   * come back once something evicts (design rule SH7).
-   */
-  void ensureResidentLocked() {
-    checkNotMoving();
-    if (residency == Residency.PURGED) {
-      throw new BufferPurgedException(
-          "use",
-          "the content of %s was dropped under memory pressure after DONT_NEED was advised: allocate a new buffer"
-              .formatted(displayName()));
-    }
-  }
-
-  /** Whoever maps or pins the bytes while importers are told of a move gets the old place. */
-  void checkNotMoving() {
-    if (moving) {
-      throw new IllegalStateException(
-          displayName()
-              + " is about to move, and its importers are being told of it: map or pin it at the"
-              + " next use, once that is over");
-    }
-  }
-
-  /** Maps the bytes and keeps them where they are until {@link #dropUser} (design rule VM2). */
-  MappedBytes holdLocked() {
-    ensureResidentLocked();
-    return addUser();
-  }
-
-  /**
-   * Counts one more pin of a term; the exporter hears of the first. Nothing is counted if it fails.
-   */
-  void pinLocked(Pin.Term term) {
-    ensureResidentLocked();
-    if (advice == Advice.DONT_NEED) {
-      throw new IllegalStateException(
-          displayName()
-              + " can't be pinned: its content may be dropped. Advise WILL_NEED first (design rule"
-              + " PN3)");
-    }
-    int before = term == Pin.Term.LONG ? longPins : shortPins;
-    if (before == 0) {
-      exporter.pin(term);
-    }
-    if (term == Pin.Term.LONG) {
-      longPins++;
-    } else {
-      shortPins++;
-    }
-  }
-
-  /** Takes one pin of a term off; the exporter hears of the last. It is off even if that fails. */
-  void unpinLocked(Pin.Term term) {
-    int left = term == Pin.Term.LONG ? --longPins : --shortPins;
-    if (left == 0) {
-      exporter.unpin(term);
-    }
-  }
-
-  boolean adviseLocked(Advice newAdvice) {
-    if (residency == Residency.PURGED) {
-      return false; // sticky (rule CG4)
-    }
-    if (newAdvice == Advice.DONT_NEED && longPins + shortPins > 0) {
-      throw new IllegalStateException(
-          displayName() + " is pinned: its content can't be offered to reclaim (design rule PN3)");
-    }
-    advice = newAdvice;
-    return true;
-  }
 
   void addAttachmentLocked(Attachment attachment) {
     List<Attachment> more = new ArrayList<>(attachments);
@@ -496,7 +374,7 @@ public final class BufferObject extends BufferMapping {
    *     to be passed by, because somebody holds the reservation or nobody refers to the buffer
    */
   public boolean tryBeginReclaim() {
-    if (!retain(generation(state))) {
+    if (!retain()) {
       return false;
     }
     boolean locked = false;
@@ -534,9 +412,7 @@ public final class BufferObject extends BufferMapping {
    */
   public boolean isBusyLocked() {
     reservation().assertHeld("isBusyLocked");
-    return users() != 0
-        || shortPins + longPins != 0
-        || !reservation().isSignaled(FenceUsage.BOOKKEEP);
+    return users() != 0 || pins() != 0 || !reservation().isSignaled(FenceUsage.BOOKKEEP);
   }
 
   /**
@@ -555,11 +431,11 @@ public final class BufferObject extends BufferMapping {
           displayName() + " is busy: it can't be moved now (design rule PN2)");
     }
     RunAll steps = new RunAll().run(this::endMapping);
-    moving = true;
+    setMoving(true);
     try {
       attachments.forEach(attachment -> steps.run(attachment::moveNotifyLocked));
     } finally {
-      moving = false;
+      setMoving(false);
     }
     steps.finish();
   }
@@ -575,7 +451,7 @@ public final class BufferObject extends BufferMapping {
    *     which ends it
    */
   public boolean dropIdleMapping(int mapping) {
-    if (!retain(generation(state))) {
+    if (!retain()) {
       return false;
     }
     try {
@@ -603,23 +479,15 @@ public final class BufferObject extends BufferMapping {
    * @throws IllegalStateException if the calling thread doesn't hold the reservation
    */
   public boolean purgeLocked() {
-    if (isBusyLocked() || residency != Residency.RESIDENT || advice != Advice.DONT_NEED) {
+    if (isBusyLocked() || !mayBePurgedLocked()) {
       return false;
     }
     moveNotifyLocked();
     if (isUnmapping() || !exporter.evict()) { // vunmap comes before evict, whoever is in it
       return false;
     }
-    residency = Residency.PURGED;
+    purgedLocked();
     return true;
-  }
-
-  private static int generation(long state) {
-    return (int) (state >>> GENERATION_SHIFT);
-  }
-
-  private static long references(long state) {
-    return state & REFERENCES;
   }
 
   @Override

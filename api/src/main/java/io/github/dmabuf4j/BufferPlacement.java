@@ -1,0 +1,131 @@
+package io.github.dmabuf4j;
+
+import io.github.dmabuf4j.spi.MappedBytes;
+
+/**
+ * What may become of a buffer's bytes, and what keeps them where they are: where the content is,
+ * whether its owner needs it, who has pinned it, and whether it is about to move.
+ *
+ * <p><b>Invariant.</b> Everything changes under the reservation alone; reports read it without and
+ * may be late. At the release nobody is left, and {@link #forgetContent} begins anew. A buffer that
+ * is pinned is neither offered for dropping nor gone (design rule PN3); each pin owns a reference,
+ * so none is left at the release. While importers are told of a move nobody maps or pins, for that
+ * would be the old place.
+ *
+ * <p>What is derived from this, and from users and fences, such as whether the buffer is busy, is
+ * in {@link BufferObject} (design rule SH4).
+ *
+ * <p>Source: dma_buf_pin, drm_gem_shmem_madvise_locked; rules CM1 to CM4, CG1, CG4.
+ */
+abstract sealed class BufferPlacement extends BufferMapping permits BufferObject {
+  private BufferObject.Residency residency = BufferObject.Residency.RESIDENT;
+  private Advice advice = Advice.WILL_NEED;
+  private int shortPins;
+  private int longPins;
+  private boolean moving;
+
+  /**
+   * Refuses a buffer whose content is gone, or that is about to move. This is where content will
+   * come back once something evicts (design rule SH7).
+   */
+  final void ensureResidentLocked() {
+    checkNotMoving();
+    if (residency == BufferObject.Residency.PURGED) {
+      throw new BufferPurgedException(
+          "use",
+          "the content of %s was dropped under memory pressure after DONT_NEED was advised: allocate a new buffer"
+              .formatted(self().displayName()));
+    }
+  }
+
+  /** Whoever maps or pins the bytes while importers are told of a move gets the old place. */
+  final void checkNotMoving() {
+    if (moving) {
+      throw new IllegalStateException(
+          self().displayName()
+              + " is about to move, and its importers are being told of it: map or pin it at the"
+              + " next use, once that is over");
+    }
+  }
+
+  /** Says that importers are being told of a move, or no longer. */
+  final void setMoving(boolean now) {
+    moving = now;
+  }
+
+  /** Maps the bytes and keeps them where they are until {@link #dropUser} (design rule VM2). */
+  final MappedBytes holdLocked() {
+    ensureResidentLocked();
+    return addUser();
+  }
+
+  /**
+   * Counts one more pin of a term; the exporter hears of the first. Nothing is counted if it fails.
+   */
+  final void pinLocked(Pin.Term term) {
+    ensureResidentLocked();
+    if (advice == Advice.DONT_NEED) {
+      throw new IllegalStateException(
+          self().displayName()
+              + " can't be pinned: its content may be dropped. Advise WILL_NEED first (design rule"
+              + " PN3)");
+    }
+    int before = term == Pin.Term.LONG ? longPins : shortPins;
+    if (before == 0) {
+      exporter().pin(term);
+    }
+    if (term == Pin.Term.LONG) {
+      longPins++;
+    } else {
+      shortPins++;
+    }
+  }
+
+  /** Takes one pin of a term off; the exporter hears of the last. It is off even if that fails. */
+  final void unpinLocked(Pin.Term term) {
+    int left = term == Pin.Term.LONG ? --longPins : --shortPins;
+    if (left == 0) {
+      exporter().unpin(term);
+    }
+  }
+
+  /** Notes whether the content is needed; false if it is gone, which it stays (rule CG4). */
+  final boolean adviseLocked(Advice newAdvice) {
+    if (residency == BufferObject.Residency.PURGED) {
+      return false;
+    }
+    if (newAdvice == Advice.DONT_NEED && pins() > 0) {
+      throw new IllegalStateException(
+          self().displayName()
+              + " is pinned: its content can't be offered to reclaim (design rule PN3)");
+    }
+    advice = newAdvice;
+    return true;
+  }
+
+  /** Whether there is content in memory that its owner doesn't need. */
+  final boolean mayBePurgedLocked() {
+    return residency == BufferObject.Residency.RESIDENT && advice == Advice.DONT_NEED;
+  }
+
+  /** The content is gone for good: until the memory has another owner. */
+  final void purgedLocked() {
+    residency = BufferObject.Residency.PURGED;
+  }
+
+  /** The next owner's content is resident and needed. At the release. */
+  final void forgetContent() {
+    residency = BufferObject.Residency.RESIDENT;
+    advice = Advice.WILL_NEED;
+  }
+
+  /** Where the content is. */
+  final BufferObject.Residency residency() {
+    return residency;
+  }
+
+  /** How many pins there are, of both terms. */
+  final int pins() {
+    return shortPins + longPins;
+  }
+}
