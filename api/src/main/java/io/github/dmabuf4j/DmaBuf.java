@@ -2,7 +2,6 @@ package io.github.dmabuf4j;
 
 import io.github.dmabuf4j.spi.SharedFile;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Objects;
 import java.util.Optional;
@@ -41,26 +40,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Source: include/linux/dma-buf.h; rules CB3, CB4, CL1, CL2.
  */
-public final class DmaBuf implements AutoCloseable {
-  private static final VarHandle CLOSED;
-
-  static {
-    try {
-      CLOSED = MethodHandles.lookup().findVarHandle(DmaBuf.class, "closed", boolean.class);
-    } catch (ReflectiveOperationException e) {
-      throw new ExceptionInInitializerError(e);
-    }
-  }
-
-  private final BufferObject object;
-  private final int generation;
-  private final boolean readOnly;
-  private volatile boolean closed;
-
+public final class DmaBuf extends BufferHandle implements AutoCloseable {
   DmaBuf(BufferObject object, int generation, boolean readOnly) {
-    this.object = object;
-    this.generation = generation;
-    this.readOnly = readOnly;
+    super(object, generation, readOnly);
   }
 
   // ---- life ----
@@ -72,7 +54,8 @@ public final class DmaBuf implements AutoCloseable {
    * @throws IllegalStateException if this handle is closed
    */
   public DmaBuf dup() {
-    DmaBuf copy = new DmaBuf(object, generation, readOnly); // first: the heap may be full
+    DmaBuf copy =
+        new DmaBuf(object(), generation(), refusesWrites()); // first: the heap may be full
     retain("dup");
     return copy;
   }
@@ -85,7 +68,7 @@ public final class DmaBuf implements AutoCloseable {
    * @throws IllegalStateException if this handle is closed
    */
   public DmaBuf dupReadOnly() {
-    DmaBuf copy = new DmaBuf(object, generation, true);
+    DmaBuf copy = new DmaBuf(object(), generation(), true);
     retain("dupReadOnly");
     return copy;
   }
@@ -93,9 +76,7 @@ public final class DmaBuf implements AutoCloseable {
   /** Drops this reference. Closing again does nothing. */
   @Override
   public void close() {
-    if (!closed && CLOSED.compareAndSet(this, false, true)) {
-      object.put();
-    }
+    drop();
   }
 
   /**
@@ -104,28 +85,7 @@ public final class DmaBuf implements AutoCloseable {
    * @return true once {@link #close} was called
    */
   public boolean isClosed() {
-    return closed;
-  }
-
-  /**
-   * What all handles of the buffer share; of this generation only while this handle is retained.
-   */
-  BufferObject object() {
-    return object;
-  }
-
-  /** Takes a reference for an operation on this handle. */
-  BufferObject retain(String operation) {
-    if (closed || !object.retain(generation)) {
-      throw closed(operation);
-    }
-    return object;
-  }
-
-  private IllegalStateException closed(String operation) {
-    return new IllegalStateException(
-        "%s on a closed handle of %s; keep a dup() for as long as the buffer is needed"
-            .formatted(operation, object.displayName(generation)));
+    return hasClosed();
   }
 
   // ---- what it is ----
@@ -137,7 +97,7 @@ public final class DmaBuf implements AutoCloseable {
    * @throws IllegalStateException if this handle is closed
    */
   public long size() {
-    long size = object.size();
+    long size = object().size();
     VarHandle.acquireFence(); // the size before the check: an open handle's generation hasn't ended
     checkOpen("size");
     return size;
@@ -150,7 +110,7 @@ public final class DmaBuf implements AutoCloseable {
    * @throws IllegalStateException if this handle is closed
    */
   public String name() {
-    String name = object.displayName();
+    String name = object().displayName();
     checkOpen("name");
     return name;
   }
@@ -165,7 +125,7 @@ public final class DmaBuf implements AutoCloseable {
   public void setName(String name) {
     Objects.requireNonNull(name, "name");
     checkWritable("setName", Access.WRITE);
-    retain("setName");
+    BufferObject object = retain("setName");
     try {
       object.setName(name);
     } finally {
@@ -180,7 +140,7 @@ public final class DmaBuf implements AutoCloseable {
    * @throws IllegalStateException if this handle is closed
    */
   public Optional<FrameLayout> layout() {
-    FrameLayout layout = object.layout();
+    FrameLayout layout = object().layout();
     checkOpen("layout");
     return Optional.ofNullable(layout);
   }
@@ -194,7 +154,7 @@ public final class DmaBuf implements AutoCloseable {
    */
   public void setLayout(FrameLayout layout) {
     checkWritable("setLayout", Access.WRITE);
-    retain("setLayout");
+    BufferObject object = retain("setLayout");
     try {
       if (layout.totalBytes() > object.size()) {
         throw new IllegalArgumentException(
@@ -214,7 +174,7 @@ public final class DmaBuf implements AutoCloseable {
    * @throws IllegalStateException if this handle is closed
    */
   public Reservation reservation() {
-    retain("reservation");
+    BufferObject object = retain("reservation");
     try {
       return object.reservationForUser();
     } finally {
@@ -230,7 +190,7 @@ public final class DmaBuf implements AutoCloseable {
    */
   public boolean isReadOnly() {
     checkOpen("isReadOnly");
-    return readOnly;
+    return refusesWrites();
   }
 
   /**
@@ -240,7 +200,7 @@ public final class DmaBuf implements AutoCloseable {
    * @throws IllegalStateException if this handle is closed
    */
   public BufInfo.Buffer info() {
-    retain("info");
+    BufferObject object = retain("info");
     try {
       return object.info();
     } finally {
@@ -259,22 +219,6 @@ public final class DmaBuf implements AutoCloseable {
     checkOpen("isSameBuffer");
     other.checkOpen("isSameBuffer");
     return refersToSame(other);
-  }
-
-  /** For those who keep the buffer themselves: also of handles that are closed by now. */
-  boolean refersToSame(DmaBuf other) {
-    return object == other.object && generation == other.generation;
-  }
-
-  /** Whether this handle can't write, closed or not. */
-  boolean refusesWrites() {
-    return readOnly;
-  }
-
-  void checkOpen(String operation) {
-    if (closed) {
-      throw closed(operation);
-    }
   }
 
   // ---- bytes ----
@@ -435,13 +379,6 @@ public final class DmaBuf implements AutoCloseable {
     return CpuAccess.begin(retain("beginCpuAccess"), access, null, waiting);
   }
 
-  void checkWritable(String operation, Access access) {
-    if (readOnly && access.writes()) {
-      throw new IllegalStateException(
-          operation + " wants to write through a read-only handle of " + object);
-    }
-  }
-
   /**
    * Keeps the bytes in place, for the calling thread.
    *
@@ -463,33 +400,7 @@ public final class DmaBuf implements AutoCloseable {
    */
   public Hold hold(ArenaKind kind) {
     Objects.requireNonNull(kind, "kind");
-    BufferObject held = retain("hold");
-    addUser(held);
-    try {
-      return new Hold(held, kind, readOnly);
-    } catch (Throwable e) {
-      Hold.drop(held);
-      throw e;
-    }
-  }
-
-  /** Counts one more user of the mapping, for whom the reference is; gives that back on failure. */
-  private static void addUser(BufferObject held) {
-    boolean done = false;
-    try {
-      Reservation reservation = held.reservation();
-      reservation.lock();
-      try {
-        held.holdLocked();
-        done = true;
-      } finally {
-        reservation.unlock();
-      }
-    } finally {
-      if (!done) {
-        held.put();
-      }
-    }
+    return Hold.begin(retain("hold"), kind, refusesWrites());
   }
 
   /**
@@ -502,7 +413,7 @@ public final class DmaBuf implements AutoCloseable {
    *     calling thread, or importers are being told of a move
    */
   public Vmap vmapLocked() {
-    return Vmap.locked(retain("vmapLocked"), readOnly);
+    return Vmap.locked(retain("vmapLocked"), refusesWrites());
   }
 
   /**
@@ -522,7 +433,7 @@ public final class DmaBuf implements AutoCloseable {
   public Vmap vmapPinned(Pin.Term term, ArenaKind kind) {
     Objects.requireNonNull(term, "term");
     Objects.requireNonNull(kind, "kind");
-    return Vmap.pinned(retain("vmapPinned"), term, kind, readOnly);
+    return Vmap.pinned(retain("vmapPinned"), term, kind, refusesWrites());
   }
 
   // ---- for importers and owners ----
@@ -536,14 +447,14 @@ public final class DmaBuf implements AutoCloseable {
    * @throws IllegalStateException if this handle is closed, or the thread holds the reservation
    */
   public Attachment attach(Importer importer) {
-    retain("attach");
+    BufferObject object = retain("attach");
     try {
       Attachment attachment =
-          new Attachment(object, Objects.requireNonNull(importer, "importer"), readOnly);
+          new Attachment(object, Objects.requireNonNull(importer, "importer"), refusesWrites());
       Reservation reservation = attachment.reservation();
       reservation.checkMayLock(); // before the exporter hears of it
       object.exporter().attach(attachment);
-      add(attachment);
+      add(object, attachment);
       return attachment;
     } catch (Throwable e) {
       object.put();
@@ -552,7 +463,7 @@ public final class DmaBuf implements AutoCloseable {
   }
 
   /** Puts what the exporter has attached on the list, or detaches it. */
-  private void add(Attachment attachment) {
+  private static void add(BufferObject object, Attachment attachment) {
     boolean added = false;
     try {
       attachment.reservation().lock();
@@ -581,16 +492,8 @@ public final class DmaBuf implements AutoCloseable {
    *     bytes is reached; nothing is pinned
    */
   public Pin pin(Pin.Term term) {
-    retain("pin");
-    try {
-      object.reservation().assertHeld("pin");
-      Pin pin = new Pin(object, Objects.requireNonNull(term, "term")); // first: it may not fit
-      object.pinLocked(term);
-      return pin;
-    } catch (Throwable e) {
-      object.put();
-      throw e;
-    }
+    Objects.requireNonNull(term, "term");
+    return Pin.take(retain("pin"), term);
   }
 
   /**
@@ -603,7 +506,7 @@ public final class DmaBuf implements AutoCloseable {
    */
   public boolean advise(Advice advice) {
     checkWritable("advise", Access.WRITE);
-    retain("advise");
+    BufferObject object = retain("advise");
     try {
       object.reservation().assertHeld("advise");
       return object.adviseLocked(Objects.requireNonNull(advice, "advice"));
@@ -624,7 +527,7 @@ public final class DmaBuf implements AutoCloseable {
    * @throws IllegalStateException if this handle is closed
    */
   public OwnedFd exportFd() throws InterruptedException {
-    retain("exportFd");
+    BufferObject object = retain("exportFd");
     try {
       if (object.exporter() instanceof SharedFile file) {
         return file.exportFd();
@@ -635,10 +538,5 @@ public final class DmaBuf implements AutoCloseable {
     } finally {
       object.put();
     }
-  }
-
-  @Override
-  public String toString() {
-    return closed ? "closed handle of " + object.displayName(generation) : object.displayName();
   }
 }

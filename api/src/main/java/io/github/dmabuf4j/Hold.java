@@ -48,6 +48,36 @@ public final class Hold implements AutoCloseable {
 
   private boolean ended; // the owner's
 
+  /** Begins a hold for a caller that has taken a reference for it; gives it back on failure. */
+  static Hold begin(BufferObject object, ArenaKind kind, boolean readOnly) {
+    addUser(object);
+    try {
+      return new Hold(object, kind, readOnly);
+    } catch (Throwable e) {
+      drop(object);
+      throw e;
+    }
+  }
+
+  /** Counts one more user of the mapping, for whom the reference is; gives that back on failure. */
+  private static void addUser(BufferObject object) {
+    boolean done = false;
+    try {
+      Reservation reservation = object.reservation();
+      reservation.lock();
+      try {
+        object.holdLocked();
+        done = true;
+      } finally {
+        reservation.unlock();
+      }
+    } finally {
+      if (!done) {
+        object.put();
+      }
+    }
+  }
+
   /** Takes over a reference, and counts as a user of the mapping: both are the caller's. */
   Hold(BufferObject object, ArenaKind kind, boolean readOnly) {
     this.object = object;
@@ -106,8 +136,8 @@ public final class Hold implements AutoCloseable {
 
   /**
    * The bytes as a buffer for APIs that know no segments. It lives as long as the segment does. A
-   * part, such as a plane ({@link
-   * FrameLayout#plane}), is {@code segment.asByteBuffer()} of its segment.
+   * part, such as a plane ({@link FrameLayout#plane}), is {@code segment.asByteBuffer()} of its
+   * segment.
    *
    * @return a direct byte buffer; its byte order is big-endian, the default of {@link ByteBuffer}
    * @throws UnsupportedOperationException if the buffer is larger than 2 GiB - 1, which a

@@ -27,10 +27,23 @@ public final class Pin implements AutoCloseable {
   private final Reservation reservation;
   private volatile boolean closed;
 
-  Pin(BufferObject object, Term term) {
+  private Pin(BufferObject object, Term term) {
     this.object = object;
     this.reservation = object.reservationForUser();
     this.term = term;
+  }
+
+  /** Pins for a caller that has taken a reference for it; gives it back on failure. */
+  static Pin take(BufferObject object, Term term) {
+    try {
+      object.reservation().assertHeld("pin");
+      Pin pin = new Pin(object, term); // first: the heap may be full
+      object.pinLocked(term);
+      return pin;
+    } catch (Throwable e) {
+      object.put();
+      throw e;
+    }
   }
 
   /**

@@ -210,6 +210,18 @@ final class DmaBufTest {
   }
 
   @Test
+  void closedReadOnlyHandle_refusesToWrite_withoutTheNameOfTheNextOwner() {
+    DmaBuf reader = buffer.dupReadOnly();
+    reader.close();
+    buffer.close();
+    try (DmaBuf _ = exporter.object.export(100, "secret", null)) {
+      assertThatIllegalStateException()
+          .isThrownBy(() -> reader.setName("late"))
+          .withMessageMatching(".*read-only handle of test-exporter#[0-9a-f]{8}\\.1");
+    }
+  }
+
+  @Test
   void staleHandle_canNotTouchTheNextGeneration() throws InterruptedException {
     DmaBuf stale = buffer.dup();
     stale.close();
