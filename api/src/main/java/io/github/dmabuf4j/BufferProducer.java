@@ -168,9 +168,10 @@ public interface BufferProducer extends AutoCloseable {
 
   /**
    * Hands a buffer to the consumer whose content is there, or will be when the slot's own fence
-   * signals.
+   * signals. Never waits. In a queue that was closed meanwhile the content is dropped, as if it had
+   * been queued before the close.
    *
-   * @param slot a slot that was dequeued
+   * @param slot a slot that was dequeued or attached
    * @throws IllegalStateException if the producer doesn't have the slot, or has ended the stream:
    *     then the slot is still to be cancelled
    * @throws IllegalArgumentException if the slot is of another queue
@@ -178,9 +179,10 @@ public interface BufferProducer extends AutoCloseable {
   void queue(BufferSlot slot);
 
   /**
-   * Gives a buffer back unfilled, behind those that are free. Never waits.
+   * Gives a buffer back unfilled, behind those that are free. Never waits. Also in a queue that was
+   * closed meanwhile.
    *
-   * @param slot a slot that was dequeued
+   * @param slot a slot that was dequeued or attached; its buffer stays in the queue
    * @param release signals when the producer no longer touches it
    * @throws IllegalStateException if the producer doesn't have the slot
    * @throws IllegalArgumentException if the slot is of another queue
@@ -188,9 +190,10 @@ public interface BufferProducer extends AutoCloseable {
   void cancel(BufferSlot slot, Fence release);
 
   /**
-   * Gives a buffer back that wasn't touched, behind those that are free. Never waits.
+   * Gives a buffer back that wasn't touched, behind those that are free. Never waits. Also in a
+   * queue that was closed meanwhile.
    *
-   * @param slot a slot that was dequeued
+   * @param slot a slot that was dequeued or attached; its buffer stays in the queue
    * @throws IllegalStateException if the producer doesn't have the slot
    * @throws IllegalArgumentException if the slot is of another queue
    */

@@ -55,7 +55,8 @@ import org.jspecify.annotations.Nullable;
  * Builder#maxDequeued}, {@link Builder#maxAcquired}) find the one who forgets to give back before
  * the other one starves. Unless set, a hand may have all.
  *
- * <p><b>Cost.</b> A hand-over allocates nothing, whether or not it waits. Nobody spins.
+ * <p><b>Cost.</b> A hand-over allocates nothing, whether or not it waits, unless the validator is
+ * on ({@link BufferSlot}). Nobody spins.
  *
  * <p><b>Threads.</b> All methods may be called from any thread. Those who wait are woken in no
  * particular order, and a thread that comes while a buffer is there takes it, whoever waits.

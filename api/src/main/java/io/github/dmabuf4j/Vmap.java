@@ -40,7 +40,11 @@ public final class Vmap implements AutoCloseable {
   /** The next of those that end with the lock. Guarded by the reservation. */
   @Nullable Vmap next;
 
-  private boolean closed; // guarded by the reservation
+  /**
+   * Written under the reservation. {@link #close} reads it first without: whoever sees neither the
+   * other close nor the lock is refused there, where it would have been ignored.
+   */
+  private boolean closed;
 
   private Vmap(
       BufferObject object,

@@ -32,13 +32,15 @@ public interface MappingCache {
 
   /**
    * A mapping is used again. Called each time: a cache that wants to be cheap looks at a sample.
+   * Where this throws, whoever wanted the bytes gets the exception; the mapping stays.
    *
    * @param buffer whose mapping it is
    */
   void used(BufferObject buffer);
 
   /**
-   * The core has taken the idle reference back, because the buffer moved or ended.
+   * The core has taken the idle reference back, because the buffer moves or has ended. What this
+   * throws goes to whoever moves it, or dropped the last reference; nothing is undone for it.
    *
    * @param buffer whose mapping it was
    * @param mapping its number
