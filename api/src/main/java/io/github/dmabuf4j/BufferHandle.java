@@ -7,9 +7,12 @@ import java.lang.invoke.VarHandle;
  * What makes a {@link DmaBuf} safe to use at any time: it is of one generation of the memory, open
  * or closed, and may write or not.
  *
- * <p><b>Invariant.</b> {@code closed} becomes true once, by a CAS, and who made it so drops the
- * handle's reference. Hence while it is false the generation hasn't ended, and the object is this
- * buffer's. There are two ways to rely on that:
+ * <p><b>Invariant.</b> A handle is closed once, and who closed it drops its reference. Of a
+ * duplicate {@code closed} tells, which becomes true by a CAS. Of the handle that the export made
+ * the object's own word tells, together with the generation, so that closing it is one atomic
+ * operation; {@code closed} is set afterwards, and is what a late second close sees when the
+ * generations have begun again from the first. Hence while a handle is open the generation hasn't
+ * ended, and the object is this buffer's. There are two ways to rely on that:
  *
  * <ul>
  *   <li>{@link #retain} takes a reference for as long as something is done, which fails if the
@@ -33,12 +36,19 @@ abstract sealed class BufferHandle permits DmaBuf {
 
   private final BufferObject object;
   private final int generation;
+  private final boolean first;
   private final boolean readOnly;
   private volatile boolean closed;
 
-  BufferHandle(BufferObject object, int generation, boolean readOnly) {
+  /**
+   * Makes a handle of a reference that is being taken.
+   *
+   * @param first whether it is the one that an export begins with
+   */
+  BufferHandle(BufferObject object, int generation, boolean first, boolean readOnly) {
     this.object = object;
     this.generation = generation;
+    this.first = first;
     this.readOnly = readOnly;
   }
 
@@ -55,7 +65,7 @@ abstract sealed class BufferHandle permits DmaBuf {
 
   /** Takes a reference for an operation on this handle. */
   final BufferObject retain(String operation) {
-    if (closed || !object.retain(generation)) {
+    if (closed || !object.retain(generation, first)) {
       throw closed(operation);
     }
     return object;
@@ -63,17 +73,23 @@ abstract sealed class BufferHandle permits DmaBuf {
 
   /** Drops the handle's reference, the first time. */
   final void drop() {
-    if (!closed && CLOSED.compareAndSet(this, false, true)) {
+    if (closed) {
+      return;
+    }
+    if (first) {
+      object.putFirst(generation);
+      CLOSED.setOpaque(this, true);
+    } else if (CLOSED.compareAndSet(this, false, true)) {
       object.put();
     }
   }
 
   final boolean hasClosed() {
-    return closed;
+    return closed || (first && !object.isFirstOpen(generation));
   }
 
   final void checkOpen(String operation) {
-    if (closed) {
+    if (hasClosed()) {
       throw closed(operation);
     }
   }
@@ -104,6 +120,8 @@ abstract sealed class BufferHandle permits DmaBuf {
 
   @Override
   public String toString() {
-    return closed ? "closed handle of " + object.displayName(generation) : object.displayName();
+    return hasClosed()
+        ? "closed handle of " + object.displayName(generation)
+        : object.displayName();
   }
 }

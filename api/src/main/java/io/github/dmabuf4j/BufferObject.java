@@ -37,18 +37,22 @@ public final class BufferObject extends BufferPlacement {
    *
    *   field                          read                          written             guard
    *   size                           plain, then the references    plain               before the references of its generation
-   *   name, layout                   volatile                      volatile            -
+   *   name, layout                   volatile                      volatile; opaque    by an export: before the references of its generation
    *   attachments                    volatile                      volatile            written under the reservation; a new list each time
    *   ownReservation                 volatile                      CAS, plain at end   made once in a generation that wants it
    *   reservationSeen                volatile                      volatile            true before a user has it; reset at release
    */
   private static final VarHandle OWN_RESERVATION;
+  private static final VarHandle NAME;
+  private static final VarHandle LAYOUT;
 
   static {
     try {
+      MethodHandles.Lookup lookup = MethodHandles.lookup();
       OWN_RESERVATION =
-          MethodHandles.lookup()
-              .findVarHandle(BufferObject.class, "ownReservation", Reservation.class);
+          lookup.findVarHandle(BufferObject.class, "ownReservation", Reservation.class);
+      NAME = lookup.findVarHandle(BufferObject.class, "name", String.class);
+      LAYOUT = lookup.findVarHandle(BufferObject.class, "layout", FrameLayout.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
@@ -114,10 +118,10 @@ public final class BufferObject extends BufferPlacement {
       throw new IllegalArgumentException("wanted a size of at least 1 byte, got " + byteSize);
     }
     int generation = nextGeneration();
-    DmaBuf handle = new DmaBuf(this, generation, false); // first: the heap may be full
+    DmaBuf handle = DmaBuf.first(this, generation); // before anything: the heap may be full
     size = byteSize;
-    name = bufferName;
-    layout = frameLayout;
+    NAME.setOpaque(this, bufferName);
+    LAYOUT.setOpaque(this, frameLayout);
     begin(generation);
     return handle;
   }
@@ -151,7 +155,9 @@ public final class BufferObject extends BufferPlacement {
     RunAll steps = new RunAll();
     steps.run(this::endMapping); // where it fails, what follows happens all the same
     forgetContent();
-    attachments = List.of();
+    if (!attachments.isEmpty()) {
+      attachments = List.of();
+    }
     forgetReservation();
     giveBack(); // before the exporter may export again
     steps.run(() -> Lockdep.inCallback("release of", this, exporter::release)).finish();

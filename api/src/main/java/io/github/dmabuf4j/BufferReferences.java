@@ -5,13 +5,14 @@ import java.lang.invoke.VarHandle;
 
 /**
  * How many refer to a buffer, and which buffer it is of all that have had this memory: one word,
- * changed by CAS alone.
+ * changed by CAS while anybody refers to it.
  *
  * <pre>
  *   bits     meaning
  *   63..32   generation: raised by each export, so that a handle of an earlier one can't touch this one
  *   31       out: set by the export, cleared when the memory goes back to the exporter
- *   30..0    references: handles, holds, vmaps, pins, attachments, jobs
+ *   30       first: the handle that the export made is open
+ *   29..0    references: handles, holds, vmaps, pins, attachments, jobs
  * </pre>
  *
  * <p><b>Invariants.</b>
@@ -22,6 +23,8 @@ import java.lang.invoke.VarHandle;
  *   <li>References = 0 and out: on the way back to the exporter, in quarantine if need be. {@link
  *       #unreferenced} was called, once, by whoever dropped the last one, and ends with {@link
  *       #giveBack}.
+ *   <li>First: one of the references is that handle's. So closing it, which is all that happens to
+ *       most buffers, takes one CAS, and who closes it a second time finds the bit gone.
  *   <li>Not out: the memory is the exporter's, who alone may begin the next generation.
  * </ul>
  *
@@ -40,7 +43,8 @@ abstract sealed class BufferReferences permits BufferMapping {
     }
   }
 
-  private static final long REFERENCES = 0x7fff_ffffL;
+  private static final long REFERENCES = 0x3fff_ffffL;
+  private static final long FIRST = 0x4000_0000L;
   private static final long OUT = 0x8000_0000L;
   private static final int GENERATION_SHIFT = 32;
 
@@ -58,7 +62,7 @@ abstract sealed class BufferReferences permits BufferMapping {
    */
   final void begin(int generation) {
     long idle = Integer.toUnsignedLong(generation - 1) << GENERATION_SHIFT;
-    long next = Integer.toUnsignedLong(generation) << GENERATION_SHIFT | OUT | 1;
+    long next = Integer.toUnsignedLong(generation) << GENERATION_SHIFT | OUT | FIRST | 1;
     if (!STATE.compareAndSet(this, idle, next)) {
       throw new IllegalStateException(this + " was exported by two threads at once");
     }
@@ -79,18 +83,20 @@ abstract sealed class BufferReferences permits BufferMapping {
   }
 
   /**
-   * Takes one more reference for a holder of the given generation; false if that generation has
-   * ended.
+   * Takes one more reference for a handle of the given generation.
+   *
+   * @param first whether it is the handle that the export made
+   * @return false if the generation has ended, or that handle is closed
    */
-  final boolean retain(int generation) {
+  final boolean retain(int generation, boolean first) {
     while (true) {
       long seen = state;
-      if (generation(seen) != generation || references(seen) == 0) {
+      if (!isOpen(seen, generation, first)) {
         return false;
       }
       if (references(seen) == REFERENCES) {
         throw new IllegalStateException(
-            this + " has 2^31 - 1 references: some of its users forget to close theirs");
+            this + " has 2^30 - 1 references: some of its users forget to close theirs");
       }
       if (STATE.compareAndSet(this, seen, seen + 1)) {
         return true;
@@ -100,7 +106,32 @@ abstract sealed class BufferReferences permits BufferMapping {
 
   /** Takes one more reference to whichever generation there is; false if nobody has one. */
   final boolean retain() {
-    return retain(generation());
+    return retain(generation(), false);
+  }
+
+  /** Whether the handle that the export of a generation made is open. */
+  final boolean isFirstOpen(int generation) {
+    return isOpen(state, generation, true);
+  }
+
+  private static boolean isOpen(long state, int generation, boolean first) {
+    return generation(state) == generation
+        && (first ? (state & FIRST) != 0 : references(state) != 0);
+  }
+
+  /** Drops the reference of the handle that the export made, if that handle is open. */
+  final void putFirst(int generation) {
+    long seen = state;
+    while (isOpen(seen, generation, true)) {
+      long left = seen - FIRST - 1;
+      if (STATE.compareAndSet(this, seen, left)) {
+        if (references(left) == 0) {
+          unreferenced();
+        }
+        return;
+      }
+      seen = state;
+    }
   }
 
   /** Drops a reference that the caller owns. */
@@ -113,7 +144,7 @@ abstract sealed class BufferReferences permits BufferMapping {
 
   /** The memory is the exporter's from now on. By whoever was told {@link #unreferenced}. */
   final void giveBack() {
-    STATE.getAndBitwiseAnd(this, ~OUT);
+    STATE.setRelease(this, state & ~OUT); // nobody refers to it: nobody else changes it
   }
 
   /** Whether the memory is with users, or on its way back from them. */

@@ -41,8 +41,13 @@ import org.jspecify.annotations.Nullable;
  * <p>Source: include/linux/dma-buf.h; rules CB3, CB4, CL1, CL2.
  */
 public final class DmaBuf extends BufferHandle implements AutoCloseable {
-  DmaBuf(BufferObject object, int generation, boolean readOnly) {
-    super(object, generation, readOnly);
+  private DmaBuf(BufferObject object, int generation, boolean first, boolean readOnly) {
+    super(object, generation, first, readOnly);
+  }
+
+  /** The handle that an export begins with. */
+  static DmaBuf first(BufferObject object, int generation) {
+    return new DmaBuf(object, generation, true, false);
   }
 
   // ---- life ----
@@ -55,7 +60,7 @@ public final class DmaBuf extends BufferHandle implements AutoCloseable {
    */
   public DmaBuf dup() {
     DmaBuf copy =
-        new DmaBuf(object(), generation(), refusesWrites()); // first: the heap may be full
+        new DmaBuf(object(), generation(), false, refusesWrites()); // first: the heap may be full
     retain("dup");
     return copy;
   }
@@ -68,7 +73,7 @@ public final class DmaBuf extends BufferHandle implements AutoCloseable {
    * @throws IllegalStateException if this handle is closed
    */
   public DmaBuf dupReadOnly() {
-    DmaBuf copy = new DmaBuf(object(), generation(), true);
+    DmaBuf copy = new DmaBuf(object(), generation(), false, true);
     retain("dupReadOnly");
     return copy;
   }

@@ -147,6 +147,48 @@ public class BufferStress {
     }
   }
 
+  /** Closing twice at once beside a dup, whose reference looks like the one that is dropped. */
+  @JCStressTest
+  @Outcome(
+      id = {"0, 1, 1", "-1, 1, 1"},
+      expect = ACCEPTABLE,
+      desc = "the duplicate, if there was one, kept its reference; then one release")
+  @Outcome(expect = FORBIDDEN, desc = "a second close dropped the duplicate's reference")
+  @State
+  public static class CloseTwiceAndDup extends Block {
+    private volatile @Nullable DmaBuf copy;
+
+    @Actor
+    public void first() {
+      handle.close();
+    }
+
+    @Actor
+    public void again() {
+      handle.close();
+    }
+
+    @Actor
+    public void dup() {
+      try {
+        copy = handle.dup();
+      } catch (IllegalStateException closed) {
+        // It came too late.
+      }
+    }
+
+    @Arbiter
+    public void after(III_Result r) {
+      DmaBuf kept = copy;
+      r.r1 = kept == null ? -1 : releases.get();
+      r.r2 = kept == null ? 1 : use(kept);
+      if (kept != null) {
+        kept.close();
+      }
+      r.r3 = releases.get();
+    }
+  }
+
   /** Reclaim beside the last close: the memory goes back once, and never under reclaim's hands. */
   @JCStressTest
   @Outcome(
