@@ -24,7 +24,7 @@ final class NettyStrategy extends Strategy {
   }
 
   /** Makes one of {@code netty-pooled}, {@code netty-pooled-o13}, {@code netty-adaptive}. */
-  static NettyStrategy named(String name, int[] sizes) {
+  static NettyStrategy ofName(String name, int[] sizes) {
     return new NettyStrategy(
         switch (name) {
           case "netty-pooled" -> pooled(PooledByteBufAllocator.defaultMaxOrder());

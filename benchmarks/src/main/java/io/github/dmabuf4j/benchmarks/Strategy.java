@@ -46,7 +46,7 @@ abstract class Strategy implements AutoCloseable {
         }
         // Read by Netty when it is loaded, which NettyStrategy does.
         System.setProperty("io.netty.noUnsafe", String.valueOf(!name.endsWith("-unsafe")));
-        yield NettyStrategy.named(name.replace("-unsafe", ""), sizes);
+        yield NettyStrategy.ofName(name.replace("-unsafe", ""), sizes);
       }
     };
   }

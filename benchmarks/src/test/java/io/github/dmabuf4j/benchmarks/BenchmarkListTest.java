@@ -22,10 +22,54 @@ final class BenchmarkListTest {
               AttachBenchmark.class.getName(),
               CpuAccessBenchmark.class.getName(),
               BufferQueueBenchmark.class.getName(),
+              BulkBenchmark.class.getName(),
+              CrossThreadBenchmark.class.getName(),
               FenceBenchmark.class.getName(),
+              LiveSetBenchmark.class.getName(),
               ReservationBenchmark.class.getName(),
               VmapBenchmark.class.getName());
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "dmabuf4j",
+        "netty-pooled",
+        "netty-pooled-o13",
+        "netty-adaptive",
+        "malloc",
+        "arena-confined",
+        "arena-shared"
+      })
+  void allocationBenchmarks_getMemoryThatCanBeUsed_withEachStrategy(String strategy) {
+    AllocateCloseBenchmark one = new AllocateCloseBenchmark();
+    one.strategy = strategy;
+    one.bytes = 10_000;
+    one.live = 2;
+    one.begin();
+    assertThat(one.allocateClose()).isNotNull();
+    assertThat(one.allocateTouchClose()).isEqualTo((byte) 1);
+    assertThat(one.allocateZeroedClose()).isNotNull();
+    one.end();
+    LiveSetBenchmark live = new LiveSetBenchmark();
+    live.strategy = strategy;
+    live.live = 3;
+    live.fill();
+    for (int i = 0; i < 7; i++) {
+      assertThat(live.replace()).isNotNull();
+    }
+    live.end();
+  }
+
+  @Test
+  void bulkBenchmark_getsAll_eitherWay() throws InterruptedException {
+    BulkBenchmark bulk = new BulkBenchmark();
+    bulk.open();
+    assertThat(bulk.bulk()).hasSize(4800);
+    bulk.release();
+    assertThat(bulk.single()).hasSize(4800);
+    bulk.close();
   }
 
   @Test
