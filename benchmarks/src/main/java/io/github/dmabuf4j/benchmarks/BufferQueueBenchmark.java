@@ -7,6 +7,9 @@ import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FenceContext;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.Heaps;
+import io.github.dmabuf4j.benchmarks.report.Bar;
+import io.github.dmabuf4j.benchmarks.report.Measure;
+import io.github.dmabuf4j.benchmarks.report.Peer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -274,6 +277,17 @@ public class BufferQueueBenchmark {
 
   /** A buffer there and back. */
   @Benchmark
+  @Bar(
+      row = "a buffer to another thread and back, against two ArrayBlockingQueues",
+      of = "strategy=dmabuf4j",
+      peers = @Peer(with = "strategy=arrayBlockingQueue"),
+      atMost = 1.5,
+      stretch = 1)
+  @Bar(
+      row = "Java heap to hand a buffer over",
+      of = "strategy=dmabuf4j",
+      measure = Measure.JAVA_HEAP,
+      atMost = 0.5)
   public void handOver(Pair pair) throws InterruptedException {
     pair.made.fill();
   }

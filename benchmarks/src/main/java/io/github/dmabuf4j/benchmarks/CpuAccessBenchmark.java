@@ -5,6 +5,8 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import io.github.dmabuf4j.Access;
 import io.github.dmabuf4j.CpuAccess;
 import io.github.dmabuf4j.Job;
+import io.github.dmabuf4j.benchmarks.report.Bar;
+import io.github.dmabuf4j.benchmarks.report.Peer;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -38,6 +40,10 @@ public class CpuAccessBenchmark {
 
   /** Reads in a closure. */
   @Benchmark
+  @Bar(
+      row = "access to an idle buffer: read closure",
+      peers = @Peer(method = "reentrantLock"),
+      atMost = 8)
   public byte read(Peers.Idle idle) throws InterruptedException {
     return idle.buffer.read(segment -> segment.get(JAVA_BYTE, 0));
   }
@@ -50,12 +56,20 @@ public class CpuAccessBenchmark {
 
   /** Writes in a closure. */
   @Benchmark
+  @Bar(
+      row = "access to an idle buffer: write closure",
+      peers = @Peer(method = "reentrantLock"),
+      atMost = 8)
   public void write(Peers.Idle idle) throws InterruptedException {
     idle.buffer.write(segment -> segment.set(JAVA_BYTE, 0, (byte) 1));
   }
 
   /** Reads in a bracket. */
   @Benchmark
+  @Bar(
+      row = "access to an idle buffer: bracket",
+      peers = @Peer(method = "reentrantLock"),
+      atMost = 8)
   public byte bracket(Peers.Idle idle) throws InterruptedException {
     try (CpuAccess access = idle.buffer.beginCpuAccess(Access.READ)) {
       return access.segment().get(JAVA_BYTE, 0);

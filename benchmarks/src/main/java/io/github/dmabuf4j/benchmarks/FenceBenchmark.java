@@ -2,6 +2,8 @@ package io.github.dmabuf4j.benchmarks;
 
 import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FenceContext;
+import io.github.dmabuf4j.benchmarks.report.Bar;
+import io.github.dmabuf4j.benchmarks.report.Peer;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -337,6 +339,12 @@ public class FenceBenchmark {
 
   /** Make and signal: nobody is told. */
   @Benchmark
+  @Bar(
+      row = "fence create + signal (no timestamp)",
+      of = "strategy=dmabuf4j",
+      peers = @Peer(with = "strategy=completableFuture"),
+      atMost = 1,
+      stretch = 0.5)
   public Object signal(Own own) {
     return own.made.signal();
   }

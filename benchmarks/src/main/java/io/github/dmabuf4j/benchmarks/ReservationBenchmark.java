@@ -5,6 +5,9 @@ import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FenceContext;
 import io.github.dmabuf4j.FenceUsage;
 import io.github.dmabuf4j.Reservation;
+import io.github.dmabuf4j.benchmarks.report.Bar;
+import io.github.dmabuf4j.benchmarks.report.Measure;
+import io.github.dmabuf4j.benchmarks.report.Peer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -124,6 +127,12 @@ public class ReservationBenchmark {
 
   /** Lock, change something, unlock. */
   @Benchmark
+  @Bar(
+      row = "reservation lock + unlock, uncontended",
+      of = "strategy=dmabuf4j",
+      peers = @Peer(with = "strategy=reentrantLock"),
+      atMost = 1.5,
+      stretch = 1)
   public int pair(One one) {
     return one.lock.lockAndUnlock();
   }
@@ -304,6 +313,12 @@ public class ReservationBenchmark {
 
   /** One thread locks sets that nobody else wants. */
   @Benchmark
+  @Bar(
+      row = "lockAll of 8 in a context, against 8 ReentrantLocks",
+      of = {"strategy=dmabuf4j", "count=8"},
+      peers = @Peer(with = "strategy=reentrantLock"),
+      atMost = 2,
+      stretch = 1.2)
   public void set(Sets sets, Turn turn) throws InterruptedException {
     sets.sets.lockAndUnlock(turn.next(), 0);
   }
@@ -371,6 +386,12 @@ public class ReservationBenchmark {
 
   /** Make room for a fence and add it, under the lock: to be compared with {@code pair}. */
   @Benchmark
+  @Bar(
+      row = "add a fence to a reservation, against a lock pair",
+      peers = @Peer(method = "pair", with = "strategy=reentrantLock"),
+      atMost = 1.5,
+      stretch = 1)
+  @Bar(row = "Java heap to add a fence to a reservation", measure = Measure.JAVA_HEAP, atMost = 0.5)
   public void addFence(HeldSlots slots) {
     slots.add();
   }

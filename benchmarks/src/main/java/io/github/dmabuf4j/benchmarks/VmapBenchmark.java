@@ -5,6 +5,9 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import io.github.dmabuf4j.ArenaKind;
 import io.github.dmabuf4j.Hold;
 import io.github.dmabuf4j.Vmap;
+import io.github.dmabuf4j.benchmarks.report.Bar;
+import io.github.dmabuf4j.benchmarks.report.Measure;
+import io.github.dmabuf4j.benchmarks.report.Peer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -65,6 +68,15 @@ public class VmapBenchmark {
 
   /** A hold; the segment stays inside. */
   @Benchmark
+  @Bar(
+      row = "cached vmap pair, use after close detected",
+      peers = @Peer(method = "reentrantLock"),
+      atMost = 4,
+      stretch = 2)
+  @Bar(
+      row = "Java heap of a vmap pair whose segment doesn't escape",
+      measure = Measure.JAVA_HEAP,
+      atMost = 0.5)
   public byte confined(Peers.Idle idle) {
     try (Hold hold = idle.buffer.hold()) {
       return hold.segment().get(JAVA_BYTE, 0);
@@ -73,6 +85,10 @@ public class VmapBenchmark {
 
   /** A hold whose segment is seen by others. */
   @Benchmark
+  @Bar(
+      row = "Java heap of a vmap pair whose segment escapes",
+      measure = Measure.JAVA_HEAP,
+      atMost = 160)
   public MemorySegment confinedEscaping(Peers.Idle idle) {
     try (Hold hold = idle.buffer.hold()) {
       return hold.segment();
