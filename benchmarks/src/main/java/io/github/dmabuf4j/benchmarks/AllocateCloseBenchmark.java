@@ -1,5 +1,8 @@
 package io.github.dmabuf4j.benchmarks;
 
+import io.github.dmabuf4j.benchmarks.report.Bar;
+import io.github.dmabuf4j.benchmarks.report.Measure;
+import io.github.dmabuf4j.benchmarks.report.Peer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -28,7 +31,7 @@ import org.openjdk.jmh.annotations.Warmup;
  * </ul>
  *
  * <pre>
- * java -jar benchmarks/target/benchmarks.jar AllocateCloseBenchmark -prof gc -prof io.github.dmabuf4j.benchmarks.CpuTimeProfiler
+ * java -jar benchmarks/target/benchmarks.jar AllocateCloseBenchmark -prof gc -prof io.github.dmabuf4j.benchmarks.command.CpuTimeProfiler
  * </pre>
  */
 @State(Scope.Benchmark)
@@ -88,6 +91,29 @@ public class AllocateCloseBenchmark {
   }
 
   /** Of any content. */
+  @Bar(
+      row = "allocate + close, 4 KiB and 64 KiB, 1 thread",
+      of = {"strategy=dmabuf4j", "bytes=4096|65536"},
+      peers = @Peer(with = {"strategy=netty-*", "live=*"}),
+      atMost = 0.5,
+      stretch = 0.25)
+  @Bar(
+      row = "allocate + close, 1080p and 4K frames, against Netty",
+      of = {"strategy=dmabuf4j", "bytes=3110400|12441600"},
+      peers = @Peer(with = {"strategy=netty-*", "live=*"}),
+      atMost = 0.1)
+  @Bar(
+      row = "allocate + close, 1080p and 4K frames, against malloc + free",
+      of = {"strategy=dmabuf4j", "bytes=3110400|12441600"},
+      peers = @Peer(with = "strategy=malloc"),
+      atMost = 1,
+      stretch = 0.5)
+  @Bar(
+      row = "Java heap per allocate + close",
+      of = "strategy=dmabuf4j",
+      measure = Measure.JAVA_HEAP,
+      atMost = 64,
+      stretch = 40)
   @Benchmark
   public Object allocateClose() {
     Object buffer = memory.allocate(0);
@@ -96,6 +122,11 @@ public class AllocateCloseBenchmark {
   }
 
   /** Of any content, and each page used. */
+  @Bar(
+      row = "allocate + close, 1080p and 4K frames, ends of pages touched",
+      of = {"strategy=dmabuf4j", "bytes=3110400|12441600"},
+      peers = {@Peer(with = {"strategy=netty-*", "live=*"}), @Peer(with = "strategy=malloc")},
+      atMost = 1)
   @Benchmark
   public byte allocateTouchClose() {
     Object buffer = memory.allocate(0);
@@ -105,6 +136,13 @@ public class AllocateCloseBenchmark {
   }
 
   /** Zeroed. */
+  @Bar(
+      row = "allocate + close, zeroed",
+      of = "strategy=dmabuf4j",
+      peers = @Peer(with = "strategy=arena-confined"),
+      measure = Measure.CPU_TIME,
+      atMost = 1,
+      stretch = 0.7)
   @Benchmark
   public Object allocateZeroedClose() {
     Object buffer = memory.allocateZeroed(0);

@@ -4,6 +4,8 @@ import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.Heaps;
+import io.github.dmabuf4j.benchmarks.report.Bar;
+import io.github.dmabuf4j.benchmarks.report.Peer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -73,6 +75,11 @@ public class BulkBenchmark {
   }
 
   /** One call. */
+  @Bar(
+      row = "bulk of 4,800 x 64 KiB",
+      peers = @Peer(method = "single"),
+      atMost = 0.2,
+      stretch = 0.05)
   @Benchmark
   public List<DmaBuf> bulk() throws InterruptedException {
     buffers = heap.allocateBulk(request, COUNT);

@@ -1,5 +1,9 @@
 package io.github.dmabuf4j.benchmarks;
 
+import io.github.dmabuf4j.benchmarks.command.FootprintProfiler;
+import io.github.dmabuf4j.benchmarks.report.Bar;
+import io.github.dmabuf4j.benchmarks.report.Measure;
+import io.github.dmabuf4j.benchmarks.report.Peer;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -20,7 +24,7 @@ import org.openjdk.jmh.annotations.Warmup;
  * of the Java heap, {@code committedEach} of memory, both as far as the strategy can tell.
  *
  * <pre>
- * java -jar benchmarks/target/benchmarks.jar LiveSetBenchmark -prof io.github.dmabuf4j.benchmarks.FootprintProfiler
+ * java -jar benchmarks/target/benchmarks.jar LiveSetBenchmark -prof io.github.dmabuf4j.benchmarks.command.FootprintProfiler
  * </pre>
  */
 @State(Scope.Thread)
@@ -76,6 +80,18 @@ public class LiveSetBenchmark {
   }
 
   /** Replaces the oldest. */
+  @Bar(
+      row = "live set of 1,000,000 small buffers: Java heap each, bytes",
+      of = {"strategy=dmabuf4j", "live=1000000"},
+      measure = Measure.COUNTER,
+      counter = "heap.each",
+      atMost = 160,
+      stretch = 96)
+  @Bar(
+      row = "live set of 1,000,000 small buffers: cost against that at 1,000",
+      of = {"strategy=dmabuf4j", "live=1000000"},
+      peers = @Peer(with = "live=1000"),
+      atMost = 1.3)
   @Benchmark
   public Object replace() {
     int place = oldest;

@@ -64,6 +64,7 @@ final class Run implements AutoCloseable {
         new OptionsBuilder()
             .addProfiler(GCProfiler.class)
             .addProfiler(CpuTimeProfiler.class)
+            .addProfiler(FootprintProfiler.class)
             .shouldFailOnError(false);
     selection.includes().forEach(options::include);
     overrides.forEach((name, values) -> options.param(name, values.toArray(String[]::new)));

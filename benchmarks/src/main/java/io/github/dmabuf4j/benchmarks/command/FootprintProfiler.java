@@ -1,4 +1,4 @@
-package io.github.dmabuf4j.benchmarks;
+package io.github.dmabuf4j.benchmarks.command;
 
 import java.util.Collection;
 import java.util.Map;
@@ -31,7 +31,7 @@ public final class FootprintProfiler implements InternalProfiler {
    * @param name its row
    * @param bytes its value; one below 0 is nothing that is known, and isn't shown
    */
-  static void note(String name, double bytes) {
+  public static void note(String name, double bytes) {
     if (bytes >= 0) {
       NOTED.put(name, bytes);
     }
@@ -57,8 +57,12 @@ public final class FootprintProfiler implements InternalProfiler {
     return new ScalarResult(figure.getKey(), figure.getValue(), "B", AggregationPolicy.AVG);
   }
 
-  /** The bytes of the Java heap that are in use after a collection. */
-  static long usedHeap() {
+  /**
+   * The bytes of the Java heap that are in use after a collection.
+   *
+   * @return bytes
+   */
+  public static long usedHeap() {
     Runtime runtime = Runtime.getRuntime();
     long least = Long.MAX_VALUE;
     for (int i = 0; i < 3; i++) {
