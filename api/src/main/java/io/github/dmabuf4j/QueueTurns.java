@@ -291,11 +291,7 @@ final class QueueTurns {
     Fence passed = fence == null ? null : passedOn(fence);
     synchronized (lock) {
       checkIn(hand, slot, operation);
-      if (ended && !closed && destination == queued) {
-        throw new IllegalStateException(
-            "queue of slot %d of buffer queue %s, whose stream was ended: cancel it"
-                .formatted(slot.index(), name));
-      }
+      checkGoesOn(slot, destination);
       hand.held--;
       if (passed != null) {
         slot.fence = passed;
@@ -363,6 +359,15 @@ final class QueueTurns {
                   current
                       ? "it is " + slot.place.inWords
                       : "it was given back, and the buffer is on another turn"));
+    }
+  }
+
+  /** Refuses to queue in a stream that was ended. Lock held. */
+  private void checkGoesOn(QueueSlot slot, SlotLine destination) {
+    if (ended && !closed && destination == queued) {
+      throw new IllegalStateException(
+          "queue of slot %d of buffer queue %s, whose stream was ended: cancel it"
+              .formatted(slot.index(), name));
     }
   }
 
