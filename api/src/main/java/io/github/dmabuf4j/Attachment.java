@@ -1,6 +1,7 @@
 package io.github.dmabuf4j;
 
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An importer's side of a buffer: it can be mapped for that importer, and is told of moves. Made by
@@ -21,6 +22,18 @@ import java.util.Objects;
  * <p>Source: struct dma_buf_attachment; rules CB6 to CB9, CM4 to CM12.
  */
 public final class Attachment implements AutoCloseable {
+  /*
+   * The attachments of a buffer are a list, from the one that attached last to the one that attached first. Invariants:
+   *  - It changes under the reservation; brackets and reports walk it without.
+   *  - An attachment is put at the head, once, and keeps its `older` when it is taken off. So from any attachment, on the
+   *    list or not, `older` leads to each one that attached before it and still is: a walk misses nobody who stays, and ends.
+   *  - Nothing is allocated for it: who has made the attachment can put it on the list, and who closes it take it off.
+   *
+   *   field        read        written     guard
+   *   mapping      volatile    volatile    written once, under the reservation; what is in it: see AttachmentMapping
+   *   older        volatile    volatile    written under the reservation
+   *   state        volatile    volatile    CLOSING under the reservation, DETACHED by who made it CLOSING
+   */
   private final BufferObject object;
   private final Importer importer;
   private final boolean readOnly;
@@ -30,13 +43,21 @@ public final class Attachment implements AutoCloseable {
   private final boolean dynamic;
   private final boolean peerToPeer;
 
-  /** Of the attached generation: the memory's next owner gets another one. */
-  private final Reservation reservation;
+  /** What it has mapped or keeps; null until it maps first. */
+  private volatile @Nullable AttachmentMapping mapping;
 
-  /** What it has mapped or keeps. Guarded by the reservation. */
-  private final AttachmentMapping mapping;
+  /** The next on the buffer's list. */
+  private volatile @Nullable Attachment older;
 
-  private volatile boolean closed;
+  private volatile State state = State.ATTACHED;
+
+  /** How far it is with its end. */
+  private enum State {
+    ATTACHED,
+    CLOSING,
+    /** It has no reference any more: the memory and its reservation may be somebody else's. */
+    DETACHED
+  }
 
   Attachment(BufferObject object, Importer importer, boolean readOnly) {
     this.readOnly = readOnly;
@@ -45,16 +66,30 @@ public final class Attachment implements AutoCloseable {
     this.importerName = Objects.requireNonNull(importer.name(), "the importer's name");
     this.dynamic = importer.isDynamic();
     this.peerToPeer = importer.allowsPeerToPeer();
-    this.reservation = object.reservationForUser();
-    this.mapping = new AttachmentMapping(object, this);
   }
 
   String importerName() {
     return importerName;
   }
 
-  AttachmentMapping mapping() {
+  /** What it has mapped or keeps; null if it never mapped. */
+  @Nullable AttachmentMapping mapping() {
     return mapping;
+  }
+
+  /** What it is mapped for now: guarded by the reservation, racy for reports. */
+  @Nullable Access access() {
+    AttachmentMapping present = mapping;
+    return present == null ? null : present.access();
+  }
+
+  /** The next on the buffer's list, or where that was left. */
+  @Nullable Attachment older() {
+    return older;
+  }
+
+  void setOlder(@Nullable Attachment attachment) {
+    older = attachment;
   }
 
   /**
@@ -85,11 +120,17 @@ public final class Attachment implements AutoCloseable {
   }
 
   /**
-   * The reservation of the buffer, which {@link #map} and {@link #unmap} need.
+   * The reservation of the buffer, which {@link #map} and {@link #unmap} need. It can be kept: the
+   * memory's next owner gets another one.
    *
    * @return the reservation
+   * @throws IllegalStateException if this attachment is closed
    */
   public Reservation reservation() {
+    Reservation reservation = object.reservationForUser(); // first: it was ours if this still is
+    if (state == State.DETACHED) {
+      throw closed("reservation");
+    }
     return reservation;
   }
 
@@ -118,12 +159,12 @@ public final class Attachment implements AutoCloseable {
   private ScatterList mapLocked(Access access) {
     if (dynamic) {
       object.ensureResidentLocked();
-      return mapping.map(access);
+      return ownMapping().map(access);
     }
     object.pinLocked(Pin.Term.SHORT);
     try {
-      ScatterList pieces = mapping.map(access);
-      reservation.awaitUninterruptibly(FenceUsage.KERNEL);
+      ScatterList pieces = ownMapping().map(access);
+      object.reservation().awaitUninterruptibly(FenceUsage.KERNEL);
       return pieces;
     } catch (Throwable e) {
       Throwable failure = unmapLocked().failure();
@@ -134,13 +175,22 @@ public final class Attachment implements AutoCloseable {
     }
   }
 
+  private AttachmentMapping ownMapping() {
+    AttachmentMapping present = mapping;
+    if (present == null) {
+      present = new AttachmentMapping(object, this);
+      mapping = present;
+    }
+    return present;
+  }
+
   private void checkMayMap(Access access) {
     if (readOnly && access.writes()) {
       throw new IllegalStateException(
           "map wants to write through an attachment of a read-only handle of " + object);
     }
     object.checkNotMoving();
-    if (mapping.isMapped()) {
+    if (isMapped()) {
       throw new IllegalStateException(this + " is mapped already: unmap it first");
     }
   }
@@ -152,26 +202,39 @@ public final class Attachment implements AutoCloseable {
    */
   public void unmap() {
     checkUsable("unmap");
-    if (!mapping.isMapped()) {
+    if (!isMapped()) {
       throw new IllegalStateException(this + " is not mapped");
     }
     unmapLocked().finish();
   }
 
   private RunAll unmapLocked() {
-    RunAll steps = new RunAll().run(mapping::unmap);
+    RunAll steps = new RunAll();
+    AttachmentMapping present = mapping;
+    if (present != null) {
+      steps.run(present::unmap);
+    }
     if (!dynamic) {
       steps.run(() -> object.unpinLocked(Pin.Term.SHORT));
     }
     return steps;
   }
 
+  private boolean isMapped() {
+    AttachmentMapping present = mapping;
+    return present != null && present.isMapped();
+  }
+
   private void checkUsable(String operation) {
-    if (closed) {
-      throw new IllegalStateException(
-          "%s on a closed attachment of %s".formatted(operation, importerName));
+    if (state != State.ATTACHED) {
+      throw closed(operation);
     }
-    reservation.assertHeld(operation);
+    object.reservation().assertHeld(operation);
+  }
+
+  private IllegalStateException closed(String operation) {
+    return new IllegalStateException(
+        "%s on a closed attachment of %s".formatted(operation, importerName));
   }
 
   /**
@@ -183,7 +246,8 @@ public final class Attachment implements AutoCloseable {
     if (dynamic) {
       steps.run(() -> importer.moveNotify(this));
     }
-    steps.run(mapping::end).finish();
+    endMapping(steps);
+    steps.finish();
   }
 
   /**
@@ -193,30 +257,40 @@ public final class Attachment implements AutoCloseable {
    */
   @Override
   public void close() {
-    if (closed) {
+    if (state != State.ATTACHED) {
       return; // the memory may be somebody else's by now
     }
     RunAll steps = new RunAll();
+    Reservation reservation = object.reservation();
     reservation.lock();
     try {
-      if (closed) {
+      if (state != State.ATTACHED) {
         return;
       }
-      closed = true;
-      if (mapping.isMapped()) {
+      state = State.CLOSING;
+      if (isMapped()) {
         steps.run(() -> unmapLocked().finish());
       }
-      steps.run(mapping::end);
-      steps.run(() -> object.removeAttachmentLocked(this));
+      endMapping(steps);
+      object.removeAttachmentLocked(this);
     } finally {
       reservation.unlock();
     }
-    steps.run(() -> object.exporter().detach(this)).run(object::put).finish();
+    steps.run(() -> object.exporter().detach(this));
+    state = State.DETACHED;
+    steps.run(object::put).finish();
+  }
+
+  private void endMapping(RunAll steps) {
+    AttachmentMapping present = mapping;
+    if (present != null) {
+      steps.run(present::end);
+    }
   }
 
   @Override
   public String toString() {
-    return closed
+    return state != State.ATTACHED
         ? "closed attachment of " + importerName
         : "attachment of %s to %s".formatted(importerName, object);
   }

@@ -7,7 +7,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one {@link Attachment} has mapped, and what it keeps mapped for the next time.
+ * What one {@link Attachment} has mapped, and what it keeps mapped for the next time: made when it
+ * maps first, for many never do.
  *
  * <p><b>Invariant.</b> Everything changes under the reservation. {@code mapped} changes under this
  * object's monitor as well, under which brackets synchronise it: what is synchronised stays mapped
@@ -29,6 +30,25 @@ final class AttachmentMapping {
     this.object = object;
     this.attachment = attachment;
     this.kept = object.exporter().cachesMappings() ? new EnumMap<>(Access.class) : null;
+  }
+
+  /**
+   * The first that there is, of an attachment or of an older one of the same buffer.
+   *
+   * @param newest where to begin, or null
+   * @return null if none of them has ever mapped
+   */
+  static @Nullable AttachmentMapping from(@Nullable Attachment newest) {
+    Attachment attachment = newest;
+    while (attachment != null && attachment.mapping() == null) {
+      attachment = attachment.older();
+    }
+    return attachment == null ? null : attachment.mapping();
+  }
+
+  /** The next that there is, of an older attachment of the same buffer. */
+  @Nullable AttachmentMapping older() {
+    return from(attachment.older());
   }
 
   /** What is mapped now: guarded by the reservation, racy for reports. */
@@ -57,9 +77,10 @@ final class AttachmentMapping {
       exporter.unmap(attachment, pieces, access);
       throw wrong("mapped %d bytes of %d".formatted(pieces.byteSize(), object.size()));
     }
-    for (Attachment other : object.attachments()) {
-      if (other.mapping().has(pieces)) { // and keeps it
-        throw wrong("gave %s what %s has (rule CM8)".formatted(attachment, other));
+    AttachmentMapping other = from(object.newestAttachment());
+    for (; other != null; other = other.older()) {
+      if (other.has(pieces)) { // and keeps it
+        throw wrong("gave %s what %s has (rule CM8)".formatted(attachment, other.attachment));
       }
     }
     if (kept != null) {

@@ -102,7 +102,7 @@ public record BufInfo(String heap, List<Buffer> buffers) {
           attachment.importerName(),
           attachment.isDynamic(),
           attachment.allowsPeerToPeer(),
-          attachment.mapping().access());
+          attachment.access());
     }
 
     @Override

@@ -38,7 +38,7 @@ public final class BufferObject extends BufferPlacement {
    *   field                          read                          written             guard
    *   size                           plain, then the references    plain               before the references of its generation
    *   name, layout                   volatile                      volatile; opaque    by an export: before the references of its generation
-   *   attachments                    volatile                      volatile            written under the reservation; a new list each time
+   *   newestAttachment               volatile                      volatile            written under the reservation; see addAttachmentLocked
    *   ownReservation                 volatile                      CAS, plain at end   made once in a generation that wants it
    *   reservationSeen                volatile                      volatile            true before a user has it; reset at release
    */
@@ -76,7 +76,7 @@ public final class BufferObject extends BufferPlacement {
   private volatile @Nullable String name;
   private volatile @Nullable FrameLayout layout;
 
-  private volatile List<Attachment> attachments = List.of();
+  private volatile @Nullable Attachment newestAttachment;
 
   /**
    * Creates an object whose buffers have a reservation of their own.
@@ -155,8 +155,8 @@ public final class BufferObject extends BufferPlacement {
     RunAll steps = new RunAll();
     steps.run(this::endMapping); // where it fails, what follows happens all the same
     forgetContent();
-    if (!attachments.isEmpty()) {
-      attachments = List.of();
+    if (newestAttachment != null) {
+      newestAttachment = null;
     }
     forgetReservation();
     giveBack(); // before the exporter may export again
@@ -311,27 +311,48 @@ public final class BufferObject extends BufferPlacement {
         users(),
         pins(),
         residency(),
-        attachments.stream().map(BufInfo.Attached::of).toList(),
+        attached(),
         fences.stream().map(Fence::toString).toList());
   }
 
   // ---- use, under the reservation ----
 
+  /** Puts an attachment on the list. Can't fail, for the attachment is the link. */
   void addAttachmentLocked(Attachment attachment) {
-    List<Attachment> more = new ArrayList<>(attachments);
-    more.add(attachment);
-    attachments = List.copyOf(more);
+    attachment.setOlder(newestAttachment);
+    newestAttachment = attachment;
   }
 
+  /** Takes an attachment off the list. Can't fail. */
   void removeAttachmentLocked(Attachment attachment) {
-    List<Attachment> fewer = new ArrayList<>(attachments);
-    fewer.remove(attachment);
-    attachments = List.copyOf(fewer);
+    Attachment newer = newestAttachment;
+    if (newer == attachment) {
+      newestAttachment = attachment.older();
+      return;
+    }
+    while (newer != null && newer.older() != attachment) {
+      newer = newer.older();
+    }
+    if (newer != null) {
+      newer.setOlder(attachment.older());
+    }
   }
 
-  /** Those attached now. */
-  List<Attachment> attachments() {
-    return attachments;
+  /**
+   * Whoever attached last, from which {@link Attachment#older} leads to all others that are
+   * attached; null if nobody is.
+   */
+  @Nullable Attachment newestAttachment() {
+    return newestAttachment;
+  }
+
+  /** Who is attached, for reports: whoever attached first comes first. */
+  private List<BufInfo.Attached> attached() {
+    List<BufInfo.Attached> attached = new ArrayList<>();
+    for (Attachment one = newestAttachment; one != null; one = one.older()) {
+      attached.addFirst(BufInfo.Attached.of(one));
+    }
+    return attached;
   }
 
   // ---- coherency, without the reservation ----
@@ -339,16 +360,18 @@ public final class BufferObject extends BufferPlacement {
   /** Makes the bytes coherent for the CPU, also where importers have them mapped. */
   void beginCpuAccess(Access access) {
     exporter.beginCpuAccess(access);
-    List<Attachment> present = attachments;
-    if (!present.isEmpty()) {
-      syncForCpu(present, access);
+    AttachmentMapping mapping = AttachmentMapping.from(newestAttachment);
+    if (mapping != null) {
+      syncForCpu(mapping, access);
     }
   }
 
-  private void syncForCpu(List<Attachment> present, Access access) {
+  private void syncForCpu(AttachmentMapping newest, Access access) {
     boolean done = false;
     try {
-      present.forEach(attachment -> attachment.mapping().syncForCpu(access));
+      for (AttachmentMapping one = newest; one != null; one = one.older()) {
+        one.syncForCpu(access);
+      }
       done = true;
     } finally {
       if (!done) {
@@ -359,13 +382,16 @@ public final class BufferObject extends BufferPlacement {
 
   /** Makes what the CPU wrote visible to others. */
   void endCpuAccess(Access access) {
-    List<Attachment> present = attachments;
-    if (present.isEmpty()) {
+    AttachmentMapping newest = AttachmentMapping.from(newestAttachment);
+    if (newest == null) {
       exporter.endCpuAccess(access);
       return;
     }
     RunAll steps = new RunAll();
-    present.forEach(attachment -> steps.run(() -> attachment.mapping().syncForDevice(access)));
+    for (AttachmentMapping one = newest; one != null; one = one.older()) {
+      AttachmentMapping mapping = one;
+      steps.run(() -> mapping.syncForDevice(access));
+    }
     steps.run(() -> exporter.endCpuAccess(access)).finish();
   }
 
@@ -439,7 +465,9 @@ public final class BufferObject extends BufferPlacement {
     RunAll steps = new RunAll().run(this::endMapping);
     setMoving(true);
     try {
-      attachments.forEach(attachment -> steps.run(attachment::moveNotifyLocked));
+      for (Attachment one = newestAttachment; one != null; one = one.older()) {
+        steps.run(one::moveNotifyLocked);
+      }
     } finally {
       setMoving(false);
     }

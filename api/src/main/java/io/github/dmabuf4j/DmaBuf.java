@@ -456,8 +456,7 @@ public final class DmaBuf extends BufferHandle implements AutoCloseable {
     try {
       Attachment attachment =
           new Attachment(object, Objects.requireNonNull(importer, "importer"), refusesWrites());
-      Reservation reservation = attachment.reservation();
-      reservation.checkMayLock(); // before the exporter hears of it
+      object.reservation().checkMayLock(); // before the exporter hears of it
       object.exporter().attach(attachment);
       add(object, attachment);
       return attachment;
@@ -469,14 +468,15 @@ public final class DmaBuf extends BufferHandle implements AutoCloseable {
 
   /** Puts what the exporter has attached on the list, or detaches it. */
   private static void add(BufferObject object, Attachment attachment) {
+    Reservation reservation = object.reservation();
     boolean added = false;
     try {
-      attachment.reservation().lock();
+      reservation.lock();
       try {
         object.addAttachmentLocked(attachment);
         added = true;
       } finally {
-        attachment.reservation().unlock();
+        reservation.unlock();
       }
     } finally {
       if (!added) {

@@ -79,7 +79,11 @@ public record ScatterList(List<Piece> pieces) {
    * @throws IllegalArgumentException if there is no segment or an empty one
    */
   public static ScatterList of(MemorySegment... segments) {
-    return new ScatterList(List.of(segments).stream().<Piece>map(Memory::new).toList());
+    Piece[] pieces = new Piece[segments.length];
+    for (int i = 0; i < segments.length; i++) {
+      pieces[i] = new Memory(segments[i]);
+    }
+    return new ScatterList(List.of(pieces));
   }
 
   /**
@@ -88,7 +92,11 @@ public record ScatterList(List<Piece> pieces) {
    * @return at least the size of the buffer
    */
   public long byteSize() {
-    return pieces.stream().mapToLong(Piece::byteSize).sum();
+    long bytes = 0;
+    for (int i = 0; i < pieces.size(); i++) { // of each map
+      bytes += pieces.get(i).byteSize();
+    }
+    return bytes;
   }
 
   /**

@@ -7,8 +7,10 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import io.github.dmabuf4j.TestExporter.Call;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -290,13 +292,75 @@ final class AttachmentTest {
     stale.close();
     buffer.close();
     DmaBuf next = exporter.export();
-    assertThat(stale.reservation()).isSameAs(old).isNotSameAs(next.reservation());
+    assertThat(next.reservation()).isNotSameAs(old);
     locked(
         () -> { // the new owner's reservation
           stale.close();
           assertThatIllegalStateException().isThrownBy(() -> stale.map(Access.READ));
         });
     next.close();
+  }
+
+  @Test
+  void staleAttachment_whoseReservationNobodyAskedFor_leavesItToTheNextOwner() {
+    Attachment stale = buffer.attach(new Device(true));
+    Reservation own = exporter.object.reservation();
+    stale.close();
+    buffer.close();
+    DmaBuf next = exporter.export();
+    assertThat(exporter.object.reservation()).isSameAs(own);
+    assertThatIllegalStateException()
+        .isThrownBy(stale::reservation)
+        .withMessageContaining("closed attachment");
+    next.close();
+  }
+
+  @Test
+  void reservation_ofAnAttachmentThatIsBeingClosed_canBeAskedForByTheExporter() throws Exception {
+    List<Boolean> held = new ArrayList<>();
+    TestExporter asking =
+        new TestExporter() {
+          @Override
+          public void unmap(Attachment attachment, ScatterList pieces, Access access) {
+            held.add(attachment.reservation().isHeldByCurrentThread());
+          }
+
+          @Override
+          public void detach(Attachment attachment) {
+            held.add(attachment.reservation().isHeldByCurrentThread());
+          }
+        };
+    DmaBuf asked = asking.export();
+    Attachment attachment = asked.attach(new Device(true));
+    attachment.reservation().lock();
+    attachment.map(Access.READ);
+    attachment.reservation().unlock();
+    attachment.close();
+    asked.close();
+    assertThat(held).containsExactly(true, false);
+  }
+
+  @Test
+  void walk_thatStandsOnOneThatWasDetached_missesNobodyWhoStays() {
+    Attachment first = buffer.attach(new Device(true));
+    Attachment second = buffer.attach(new Device(true));
+    Attachment third = buffer.attach(new Device(true));
+    Attachment fourth = buffer.attach(new Device(true));
+    Attachment stand = exporter.object.newestAttachment();
+    assertThat(walk(stand)).containsExactly(fourth, third, second, first);
+    fourth.close();
+    second.close();
+    third.close();
+    Attachment fifth = buffer.attach(new Device(true));
+    assertThat(walk(stand)).contains(first).doesNotContain(second, fifth);
+    assertThat(walk(exporter.object.newestAttachment())).containsExactly(fifth, first);
+    first.close();
+    fifth.close();
+    assertThat(exporter.object.newestAttachment()).isNull();
+  }
+
+  private static List<Attachment> walk(Attachment from) {
+    return Stream.iterate(from, Objects::nonNull, Attachment::older).toList();
   }
 
   @Test

@@ -40,6 +40,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Fork(2)
 public class AttachBenchmark {
   private static final int PIECES = 64;
+  private static final Importer STATIC = new Device(false);
 
   /** A chunked buffer. */
   private record Chunks(MemorySegment memory, boolean cachesMappings) implements Exporter {
@@ -111,11 +112,27 @@ public class AttachBenchmark {
     return lock.pair();
   }
 
-  /** Attach and detach. */
+  /** Attach and detach, by an importer that never maps. */
   @Benchmark
   public Attachment attach(Peers.Idle idle) {
-    try (Attachment attachment = idle.buffer.attach(new Device(true))) {
+    try (Attachment attachment = idle.buffer.attach(STATIC)) {
       return attachment;
+    }
+  }
+
+  /** Attach, lock, map, unmap, unlock, detach: a plain buffer of a heap. */
+  @Benchmark
+  public ScatterList attachAndMap(Peers.Idle idle) {
+    try (Attachment attachment = idle.buffer.attach(STATIC)) {
+      var reservation = attachment.reservation();
+      reservation.lock();
+      try {
+        ScatterList pieces = attachment.map(Access.READ);
+        attachment.unmap();
+        return pieces;
+      } finally {
+        reservation.unlock();
+      }
     }
   }
 
