@@ -30,6 +30,7 @@ public final class AllocationRequest {
   private final AllocPolicy policy;
   private final @Nullable String name;
   private final @Nullable FrameLayout layout;
+  private final boolean movable;
 
   private AllocationRequest(Builder builder) {
     size = builder.size;
@@ -38,6 +39,7 @@ public final class AllocationRequest {
     policy = builder.policy;
     name = builder.name;
     layout = builder.layout;
+    movable = builder.movable;
   }
 
   /**
@@ -121,10 +123,25 @@ public final class AllocationRequest {
     return Optional.ofNullable(layout);
   }
 
+  /**
+   * Whether the bytes may be moved while nobody uses them.
+   *
+   * @return true if the heap may place them in its {@link ContiguousRegion}
+   */
+  public boolean isMovable() {
+    return movable;
+  }
+
   @Override
   public String toString() {
-    return "%d B, aligned to %d, %s, %s%s"
-        .formatted(size, alignment, content, policy, name == null ? "" : ", named " + name);
+    return "%d B, aligned to %d, %s, %s%s%s"
+        .formatted(
+            size,
+            alignment,
+            content,
+            policy,
+            movable ? ", movable" : "",
+            name == null ? "" : ", named " + name);
   }
 
   /** The options of a request. Not for several threads at once. */
@@ -135,6 +152,7 @@ public final class AllocationRequest {
     private Content content = Content.ZEROED;
     private AllocPolicy policy = AllocPolicy.NORMAL;
     private @Nullable String name;
+    private boolean movable;
 
     private Builder(long size, @Nullable FrameLayout layout) {
       if (size <= 0) {
@@ -189,6 +207,19 @@ public final class AllocationRequest {
      */
     public Builder name(String bufferName) {
       name = Objects.requireNonNull(bufferName, "bufferName");
+      return this;
+    }
+
+    /**
+     * Says that the bytes may be moved while nobody uses them (design rule AL4): every use gets
+     * their place anew, as with a {@link Hold} for each, and importers are dynamic or map for a
+     * short time. Such a buffer may lie in the heap's {@link ContiguousRegion}; a heap that has
+     * none takes no notice.
+     *
+     * @return this builder
+     */
+    public Builder movable() {
+      movable = true;
       return this;
     }
 

@@ -2,6 +2,7 @@ package io.github.dmabuf4j;
 
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,16 +13,28 @@ import org.jspecify.annotations.Nullable;
  *
  * @param heap the name of the heap
  * @param buffers its buffers that are live or in quarantine
+ * @param region what lies where in the heap's {@link ContiguousRegion}, if it has one
  */
-public record BufInfo(String heap, List<Buffer> buffers) {
+public record BufInfo(String heap, List<Buffer> buffers, Optional<FragmentationMap> region) {
   /**
    * Copies the list.
    *
    * @param heap the name of the heap
    * @param buffers its buffers
+   * @param region what lies where, or empty
    */
   public BufInfo {
     buffers = List.copyOf(buffers);
+  }
+
+  /**
+   * Of a heap without a contiguous region.
+   *
+   * @param heap the name of the heap
+   * @param buffers its buffers
+   */
+  public BufInfo(String heap, List<Buffer> buffers) {
+    this(heap, buffers, Optional.empty());
   }
 
   /**
@@ -146,7 +159,12 @@ public record BufInfo(String heap, List<Buffer> buffers) {
 
   @Override
   public String toString() {
-    return "heap %s: %d buffers, %d B\n%s"
-        .formatted(heap, buffers.size(), totalBytes(), largest(Integer.MAX_VALUE));
+    return "heap %s: %d buffers, %d B\n%s%s"
+        .formatted(
+            heap,
+            buffers.size(),
+            totalBytes(),
+            largest(Integer.MAX_VALUE),
+            region.map(map -> "\ncontiguous region: " + map).orElse(""));
   }
 }

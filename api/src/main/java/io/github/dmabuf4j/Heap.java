@@ -2,6 +2,7 @@ package io.github.dmabuf4j;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -113,6 +114,16 @@ public interface Heap extends AutoCloseable {
    * @throws IllegalStateException if this heap is closed, also while waiting
    */
   List<DmaBuf> allocateBulk(AllocationRequest request, int count) throws InterruptedException;
+
+  /**
+   * The part of this heap in which contiguous ranges can be had at any time (design rule AL4). Its
+   * bytes are committed, and count against the limit as a whole, from opening to close.
+   *
+   * @return the same at each call; empty, the default, if this heap was opened without one
+   */
+  default Optional<ContiguousRegion> contiguousRegion() {
+    return Optional.empty();
+  }
 
   /**
    * Gives idle memory back to the operating system.
