@@ -10,6 +10,8 @@
  *   container's, memory</td></tr>
  * <tr><td>pinned</td><td>the most bytes that are pinned at once, whole blocks, for example {@code 16MiB}; {@code 0} forbids pins, and so
  *   attachments of static importers are never mapped</td><td>the limit</td></tr>
+ * <tr><td>contiguous</td><td>the size of a contiguous region, for example {@code 64MiB}: committed from the start, a part of the limit
+ *   that plain buffers can't have</td><td>none</td></tr>
  * <tr><td>decay</td><td>how long idle memory is kept, for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms</td><td>10 s</td></tr>
  * </table>
  *

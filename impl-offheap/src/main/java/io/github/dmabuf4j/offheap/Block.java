@@ -107,7 +107,7 @@ final class Block implements Exporter, MappedBytes {
   @Override
   public void pin(Pin.Term term) {
     if (pinnedTerms == 0) {
-      slab.pool.pin(this);
+      slab.pool.pin(object, bytes);
     }
     pinnedTerms++;
   }

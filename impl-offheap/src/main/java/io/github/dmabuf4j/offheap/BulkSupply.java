@@ -19,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  * what the other one has just taken out. A try that fails all the same was overtaken by somebody
  * who got a block.
  *
+ * <p>All or nothing is always a matter of the pool; movable buffers of the other policies may lie
+ * in the region as well.
+ *
  * <p><b>Locks.</b> {@code exclusive} is held during a try and not while waiting; those of the pool,
  * the magazines and the slabs are taken inside.
  */
@@ -41,7 +44,7 @@ final class BulkSupply {
    */
   List<Block> obtain(Wanted wanted, int count) throws InterruptedException {
     supply.checkFits(wanted);
-    AllOrNothing attempt = new AllOrNothing(wanted, count);
+    AllOrNothing attempt = new AllOrNothing(wanted.inThePool(), count);
     return switch (wanted.policy()) {
       case NO_FAIL -> {
         supply.checkFits(attempt.wanted());
@@ -56,7 +59,7 @@ final class BulkSupply {
   }
 
   private @Nullable List<Block> awaitAll(AllOrNothing attempt) throws InterruptedException {
-    if (attempt.wanted().bytes() > pool.limit) {
+    if (attempt.wanted().bytes() > pool.limit - pool.regionBytes()) {
       return null;
     }
     try {

@@ -21,15 +21,19 @@ import org.jspecify.annotations.Nullable;
  *   or of its cgroup's limit if that is less</td></tr>
  * <tr><td>pinned</td><td>a {@link ByteSize}: 0, so that nothing can be pinned, or at least one page; more than the limit is the limit</td><td>the
  *   limit</td></tr>
+ * <tr><td>contiguous</td><td>a {@link ByteSize}, the size of the contiguous region: 0, or at least one page and at most
+ *   the limit</td><td>0, for none</td></tr>
  * <tr><td>decay</td><td>for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms; above 292 years
  *   means never</td><td>10 s</td></tr>
  * </table>
  *
  * @param limit the most bytes to commit, a multiple of {@link SizeClasses#PAGE}
  * @param pinned the most bytes to be pinned at once, a multiple of the same, at most the limit
+ * @param contiguous the size of the contiguous region, a multiple of the same, at most the limit; 0
+ *     for none
  * @param decay how long a block may lie idle
  */
-record HeapOptions(long limit, long pinned, Duration decay) {
+record HeapOptions(long limit, long pinned, long contiguous, Duration decay) {
   private static final Duration DEFAULT_DECAY = Duration.ofSeconds(10);
   private static final Duration SHORTEST_DECAY = Duration.ofMillis(2);
   private static final Pattern DURATION = Pattern.compile("(\\d{1,9})\\s*(ms|s|m|h)");
@@ -44,11 +48,32 @@ record HeapOptions(long limit, long pinned, Duration decay) {
           "h",
           Duration.ofHours(1));
 
+  /** Without a contiguous region. */
+  HeapOptions(long limit, long pinned, Duration decay) {
+    this(limit, pinned, 0, decay);
+  }
+
   static HeapOptions of(HeapUri uri) {
-    uri.requireOptions(Set.of("limit", "pinned", "decay"));
+    uri.requireOptions(Set.of("limit", "pinned", "contiguous", "decay"));
     long limit = limit(uri);
     return new HeapOptions(
-        limit, pinned(uri.options().get("pinned"), limit), decay(uri.options().get("decay")));
+        limit,
+        pinned(uri.options().get("pinned"), limit),
+        contiguous(uri.options().get("contiguous"), limit),
+        decay(uri.options().get("decay")));
+  }
+
+  private static long contiguous(@Nullable String text, long limit) {
+    if (text == null) {
+      return 0;
+    }
+    long bytes = parseSize("contiguous", text);
+    if (bytes > limit || (bytes > 0 && bytes < SizeClasses.PAGE)) {
+      throw new IllegalArgumentException(
+          "contiguous: wanted 0, or at least one page, %d B, and at most the limit, %d B, which it counts against; got %s"
+              .formatted(SizeClasses.PAGE, limit, text));
+    }
+    return bytes & -SizeClasses.PAGE;
   }
 
   private static long limit(HeapUri uri) {

@@ -145,11 +145,11 @@ final class Lifecycle {
     state = next;
     shuts++; // after the state: who sees the count sees the state
     pool.waiters.watch(true);
-    pool.slabs.seal(true);
+    pool.seal(true);
   }
 
   private void reopen() {
-    pool.slabs.seal(false);
+    pool.seal(false);
     state = State.OPEN;
     pool.waiters.watch(false);
     pool.waiters.wakeAll();
@@ -158,11 +158,14 @@ final class Lifecycle {
   private void giveAllBack() {
     for (int look = 0; ; look++) {
       pool.trim();
+      if (pool.slabs.committed() == pool.regionBytes()) { // nothing else is live
+        pool.endRegionIfUnused();
+      }
       if (pool.slabs.committed() == 0) {
         end();
         return;
       }
-      BufInfo live = Objects.requireNonNull(pool.slabs.info(true));
+      BufInfo live = Objects.requireNonNull(pool.info(true));
       if (!live.buffers().isEmpty()) {
         throw new IllegalStateException(
             "%s has %d live buffers: close them first, or call drain; %s"
@@ -201,6 +204,7 @@ final class Lifecycle {
       lock.unlock();
     }
     pool.trim();
+    pool.endRegionIfUnused();
     afterGivingBack();
   }
 
@@ -208,6 +212,7 @@ final class Lifecycle {
   void afterReturn() {
     if (state == State.DRAINING) {
       pool.trim();
+      pool.endRegionIfUnused();
     }
   }
 

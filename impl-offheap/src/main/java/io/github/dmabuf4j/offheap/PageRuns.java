@@ -103,6 +103,38 @@ final class PageRuns {
     return (int) Math.min(pages, aligned - firstPage);
   }
 
+  /**
+   * Takes every free page of a range out, so that nobody else gets one.
+   *
+   * @param start its first page
+   * @param end the one after its last
+   */
+  void claim(int start, int end) {
+    for (int page = used.nextClearBit(start); page < end; page = used.nextClearBit(page)) {
+      int next = used.nextSetBit(page);
+      int to = next < 0 ? end : Math.min(end, next);
+      used.set(page, to);
+      free -= to - page;
+    }
+  }
+
+  /** How many pages are free. */
+  int free() {
+    return free;
+  }
+
+  /** The length of the longest run of free pages. */
+  int longestFree() {
+    int longest = 0;
+    for (int page = used.nextClearBit(0); page < pages; ) {
+      int next = used.nextSetBit(page);
+      int end = next < 0 ? pages : next;
+      longest = Math.max(longest, end - page);
+      page = used.nextClearBit(end);
+    }
+    return longest;
+  }
+
   /** Whether a run is known to be zero. */
   boolean isZero(int start, int count) {
     int next = dirty.nextSetBit(start);

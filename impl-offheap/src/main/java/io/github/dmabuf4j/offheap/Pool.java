@@ -2,14 +2,19 @@ package io.github.dmabuf4j.offheap;
 
 import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.AllocationRequest;
+import io.github.dmabuf4j.BufInfo;
+import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.Lockdep;
+import io.github.dmabuf4j.RegionStatistics;
 import io.github.dmabuf4j.spi.Exporter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +40,10 @@ final class Pool {
   final Magazines magazines;
   final Slabs slabs;
   final PinnedBytes pinned;
+
+  /** Where movable buffers may lie; null if the heap was opened without one. */
+  final @Nullable ReservedRegion region;
+
   final Waiters waiters = new Waiters();
   final Lifecycle lifecycle = new Lifecycle(this);
 
@@ -53,14 +62,37 @@ final class Pool {
   private final AtomicLong unpooledLive = new AtomicLong();
   private final AtomicLong unpooledLiveBytes = new AtomicLong();
 
+  /** How many blocks were taken out for buffers that were moved, and of these from magazines. */
+  private final LongAdder takenForMoves = new LongAdder();
+
+  private final LongAdder poppedForMoves = new LongAdder();
+
+  /** Creates a pool without a contiguous region. */
   Pool(String name, long limit, long pinnedLimit, SlabMemory memory, int stripes) {
+    this(name, limit, pinnedLimit, memory, stripes, null);
+  }
+
+  /**
+   * Creates a pool.
+   *
+   * @param reserved the memory of its contiguous region, at most as large as the limit; or null for
+   *     none
+   */
+  Pool(
+      String name,
+      long limit,
+      long pinnedLimit,
+      SlabMemory memory,
+      int stripes,
+      SlabMemory.@Nullable Region reserved) {
     this.name = name;
     this.limit = limit;
     this.memory = memory;
     this.magazines = new Magazines(stripes);
     this.slabs = new Slabs(this, memory, limit);
     this.pinned = new PinnedBytes(pinnedLimit);
-    this.largestClass = largestClassWithin(limit);
+    this.region = reserved == null ? null : new ReservedRegion(this, slabs.adopt(reserved));
+    this.largestClass = largestClassWithin(limit - regionBytes());
     this.operation = "allocating from " + name;
   }
 
@@ -89,11 +121,27 @@ final class Pool {
     long size = request.size();
     long alignment = request.alignment();
     int sizeClass = classOf(size);
-    Block block = popIdle(sizeClass, alignment);
+    Block block = request.isMovable() ? takeMovable(request) : popIdle(sizeClass, alignment);
     if (block == null || waiters.areWatching()) {
-      block = supply.obtain(block, wanted(size, sizeClass, alignment, policy), interruptibly);
+      Wanted wanted = wanted(size, sizeClass, alignment, policy, request.isMovable());
+      block = supply.obtain(block, wanted, interruptibly);
     }
     return export(block, request);
+  }
+
+  /**
+   * A place in the region for a movable buffer if it has most of what is free, else an idle block.
+   */
+  private @Nullable Block takeMovable(AllocationRequest request) {
+    checkAlignment(request.alignment());
+    boolean patiently = request.policy() != AllocPolicy.NOWAIT;
+    if (region != null && patiently && region.hasMostFree()) {
+      Block place = region.place(request.size(), request.alignment(), true);
+      if (place != null) {
+        return place;
+      }
+    }
+    return popIdle(classOf(request.size()), request.alignment());
   }
 
   /**
@@ -102,7 +150,8 @@ final class Pool {
   @Nullable DmaBuf tryAllocate(AllocationRequest request) {
     long alignment = request.alignment();
     int sizeClass = classOf(request.size());
-    Wanted wanted = wanted(request.size(), sizeClass, alignment, AllocPolicy.NOWAIT);
+    Wanted wanted =
+        wanted(request.size(), sizeClass, alignment, AllocPolicy.NOWAIT, request.isMovable());
     Block block = supply.tryObtain(popIdle(sizeClass, alignment), wanted);
     return block == null ? null : export(block, request);
   }
@@ -118,7 +167,12 @@ final class Pool {
     }
     checkAlignment(request.alignment());
     Wanted wanted =
-        wanted(request.size(), classOf(request.size()), request.alignment(), request.policy());
+        wanted(
+            request.size(),
+            classOf(request.size()),
+            request.alignment(),
+            request.policy(),
+            request.isMovable());
     List<Block> blocks = bulk.obtain(wanted, count);
     List<DmaBuf> buffers = new ArrayList<>();
     int next = 0;
@@ -148,7 +202,8 @@ final class Pool {
   /** What a request asks for with the policy NO_FAIL. */
   Wanted patient(AllocationRequest request) {
     int sizeClass = classOf(request.size());
-    return wanted(request.size(), sizeClass, request.alignment(), AllocPolicy.NO_FAIL);
+    return wanted(
+        request.size(), sizeClass, request.alignment(), AllocPolicy.NO_FAIL, request.isMovable());
   }
 
   private int classOf(long size) {
@@ -169,16 +224,17 @@ final class Pool {
     return sizeClass == SizeClasses.UNPOOLED ? null : magazines.pop(sizeClass, addressMask);
   }
 
-  private Wanted wanted(long size, int sizeClass, long alignment, AllocPolicy policy) {
+  private Wanted wanted(
+      long size, int sizeClass, long alignment, AllocPolicy policy, boolean movable) {
     long bytes =
         sizeClass == SizeClasses.UNPOOLED
             ? SizeClasses.pages(size)
                 << SizeClasses.PAGE_SHIFT // below 0 for the last page of all: beyond any limit
             : SizeClasses.bytes(sizeClass);
-    return new Wanted(size, bytes, sizeClass, alignment, policy);
+    return new Wanted(size, bytes, sizeClass, alignment, policy, movable && region != null);
   }
 
-  private void checkAlignment(long alignment) {
+  void checkAlignment(long alignment) {
     if (alignment > memory.maxAlignment()) {
       throw new IllegalArgumentException(
           "wanted an alignment of at most %d, got %d: %s can't do more"
@@ -187,6 +243,9 @@ final class Pool {
   }
 
   private DmaBuf export(Block block, AllocationRequest request) {
+    if (request.isMovable() && region != null) {
+      return region.export(block, request, false);
+    }
     try {
       if (block.written && request.content() == AllocationRequest.Content.ZEROED) {
         block.zero(request.size());
@@ -195,16 +254,21 @@ final class Pool {
       DmaBuf buffer =
           block.object.export(
               request.size(), request.name().orElse(null), request.layout().orElse(null));
-      if (!block.isPooled()) {
-        unpooledLive.incrementAndGet();
-        unpooledLiveBytes.addAndGet(block.bytes);
-      }
+      countUnpooled(block);
       return buffer;
     } catch (RuntimeException | Error e) {
       if (!block.object.isReferenced()) {
         putBack(block);
       }
       throw e;
+    }
+  }
+
+  /** Counts a block as live; those of a class are counted where they are taken out. */
+  void countUnpooled(Block block) {
+    if (!block.isPooled()) {
+      unpooledLive.incrementAndGet();
+      unpooledLiveBytes.addAndGet(block.bytes);
     }
   }
 
@@ -226,8 +290,11 @@ final class Pool {
     }
   }
 
-  private void putBack(Block block) {
-    if (block.isPooled()) {
+  /** Puts back a block that nobody has used. */
+  void putBack(Block block) {
+    if (isInRegion(block)) {
+      Objects.requireNonNull(region).giveBack(block);
+    } else if (block.isPooled()) {
       magazines.push(block);
     } else {
       magazines.retire(block);
@@ -238,12 +305,19 @@ final class Pool {
 
   /** Puts back a block that was taken out and not used, as if it had not been. Wakes nobody. */
   void undo(Block block) {
-    if (block.isPooled()) {
+    if (isInRegion(block)) {
+      Objects.requireNonNull(region).giveBack(block);
+    } else if (block.isPooled()) {
       magazines.undo(block);
     } else {
       magazines.retire(block);
     }
     lifecycle.afterReturn();
+  }
+
+  /** Whether a block is a place in the region. */
+  boolean isInRegion(Block block) {
+    return region != null && region.owns(block);
   }
 
   /** Something can be had that could not before. */
@@ -257,13 +331,70 @@ final class Pool {
   // ---- pins ----
 
   /**
-   * Counts a block as pinned. The buffer's reservation is held.
+   * Counts the block of a buffer as pinned. The buffer's reservation is held.
    *
    * @throws DmaBufException if the limit on pinned bytes is in the way: names who has pinned most
    */
-  void pin(Block block) {
-    if (!pinned.tryAdd(block.bytes)) {
-      throw Shortage.pinned(block, pinned, slabs.pinnedInfo());
+  void pin(BufferObject object, long bytes) {
+    if (!pinned.tryAdd(bytes)) {
+      BufInfo plain = slabs.pinnedInfo();
+      throw Shortage.pinned(
+          object, bytes, pinned, region == null ? plain : region.addPinnedTo(plain));
+    }
+  }
+
+  // ---- the region ----
+
+  /** How many bytes blocks that aren't in the region can't have. */
+  long regionBytes() {
+    return region == null ? 0 : region.byteSize();
+  }
+
+  /**
+   * Takes a block out for a movable buffer that leaves its place: idle, or within the limit, giving
+   * other idle ones back for it. Waits for nobody who could wait for a reservation.
+   *
+   * @param size of the buffer
+   * @param alignment of its first byte
+   * @return a block that counts as live, or null if there is none
+   */
+  @Nullable Block takeForMove(long size, long alignment) {
+    Wanted wanted = wanted(size, classOf(size), alignment, AllocPolicy.NORMAL, false);
+    Block block = supply.popPatiently(wanted);
+    if (block != null) {
+      poppedForMoves.increment();
+    } else {
+      block = supply.commitForMove(wanted);
+    }
+    if (block != null) {
+      takenForMoves.increment();
+      countUnpooled(block);
+    }
+    return block;
+  }
+
+  /** Gives the memory of the region back; nobody has anything of it. */
+  void giveWholeBack(Block whole) {
+    returning.lock();
+    try {
+      giveBack(List.of(whole));
+    } finally {
+      returning.unlock();
+    }
+  }
+
+  /** Lets no block and no place out any more, or again. */
+  void seal(boolean shut) {
+    slabs.seal(shut);
+    if (region != null) {
+      region.seal(shut);
+    }
+  }
+
+  /** Gives the region back if the pool is sealed and nobody has anything of it. */
+  void endRegionIfUnused() {
+    if (region != null) {
+      region.endIfUnused();
     }
   }
 
@@ -357,6 +488,17 @@ final class Pool {
   // ---- figures ----
 
   /**
+   * The buffers that are live or in quarantine.
+   *
+   * @param patiently whether to wait for locks
+   * @return a snapshot, or null if a lock is taken
+   */
+  @Nullable BufInfo info(boolean patiently) {
+    BufInfo plain = slabs.info(patiently);
+    return plain == null || region == null ? plain : region.addTo(plain, patiently);
+  }
+
+  /**
    * What can be read without waiting for anybody: limit and commitment, all of it taken as live.
    */
   HeapStatistics limits() {
@@ -370,12 +512,18 @@ final class Pool {
     long[] commits = slabs.commits();
     long live = unpooledLive.get();
     long liveBytes = unpooledLiveBytes.get();
-    long allocations = hits + slabs.unpooledCommits();
+    long allocations = hits + slabs.unpooledCommits() - takenForMoves.sum();
     for (int i = 0; i < commits.length; i++) {
       allocations += commits[i];
       long liveOfClass = Math.max(0, commits[i] + magazines.taken(i));
       live += liveOfClass;
       liveBytes += liveOfClass * SizeClasses.bytes(i);
+    }
+    if (region != null) {
+      RegionStatistics inRegion = region.statistics();
+      allocations += inRegion.allocations();
+      live += inRegion.movableBuffers() + inRegion.contiguousBuffers();
+      liveBytes += inRegion.movableBytes() + inRegion.contiguousBytes();
     }
     long committed = slabs.committed();
     return new HeapStatistics(
@@ -388,6 +536,6 @@ final class Pool {
         pinned.now(),
         pinned.limit,
         allocations,
-        hits);
+        Math.max(0, hits - poppedForMoves.sum()));
   }
 }

@@ -2,16 +2,20 @@ package io.github.dmabuf4j.offheap;
 
 import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.BufInfo;
+import io.github.dmabuf4j.ContiguousRegion;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.HeapStatistics;
+import io.github.dmabuf4j.HeapUnavailableException;
 import java.lang.System.Logger.Level;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What users have of a {@link Pool}. A thin front, so that a heap that was forgotten can be noticed
@@ -30,20 +34,41 @@ final class PooledHeap implements Heap {
               .inheritInheritableThreadLocals(false)
               .factory());
 
+  /** Of the contiguous region: that of a huge page, so that it can be made of such. */
+  private static final long REGION_ALIGNMENT = 2L << 20;
+
   final Pool pool;
+  private final Optional<ContiguousRegion> region;
 
   private PooledHeap(Pool pool) {
     this.pool = pool;
+    this.region =
+        Optional.ofNullable(pool.region).map(reserved -> new PooledRegion(this, reserved));
   }
 
   /** Opens a heap. */
   static PooledHeap open(String name, HeapOptions options, SlabMemory memory) {
     int stripes = stripesFor(Runtime.getRuntime().availableProcessors());
-    Pool pool = new Pool(name, options.limit(), options.pinned(), memory, stripes);
+    SlabMemory.Region reserved = reserve(name, options.contiguous(), memory);
+    Pool pool = new Pool(name, options.limit(), options.pinned(), memory, stripes, reserved);
     Decay.begin(pool, options.decay());
     PooledHeap heap = new PooledHeap(pool);
     CLEANER.register(heap, () -> lost(pool));
     return heap;
+  }
+
+  /** Maps the contiguous region, if there is to be one. */
+  private static SlabMemory.@Nullable Region reserve(String name, long bytes, SlabMemory memory) {
+    if (bytes == 0) {
+      return null;
+    }
+    try {
+      return memory.map(bytes, Math.min(REGION_ALIGNMENT, memory.maxAlignment()), false);
+    } catch (SlabMemoryException e) {
+      throw new HeapUnavailableException(
+          "%s has no memory for a contiguous region of %d B: %s"
+              .formatted(name, bytes, e.getMessage()));
+    }
   }
 
   private static int stripesFor(int processors) {
@@ -127,6 +152,11 @@ final class PooledHeap implements Heap {
     }
   }
 
+  @Override
+  public Optional<ContiguousRegion> contiguousRegion() {
+    return region;
+  }
+
   // ---- giving back ----
 
   @Override
@@ -147,7 +177,7 @@ final class PooledHeap implements Heap {
 
   @Override
   public BufInfo info() {
-    return Objects.requireNonNull(pool.slabs.info(true));
+    return Objects.requireNonNull(pool.info(true));
   }
 
   // ---- the end ----

@@ -63,6 +63,26 @@ final class Slabs {
     this.shared = new SharedSlabs(pool, memory);
   }
 
+  /**
+   * Takes memory over that is committed as a whole, as one block that isn't a buffer's. Called
+   * once, before any other call, with at most the limit.
+   */
+  Block adopt(SlabMemory.Region region) {
+    long bytes = region.segment().byteSize();
+    Block whole =
+        new Block(
+            new Slab(pool, region, null), region.address(), bytes, SizeClasses.UNPOOLED, true);
+    lock.lock();
+    try {
+      register(whole);
+      unpooledCommits--; // nobody allocated it
+      charge(bytes);
+    } finally {
+      lock.unlock();
+    }
+    return whole;
+  }
+
   // ---- blocks leave their slab ----
 
   /**

@@ -40,6 +40,11 @@ final class Supply {
 
     /** Puts back what was taken and not used. Wakes nobody. */
     void undo(T taken);
+
+    /** Whether what was taken could be of no use to those before, who want plain blocks. */
+    default boolean isForThisOnly(T taken) {
+      return false;
+    }
   }
 
   /** One block. */
@@ -57,12 +62,17 @@ final class Supply {
 
     @Override
     public @Nullable Block take() throws SlabMemoryException {
-      return patiently(wanted);
+      return orInRegion(patiently(wanted), wanted);
     }
 
     @Override
     public void undo(Block taken) {
       pool.undo(taken);
+    }
+
+    @Override
+    public boolean isForThisOnly(Block taken) {
+      return pool.isInRegion(taken);
     }
   }
 
@@ -79,7 +89,7 @@ final class Supply {
     if (found == null) {
       boolean patiently = wanted.policy() != AllocPolicy.NOWAIT;
       throw Shortage.inUse(
-          wanted, patiently ? pool.statistics() : pool.limits(), pool.slabs.info(patiently));
+          wanted, patiently ? pool.statistics() : pool.limits(), pool.info(patiently));
     }
     return found;
   }
@@ -113,11 +123,11 @@ final class Supply {
     checkFits(wanted);
     try {
       return switch (wanted.policy()) {
-        case NOWAIT -> pool.slabs.commit(wanted, false);
-        case FAIL_FAST -> lightly(wanted);
-        case NORMAL -> thoroughly(wanted);
+        case NOWAIT -> orInRegion(pool.slabs.commit(wanted, false), wanted);
+        case FAIL_FAST -> orInRegion(lightly(wanted), wanted);
+        case NORMAL -> orInRegion(thoroughly(wanted), wanted);
         case TRY_HARD -> {
-          Block now = thoroughly(wanted);
+          Block now = orInRegion(thoroughly(wanted), wanted);
           yield now != null ? now : await(new OneBlock(wanted), TRY_HARD_NANOS, interruptibly);
         }
         case NO_FAIL -> await(new OneBlock(wanted), Long.MAX_VALUE, interruptibly);
@@ -133,9 +143,19 @@ final class Supply {
 
   /** Refuses what not even an empty heap could serve. */
   void checkFits(Wanted wanted) {
-    if (wanted.bytes() > pool.limit || wanted.bytes() < 0) {
-      throw Shortage.neverFits(wanted, pool.limits(), pool.name);
+    long regionBytes = pool.regionBytes();
+    boolean neverInPool = wanted.bytes() > pool.limit - regionBytes || wanted.bytes() < 0;
+    if (neverInPool && !(wanted.movable() && wanted.size() <= regionBytes)) {
+      throw Shortage.neverFits(wanted, pool.limits(), pool.name, regionBytes);
     }
+  }
+
+  /** A place in the region for a movable buffer that found no block. */
+  private @Nullable Block orInRegion(@Nullable Block block, Wanted wanted) {
+    ReservedRegion region = pool.region;
+    return block != null || region == null || !wanted.movable()
+        ? block
+        : region.place(wanted.size(), wanted.alignment(), wanted.policy() != AllocPolicy.NOWAIT);
   }
 
   /** Finds a block at once, behind those who wait; null if there is none. */
@@ -148,7 +168,7 @@ final class Supply {
     pool.lifecycle.requireOpen(false);
     checkFits(wanted);
     try {
-      return behindOthers ? null : pool.slabs.commit(wanted, false);
+      return behindOthers ? null : orInRegion(pool.slabs.commit(wanted, false), wanted);
     } catch (SlabMemoryException e) {
       throw refused(wanted, e);
     }
@@ -192,6 +212,15 @@ final class Supply {
         throw e;
       }
       return pool.slabs.commitReserved(wanted);
+    }
+  }
+
+  /** As {@link #commit}, giving idle blocks back for it; null where the system refuses. */
+  @Nullable Block commitForMove(Wanted wanted) {
+    try {
+      return patiently(wanted);
+    } catch (SlabMemoryException e) {
+      return null;
     }
   }
 
@@ -364,7 +393,9 @@ final class Supply {
       return null;
     }
     T taken = attempt.take();
-    if (taken == null || !pool.waiters.areOthersDue(self, available() + attempt.wanted().bytes())) {
+    if (taken == null
+        || attempt.isForThisOnly(taken)
+        || !pool.waiters.areOthersDue(self, available() + attempt.wanted().bytes())) {
       return taken;
     }
     attempt.undo(taken); // some of it was released between the two looks
@@ -383,7 +414,7 @@ final class Supply {
                 pool.name,
                 behind > 0 ? ", " + behind + " more behind it" : "",
                 Shortage.describe(
-                    wanted, pool.statistics(), Objects.requireNonNull(pool.slabs.info(true)))));
+                    wanted, pool.statistics(), Objects.requireNonNull(pool.info(true)))));
   }
 
   /** How long somebody goes on waiting, and when it says so. */

@@ -10,8 +10,15 @@ import io.github.dmabuf4j.AllocPolicy;
  * @param sizeClass its class, or {@link SizeClasses#UNPOOLED}
  * @param alignment of its first byte, a power of two
  * @param policy what to do when memory is short
+ * @param movable whether it may lie in the region
  */
-record Wanted(long size, long bytes, int sizeClass, long alignment, AllocPolicy policy) {
+record Wanted(
+    long size, long bytes, int sizeClass, long alignment, AllocPolicy policy, boolean movable) {
+  /** Of a buffer that isn't movable. */
+  Wanted(long size, long bytes, int sizeClass, long alignment, AllocPolicy policy) {
+    this(size, bytes, sizeClass, alignment, policy, false);
+  }
+
   /** The bits that an address must not have. Every block begins at a page. */
   static long addressMask(long alignment) {
     return alignment <= SizeClasses.PAGE ? 0 : alignment - 1;
@@ -23,13 +30,18 @@ record Wanted(long size, long bytes, int sizeClass, long alignment, AllocPolicy 
 
   /** The same with another policy. */
   Wanted with(AllocPolicy other) {
-    return new Wanted(size, bytes, sizeClass, alignment, other);
+    return new Wanted(size, bytes, sizeClass, alignment, other, movable);
+  }
+
+  /** The same, but not in the region. */
+  Wanted inThePool() {
+    return new Wanted(size, bytes, sizeClass, alignment, policy, false);
   }
 
   /** Several of these together, for what is said and counted of them. */
   Wanted times(int count) {
     return new Wanted(
-        saturated(size, count), saturated(bytes, count), sizeClass, alignment, policy);
+        saturated(size, count), saturated(bytes, count), sizeClass, alignment, policy, movable);
   }
 
   private static long saturated(long value, int count) {

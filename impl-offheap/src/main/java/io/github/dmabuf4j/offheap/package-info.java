@@ -1,6 +1,7 @@
 /**
- * Heaps in plain off-heap memory: {@code offheap:system?limit=256MiB&pinned=64MiB&decay=10s}.
- * Nothing here is exported; users see {@code io.github.dmabuf4j.Heap}.
+ * Heaps in plain off-heap memory: {@code
+ * offheap:system?limit=256MiB&pinned=64MiB&contiguous=64MiB&decay=10s}. Nothing here is exported;
+ * users see {@code io.github.dmabuf4j.Heap}.
  *
  * <h2>Where a buffer's memory is</h2>
  *
@@ -40,6 +41,24 @@
  * <p>The kernel has another one, on the number of mappings of a process, which the JVM can't live
  * without: {@link io.github.dmabuf4j.offheap.Mappings}.
  *
+ * <h2>The contiguous region</h2>
+ *
+ * <pre>
+ *   ReservedRegion ──place──▶ Block ◀──place── MovableBuffer ──moves──▶ another place, or a block of the pool
+ *     │    ▲                    │
+ *     │    └──── give back ─────┘            ContiguousBuffer: stays where it is
+ *     └─isolate─▶ Isolation ──move out what lies there──▶ a contiguous range
+ * </pre>
+ *
+ * <p>A heap that was opened with one has a {@link io.github.dmabuf4j.offheap.ReservedRegion}: one
+ * block of its memory, committed from the start, for movable buffers and for those who want a
+ * contiguous range. A plain {@link io.github.dmabuf4j.offheap.Block} is its own exporter and never
+ * moves; a {@link io.github.dmabuf4j.offheap.MovableBuffer} has an exporter of its own, whose place
+ * changes under its reservation ({@link io.github.dmabuf4j.offheap.Migration} says how). {@link
+ * io.github.dmabuf4j.offheap.ContiguousSupply} says what each policy does, {@link
+ * io.github.dmabuf4j.offheap.CandidateRanges} which range it begins with, {@link
+ * io.github.dmabuf4j.offheap.Clearing} how one is cleared.
+ *
  * <h2>Threads</h2>
  *
  * <p>Nothing is kept per thread. Locks, outermost first; each class says what its own guards:
@@ -50,14 +69,17 @@
  *   <li>that of the {@link io.github.dmabuf4j.offheap.Pool}: blocks on the way back to their slabs;
  *   <li>either the lock of the {@link io.github.dmabuf4j.offheap.Slabs}: whatever enters or leaves
  *       a slab; or that of the {@link io.github.dmabuf4j.offheap.Magazines}: blocks that found
- *       every stripe busy;
+ *       every stripe busy; or that of the {@link io.github.dmabuf4j.offheap.ReservedRegion}: whose
+ *       the pages of the region are;
  *   <li>the flag of a {@link io.github.dmabuf4j.offheap.Stripe}: a few dozen instructions, nothing
  *       is locked inside.
  * </ol>
  *
  * <p>No flag is set with the lock of the slabs held. No fence, reservation or user code is waited
- * for with any of them, so a release may come from a thread that is signaling a fence. Threads that
- * wait for memory hold none; how they are woken without a fence in the hot path is told in {@link
+ * for with any of them, so a release may come from a thread that is signaling a fence. A
+ * reservation comes before all of them: whoever moves a buffer has tried its reservation, or was
+ * called with it, and takes them inside, for short. Threads that wait for memory hold none; how
+ * they are woken without a fence in the hot path is told in {@link
  * io.github.dmabuf4j.offheap.Waiters}.
  *
  * <p>Access modes of fields are named as those of {@link java.lang.invoke.VarHandle}: plain,

@@ -26,6 +26,10 @@ final class HeapGuard implements AfterEachCallback {
     return add(memory.openPinnable(limit, pinned));
   }
 
+  synchronized PooledHeap openContiguous(TestMemory memory, long limit, long contiguous) {
+    return add(memory.openContiguous(limit, contiguous));
+  }
+
   private PooledHeap add(PooledHeap heap) {
     heaps.add(heap);
     return heap;

@@ -40,6 +40,11 @@ enum TestMemory {
     return open(new HeapOptions(limit, pinned, Duration.ofHours(1)));
   }
 
+  /** A heap with a contiguous region, a part of the limit. The caller closes it. */
+  PooledHeap openContiguous(long limit, long contiguous) {
+    return open(new HeapOptions(limit, limit, contiguous, Duration.ofHours(1)));
+  }
+
   private PooledHeap open(HeapOptions options) {
     return PooledHeap.open("offheap:test", options, create());
   }

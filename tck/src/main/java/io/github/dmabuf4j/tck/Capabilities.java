@@ -25,13 +25,27 @@ public final class Capabilities {
       of("offheap:system")
           .has(Capability.HOST_PIECES, Capability.OBSERVABLE)
           .lacks(Capability.MOVES, "a block stays where its slab is")
-          .lacks(Capability.CONTIGUOUS_REGION, "nothing can move out of one")
+          .lacks(Capability.CONTIGUOUS_REGION, "plain buffers lie outside of one")
           .lacks(Capability.PURGES, "the memory of a live block isn't given up")
           .lacks(Capability.DROPS_MAPPINGS, "a mapping costs nothing and is kept")
           .lacks(Capability.SEPARATE_COPIES, "the CPU and importers see the same bytes")
           .lacks(Capability.REVOCABLE, "nobody else has the memory")
           .lacks(Capability.REFUSES_IMPORTERS, "who can read memory can import it")
           .lacks(Capability.SHARED_RESERVATION, "each block has its own")
+          .lacks(Capability.SHAREABLE, "memory of this process has no file descriptor")
+          .build();
+
+  /** The same with a contiguous region, and movable buffers. */
+  public static final Capabilities OFFHEAP_CONTIGUOUS =
+      of("offheap:system?contiguous")
+          .has(Capability.HOST_PIECES, Capability.OBSERVABLE)
+          .has(Capability.MOVES, Capability.CONTIGUOUS_REGION)
+          .lacks(Capability.PURGES, "the memory of a live buffer isn't given up")
+          .lacks(Capability.DROPS_MAPPINGS, "a mapping costs nothing and is kept until a move")
+          .lacks(Capability.SEPARATE_COPIES, "the CPU and importers see the same bytes")
+          .lacks(Capability.REVOCABLE, "nobody else has the memory")
+          .lacks(Capability.REFUSES_IMPORTERS, "who can read memory can import it")
+          .lacks(Capability.SHARED_RESERVATION, "each buffer has its own")
           .lacks(Capability.SHAREABLE, "memory of this process has no file descriptor")
           .build();
 
