@@ -390,9 +390,11 @@ final class IdleMappingsTest {
         .as("what is mapped is what the cache has")
         .isEqualTo(cache.bytes())
         .isLessThanOrEqualTo(cache.limitBytes());
-    // Beyond that a thread has one in use, and those that it has just chosen to make room for it.
+    // Beyond that each thread has one in use, one that it is undoing, and those that were chosen to
+    // make room, for itself or for others, and are still in line when it loses its processor.
     assertThat(account.mostMappedBytes.get())
-        .isLessThanOrEqualTo(cache.limitBytes() + 3 * PAGE * threadCount * largest);
+        .as("at most, of 288 pages in all")
+        .isLessThanOrEqualTo(cache.limitBytes() + 5 * PAGE * threadCount * largest);
     assertThat(places.stream().mapToInt(place -> place.file.file.munmaps.get()).sum())
         .as("the limit was met")
         .isGreaterThan(1000);
