@@ -74,7 +74,7 @@ final class BenchTest {
     Path text = Files.writeString(folder.resolve("text"), "text");
     Path taken = Files.createDirectories(folder.resolve("taken/report.html"));
     return Stream.of(
-        bad("there is no benchmark Fense: wanted AttachBenchmark, ", "Fense"),
+        bad("there is no benchmark Fense: wanted AllocateCloseBenchmark, ", "Fense"),
         bad("there is no benchmark Fence.signals: wanted ", "Fence.signals"),
         bad("--quick sets forks", "--quick", "--forks", "3"),
         bad("--quick sets forks", "--time=1s", "--quick"),
