@@ -74,9 +74,9 @@ final class FrameBuffers implements AutoCloseable {
   final class Decoded extends Lent {
     private final DmaBuf buffer;
     private final Hold hold;
-    private final @Nullable Attachment attachment;
+    private final Attachment attachment;
 
-    Decoded(DmaBuf buffer, Hold hold, @Nullable Attachment attachment) {
+    Decoded(DmaBuf buffer, Hold hold, Attachment attachment) {
       this.buffer = buffer;
       this.hold = hold;
       this.attachment = attachment;
