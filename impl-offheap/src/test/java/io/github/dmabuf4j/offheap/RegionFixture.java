@@ -73,14 +73,13 @@ final class RegionFixture {
     }
   }
 
-  /** A movable buffer that lies in the region, whatever is free. */
+  /** A movable buffer that lies in the region, if it has room, and all others, too. */
   static DmaBuf inRegion(PooledHeap heap, long size) {
     DmaBuf buffer = movable(heap, size);
     ReservedRegion region = Objects.requireNonNull(heap.pool.region);
     for (MovableBuffer one : region.movables()) {
       if (!region.owns(one.place)) {
-        assertThat(region.migration.tryMove(one, one.place, region.migration::intoRegion))
-            .isEqualTo(Migration.Outcome.MOVED);
+        var _ = region.migration.tryMove(one, one.place, region.migration::intoRegion);
       }
     }
     return buffer;
