@@ -18,7 +18,7 @@ record Effort(
     @Nullable Integer iterations,
     @Nullable TimeValue time) {
   /** Enough to see that everything runs, and the order of magnitude. */
-  static final Effort QUICK = new Effort(1, 2, 3, TimeValue.milliseconds(200));
+  static final Effort QUICK = new Effort(1, 2, 3, TimeValue.milliseconds(500));
 
   void applyTo(ChainedOptionsBuilder options) {
     if (forks != null) {

@@ -48,9 +48,21 @@ public record BarResult(
     return parameters.isEmpty() ? row : row + " (" + Trial.words(parameters) + ")";
   }
 
+  /** The title, and what is compared if that isn't time and the row doesn't say it. */
+  String name() {
+    return measure == Measure.TIME || row.contains(measured())
+        ? title()
+        : title() + ", " + measured();
+  }
+
   /** What is compared: {@code time}, or the counter's name. */
   public String measured() {
     return measure == Measure.COUNTER ? counter : measure.words();
+  }
+
+  /** The peer without the class, which is that of ours. */
+  String shortPeer() {
+    return peer == null ? "" : peer.substring(benchmark.lastIndexOf('.') + 1);
   }
 
   /** The ratio or the value, for people. */

@@ -41,9 +41,9 @@ public final class BarTable {
     Figure ours = result.ours();
     Figure peers = result.peers();
     return List.of(
-        result.title() + (result.measure() == Measure.TIME ? "" : ", " + result.measured()),
+        result.name(),
         ours == null ? "–" : ours.text(),
-        peers == null ? "" : peers.text() + ", " + result.peer(),
+        peers == null ? "" : peers.text() + ", " + result.shortPeer(),
         result.isLimit() ? "" : result.figure(),
         result.wanted(),
         result.wished(),

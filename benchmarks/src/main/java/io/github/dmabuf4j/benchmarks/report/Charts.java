@@ -96,7 +96,10 @@ final class Charts {
     boolean hasOneMethod = values(group, METHOD).size() == 1;
     Trial first = group.getFirst().trial();
     words.remove(METHOD);
-    String title = hasOneMethod ? first.shortName() : first.simpleType();
+    String title =
+        hasOneMethod
+            ? first.shortName()
+            : first.simpleType() + ": " + String.join(", ", values(group, METHOD));
     Function<Measurement, String> category = one -> category(one.trial(), !hasOneMethod, fixed);
     List<String> categories = group.stream().map(category).distinct().toList();
     List<String> series = new ArrayList<>(values(group, STRATEGY));

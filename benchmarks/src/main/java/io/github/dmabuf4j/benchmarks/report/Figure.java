@@ -32,7 +32,9 @@ public record Figure(double value, @Nullable Double error, String unit) {
     double size = Math.abs(value);
     if (!Double.isFinite(value)) {
       return "–";
-    } else if (size != 0 && size < 0.001) {
+    } else if (size == 0) {
+      return "0";
+    } else if (size < 0.001) {
       return String.format(Locale.ROOT, "%.1e", value);
     } else if (size >= 100) {
       return String.format(Locale.ROOT, "%,.0f", value);

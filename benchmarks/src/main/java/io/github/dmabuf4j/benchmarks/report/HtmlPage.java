@@ -73,7 +73,7 @@ public final class HtmlPage {
       Ratio ratio = bar.ratio();
       return new Line(
           bar,
-          bar.title() + (bar.measure() == Measure.TIME ? "" : ", " + bar.measured()),
+          bar.name(),
           ours == null ? "–" : ours.textWithError(),
           peers == null ? "" : peers.textWithError(),
           ratio == null ? "" : ratio.interval(),

@@ -43,6 +43,6 @@ public record Ratio(double value, @Nullable Double low, @Nullable Double high) {
     if (low == null) {
       return "";
     }
-    return Figure.number(low) + " to " + (high == null ? "∞" : Figure.number(high));
+    return Figure.number(low) + " to " + (high == null ? "any" : Figure.number(high));
   }
 }

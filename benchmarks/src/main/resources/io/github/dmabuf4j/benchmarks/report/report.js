@@ -55,17 +55,25 @@
     return lines;
   };
 
-  const scale = (values, logarithmic, title) => {
-    const ends = values.filter(value => value !== null && isFinite(value));
-    const positive = ends.filter(value => value > 0);
+  // Whiskers may leave the chart where errors are much larger than what was measured.
+  const scale = (values, ends, logarithmic, title) => {
+    const known = values.filter(value => value !== null);
+    const positive = known.filter(value => value > 0);
+    const most = Math.min(Math.max(0, ...known) * 3, Math.max(0, ...known, ...ends.filter(value => value !== null)));
+    // Powers of ten, and between them what still has room.
+    const decades = positive.length ? Math.log10(most / Math.min(...positive)) : 0;
+    const round = value => {
+      const digit = Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
+      return digit === 1 || decades < 2.5 && (digit === 2 || digit === 5) ? digits(value) : '';
+    };
     const base = {
       title: {display: true, text: title, color: colour('quiet')},
       grid: {color: colour('line')},
-      ticks: {color: colour('quiet'), maxRotation: 0, autoSkipPadding: 16, callback: digits}
+      ticks: {color: colour('quiet'), maxRotation: 0, autoSkipPadding: 16, callback: logarithmic && positive.length ? round : digits}
     };
     return logarithmic && positive.length
-        ? {...base, type: 'logarithmic', min: 10 ** (Math.ceil(Math.log10(Math.min(...positive))) - 1), suggestedMax: Math.max(...positive)}
-        : {...base, beginAtZero: true, suggestedMax: Math.max(0, ...ends)};
+        ? {...base, type: 'logarithmic', min: 10 ** (Math.ceil(Math.log10(Math.min(...positive))) - 1), suggestedMax: most}
+        : {...base, beginAtZero: true, suggestedMax: most};
   };
 
   const draw = (id, categories, sets, x, options) => {
@@ -108,9 +116,8 @@
       spans: gauges.map(one => one.low === null ? null : [one.low, one.high]),
       backgroundColor: gauges.map(one => colour(one.verdict === 'MISSED' ? 'missed' : 'pass'))
     };
-    const values = [1, ...set.data, ...gauges.map(one => one.high)];
     draw('gauges', gauges.map(one => one.name), [set],
-        scale(values, set.data.every(value => value > 0), 'multiples of the bar'), {line: 1, unit: '× the bar'});
+        scale([1, ...set.data], gauges.map(one => one.high), set.data.every(value => value > 0), 'multiples of the bar, logarithmic'), {line: 1, unit: '× the bar'});
   };
 
   const drawChart = chart => {
@@ -123,9 +130,10 @@
       spans: series.figures.map(span),
       backgroundColor: colour('s' + index % 8)
     }));
-    const values = sets.flatMap(set => [...set.data, ...set.spans.map(one => one && one[1])]);
+    const values = sets.flatMap(set => set.data);
+    const ends = sets.flatMap(set => set.spans.map(one => one && one[1]));
     const title = panel.unit + (panel.isLogarithmic ? ', logarithmic' : '');
-    draw(chart.id, chart.categories, sets, scale(values, panel.isLogarithmic, title), {unit: panel.unit});
+    draw(chart.id, chart.categories, sets, scale(values, ends, panel.isLogarithmic, title), {unit: panel.unit});
   };
 
   const drawAll = () => {

@@ -236,7 +236,7 @@ final class JudgeTest {
     assertThat(lines.getFirst()).startsWith("bar ").endsWith("result");
     assertThat(lines.get(1))
         .startsWith("bulk ")
-        .contains("30.0 ns/op", "100 ns/op, Reports$Allocations.single", "≤ 0.2 ×", "≤ 0.05 ×")
+        .contains("30.0 ns/op", "100 ns/op, single", "≤ 0.2 ×", "≤ 0.05 ×")
         .endsWith("0.300 ×");
     assertThat(BarTable.lines(List.of())).isEmpty();
   }
