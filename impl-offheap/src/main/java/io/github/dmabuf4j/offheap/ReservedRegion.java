@@ -90,6 +90,11 @@ final class ReservedRegion {
     return whole.bytes;
   }
 
+  /** The address of its first byte. */
+  long start() {
+    return whole.address;
+  }
+
   /** Whether a block is a place in here. */
   boolean owns(Block block) {
     return block.slab == whole.slab;
