@@ -5,7 +5,7 @@ import java.lang.invoke.VarHandle;
 
 /**
  * How many refer to a buffer, and which buffer it is of all that have had this memory: one word,
- * changed by CAS while anybody refers to it.
+ * changed by CAS while anybody refers to it, and by stores of its only owner while nobody does.
  *
  * <pre>
  *   bits     meaning
@@ -55,17 +55,18 @@ abstract sealed class BufferReferences permits BufferMapping {
 
   /**
    * Begins the next generation, with one reference. By whoever has the idle memory, after all that
-   * its users may read was written.
+   * its users may read was written. A store is enough: while nobody refers to it nobody else
+   * changes the word.
    *
    * @param generation what {@link #nextGeneration} returned
-   * @throws IllegalStateException if somebody else has begun it meanwhile
+   * @throws IllegalStateException if somebody else was seen to have begun it meanwhile
    */
   final void begin(int generation) {
-    long idle = Integer.toUnsignedLong(generation - 1) << GENERATION_SHIFT;
-    long next = Integer.toUnsignedLong(generation) << GENERATION_SHIFT | OUT | FIRST | 1;
-    if (!STATE.compareAndSet(this, idle, next)) {
+    if (state != Integer.toUnsignedLong(generation - 1) << GENERATION_SHIFT) {
       throw new IllegalStateException(this + " was exported by two threads at once");
     }
+    long next = Integer.toUnsignedLong(generation) << GENERATION_SHIFT | OUT | FIRST | 1;
+    STATE.setRelease(this, next);
   }
 
   /**
