@@ -70,9 +70,10 @@ final class BulkSupply {
   }
 
   private List<Block> asManyAsThereAre(Wanted wanted, int count) throws InterruptedException {
-    List<Block> taken = new ArrayList<>();
+    List<Block> taken = new ArrayList<>((int) Math.min(count, pool.limit / wanted.bytes()));
     boolean done = false;
     try {
+      takeAtOnce(wanted, count, taken);
       while (taken.size() < count) {
         Block block = supply.obtainOrNull(pool.popIdle(wanted), wanted, true);
         if (block == null) {
@@ -92,6 +93,25 @@ final class BulkSupply {
       }
     }
     return taken;
+  }
+
+  /** Takes together what is there: idle, or within the limit. */
+  private void takeAtOnce(Wanted wanted, int count, List<Block> to) {
+    if (!wanted.isOfAClass() || wanted.addressMask() != 0) {
+      return;
+    }
+    pool.magazines.pop(wanted.sizeClass(), count, to);
+    if (to.size() < count) {
+      try {
+        boolean patiently = wanted.policy() != AllocPolicy.NOWAIT;
+        pool.slabs.commit(wanted, count - to.size(), patiently, to);
+      } catch (SlabMemoryException e) {
+        // Who asks for the next one is told, or gets it after giving up what is idle.
+      }
+    }
+    if (pool.waiters.areWatching()) {
+      supply.keepIfOpen(to);
+    }
   }
 
   private void putBack(List<Block> taken) {

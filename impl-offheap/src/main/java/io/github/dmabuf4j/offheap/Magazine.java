@@ -40,30 +40,20 @@ final class Magazine {
    */
   @Nullable Block pop(long addressMask) {
     int home = home();
+    Block block = stripes[home & mask].tryPop(addressMask);
+    return block != null ? block : popElsewhere(home, addressMask);
+  }
+
+  private @Nullable Block popElsewhere(int home, long addressMask) {
     for (int sweep = 0; sweep < SWEEPS; sweep++) {
       boolean busy = false;
       for (int i = 0; i <= mask; i++) {
         Stripe stripe = stripes[(home + i) & mask];
-        if (stripe.looksEmpty()) {
-          continue;
+        Block block = stripe.tryPop(addressMask);
+        if (block != null) {
+          return block;
         }
-        if (stripe.tryLock()) {
-          Block block = null;
-          try {
-            block = stripe.pop(addressMask);
-            stripe.unlock();
-          } catch (Throwable e) {
-            stripe.flag = Stripe.FREE;
-            if (block == null) {
-              throw e;
-            }
-          }
-          if (block != null) {
-            return block;
-          }
-        } else {
-          busy = true;
-        }
+        busy |= stripe.flag != Stripe.FREE;
       }
       if (!busy) {
         return null;
@@ -91,25 +81,32 @@ final class Magazine {
     return null;
   }
 
+  /**
+   * Moves blocks to a list, for users: from the home stripe first, passing by those that are busy.
+   *
+   * @param count at most so many
+   */
+  void pop(int count, List<Block> to) {
+    int wanted = to.size() + count;
+    int home = home();
+    for (int i = 0; i <= mask && to.size() < wanted; i++) {
+      Stripe stripe = stripes[(home + i) & mask];
+      if (stripe.tryLock()) {
+        try {
+          stripe.popNewest(wanted - to.size(), to);
+        } finally {
+          stripe.flag = Stripe.FREE;
+        }
+      }
+    }
+  }
+
   /** Puts a block into the home stripe, else into one that isn't busy; false if all are. */
   boolean push(Block block) {
     int home = home();
     for (int i = 0; i <= mask; i++) {
-      Stripe stripe = stripes[(home + i) & mask];
-      if (stripe.tryLock()) {
-        boolean done = false;
-        try {
-          done = stripe.push(block);
-          stripe.unlock();
-        } catch (Throwable e) {
-          stripe.flag = Stripe.FREE;
-          if (!done) {
-            throw e;
-          }
-        }
-        if (done) {
-          return true;
-        }
+      if (stripes[(home + i) & mask].tryPush(block)) {
+        return true;
       }
     }
     return false;

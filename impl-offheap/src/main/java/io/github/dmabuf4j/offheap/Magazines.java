@@ -29,7 +29,8 @@ import org.jspecify.annotations.Nullable;
  * only; flags of stripes are set inside.
  */
 final class Magazines {
-  private static final VarHandle MAGAZINE = MethodHandles.arrayElementVarHandle(Magazine[].class);
+  private static final VarHandle MAGAZINE =
+      MethodHandles.arrayElementVarHandle(Magazine[].class).withInvokeExactBehavior();
   private static final VarHandle OVERFLOW;
   private static final VarHandle RETIRED;
 
@@ -69,9 +70,22 @@ final class Magazines {
     return magazine == null ? null : magazine.pop(addressMask);
   }
 
+  /**
+   * Moves blocks of a class to a list, for users, without waiting for anybody.
+   *
+   * @param count at most so many
+   */
+  void pop(int sizeClass, int count, List<Block> to) {
+    Magazine magazine = (Magazine) MAGAZINE.getAcquire(magazines, sizeClass);
+    if (magazine != null) {
+      magazine.pop(count, to);
+    }
+  }
+
   /** Puts an idle block of a class back. Never fails, waits for nobody. */
   void push(Block block) {
-    Magazine magazine = (Magazine) MAGAZINE.getAcquire(magazines, block.sizeClass);
+    int sizeClass = block.sizeClass;
+    Magazine magazine = (Magazine) MAGAZINE.getAcquire(magazines, sizeClass);
     if (magazine == null || !magazine.push(block)) {
       pushSlowly(block, magazine);
     }
@@ -109,7 +123,8 @@ final class Magazines {
     Magazine present = (Magazine) MAGAZINE.getVolatile(magazines, sizeClass);
     if (present == null) {
       Magazine fresh = new Magazine(stripeCount);
-      present = (Magazine) MAGAZINE.compareAndExchange(magazines, sizeClass, null, fresh);
+      present =
+          (Magazine) MAGAZINE.compareAndExchange(magazines, sizeClass, (Magazine) null, fresh);
       if (present == null) {
         present = fresh;
       }

@@ -174,7 +174,7 @@ final class Pool {
             request.policy(),
             request.isMovable());
     List<Block> blocks = bulk.obtain(wanted, count);
-    List<DmaBuf> buffers = new ArrayList<>();
+    List<DmaBuf> buffers = new ArrayList<>(blocks.size());
     int next = 0;
     try {
       while (next < blocks.size()) {

@@ -111,6 +111,35 @@ final class Slabs {
     }
   }
 
+  /**
+   * Takes several blocks out, as many as the limit allows; none if the slabs are sealed or the lock
+   * is taken.
+   *
+   * @param wanted what each has to be like
+   * @param count at most so many
+   * @param patiently whether to wait for the lock
+   * @param to where to put them, with room for them: or one could be out, and in no list
+   * @throws SlabMemoryException if the operating system refuses the next one
+   */
+  void commit(Wanted wanted, int count, boolean patiently, List<Block> to)
+      throws SlabMemoryException {
+    if (patiently) {
+      lock.lock();
+    } else if (!lock.tryLock()) {
+      return;
+    }
+    int before = to.size();
+    try {
+      int most = sealed ? 0 : (int) Math.min(count, (limit - committed) / wanted.bytes());
+      while (to.size() < before + most) {
+        to.add(take(wanted));
+      }
+    } finally {
+      charge((to.size() - before) * wanted.bytes());
+      lock.unlock();
+    }
+  }
+
   private Block take(Wanted wanted) throws SlabMemoryException {
     Block block = isShareable(wanted) ? shared.take(wanted) : takeOwn(wanted);
     register(block);

@@ -85,10 +85,45 @@ final class Stripe {
     FLAG.setRelease(this, FREE); // the stack before the flag; partner: the acquire in tryLock
   }
 
-  // ---- without it ----
+  // ---- hot paths: without it ----
 
-  boolean looksEmpty() {
-    return (int) SIZE.getOpaque(this) == 0;
+  /**
+   * Takes the newest block whose address has none of some bits; null if there is none, or somebody
+   * else owns the stack.
+   */
+  @Nullable Block tryPop(long addressMask) {
+    if ((int) SIZE.getOpaque(this) == 0 || !tryLock()) {
+      return null;
+    }
+    Block block = null;
+    try {
+      block = pop(addressMask);
+      unlock();
+    } catch (Throwable e) {
+      flag = FREE;
+      if (block == null) {
+        throw e;
+      }
+    }
+    return block;
+  }
+
+  /** Puts a block that comes back on top; false if there is no room, or somebody else owns it. */
+  boolean tryPush(Block block) {
+    if (!tryLock()) {
+      return false;
+    }
+    boolean done = false;
+    try {
+      done = push(block);
+      unlock();
+    } catch (Throwable e) {
+      flag = FREE;
+      if (!done) {
+        throw e;
+      }
+    }
+    return done;
   }
 
   // ---- with it ----
@@ -158,6 +193,19 @@ final class Stripe {
     low = low < left ? low : left;
     taken++;
     return block;
+  }
+
+  /** Moves the newest blocks to a list, for users, at most so many. */
+  @SuppressWarnings({"NullAway", "ManualMinMaxComputation"}) // beyond size there is nothing
+  void popNewest(int count, List<Block> to) {
+    int left = Math.max(0, size - count);
+    to.addAll(Arrays.asList(blocks).subList(left, size));
+    for (int i = left; i < size; i++) { // no call from here on
+      blocks[i] = null;
+    }
+    taken += size - left;
+    size = left;
+    low = low < left ? low : left;
   }
 
   /** Puts back a block that was taken out and not used. */

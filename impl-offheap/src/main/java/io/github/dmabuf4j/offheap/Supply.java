@@ -3,6 +3,7 @@ package io.github.dmabuf4j.offheap;
 import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.OutOfBuffersException;
 import java.lang.System.Logger.Level;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -185,6 +186,15 @@ final class Supply {
     pool.undo(popped);
     pool.afterReturn();
     return null;
+  }
+
+  /** As {@link #keep}, of several, for a policy that goes before others. */
+  void keepIfOpen(List<Block> popped) {
+    if (!popped.isEmpty() && !pool.lifecycle.isOpen()) {
+      popped.forEach(pool::undo);
+      popped.clear();
+      pool.afterReturn();
+    }
   }
 
   // ---- one try ----

@@ -24,6 +24,11 @@ record Wanted(
     return alignment <= SizeClasses.PAGE ? 0 : alignment - 1;
   }
 
+  /** Whether blocks like this are kept when they are idle. */
+  boolean isOfAClass() {
+    return sizeClass != SizeClasses.UNPOOLED;
+  }
+
   long addressMask() {
     return addressMask(alignment);
   }
