@@ -39,18 +39,17 @@ public final class BufferObject extends BufferPlacement {
    *   size                           plain, then the references    plain               before the references of its generation
    *   name, layout                   volatile                      volatile; opaque    by an export: before the references of its generation
    *   newestAttachment               volatile                      volatile            written under the reservation; see addAttachmentLocked
-   *   ownReservation                 volatile                      CAS, plain at end   made once in a generation that wants it
+   *   reservation                    volatile                      CAS, plain at end   shared: final. Else made once in a generation that wants it
    *   reservationSeen                volatile                      volatile            true before a user has it; reset at release
    */
-  private static final VarHandle OWN_RESERVATION;
+  private static final VarHandle RESERVATION;
   private static final VarHandle NAME;
   private static final VarHandle LAYOUT;
 
   static {
     try {
       MethodHandles.Lookup lookup = MethodHandles.lookup();
-      OWN_RESERVATION =
-          lookup.findVarHandle(BufferObject.class, "ownReservation", Reservation.class);
+      RESERVATION = lookup.findVarHandle(BufferObject.class, "reservation", Reservation.class);
       NAME = lookup.findVarHandle(BufferObject.class, "name", String.class);
       LAYOUT = lookup.findVarHandle(BufferObject.class, "layout", FrameLayout.class);
     } catch (ReflectiveOperationException e) {
@@ -69,8 +68,8 @@ public final class BufferObject extends BufferPlacement {
   }
 
   private final Exporter exporter;
-  private final @Nullable Reservation sharedReservation;
-  private volatile @Nullable Reservation ownReservation;
+  private final boolean sharesReservation;
+  private volatile @Nullable Reservation reservation;
   private volatile boolean reservationSeen;
   private long size;
   private volatile @Nullable String name;
@@ -85,7 +84,7 @@ public final class BufferObject extends BufferPlacement {
    */
   public BufferObject(Exporter exporter) {
     this.exporter = Objects.requireNonNull(exporter, "exporter");
-    this.sharedReservation = null;
+    this.sharesReservation = false;
   }
 
   /**
@@ -96,7 +95,8 @@ public final class BufferObject extends BufferPlacement {
    */
   public BufferObject(Exporter exporter, Reservation shared) {
     this.exporter = Objects.requireNonNull(exporter, "exporter");
-    this.sharedReservation = Objects.requireNonNull(shared, "shared");
+    this.sharesReservation = true;
+    this.reservation = Objects.requireNonNull(shared, "shared");
   }
 
   // ---- life ----
@@ -128,11 +128,11 @@ public final class BufferObject extends BufferPlacement {
 
   @Override
   void unreferenced() {
-    Reservation reservation = reservationOrNull();
+    Reservation present = reservation;
     List<Fence> pending =
-        reservation == null || reservation.isSignaled(FenceUsage.BOOKKEEP)
+        present == null || present.isSignaled(FenceUsage.BOOKKEEP)
             ? List.of()
-            : reservation.fences(FenceUsage.BOOKKEEP);
+            : present.fences(FenceUsage.BOOKKEEP);
     release(pending, 0);
   }
 
@@ -164,12 +164,12 @@ public final class BufferObject extends BufferPlacement {
   }
 
   private void forgetReservation() {
-    Reservation own = ownReservation;
-    if (own == null) {
+    Reservation own = reservation;
+    if (own == null || sharesReservation) {
       return;
     }
     if (reservationSeen) { // a user may still have it: the next owner gets another
-      ownReservation = null;
+      reservation = null;
       reservationSeen = false;
     } else {
       own.clear();
@@ -217,15 +217,15 @@ public final class BufferObject extends BufferPlacement {
    * @return the shared one, or the buffer's own
    */
   public Reservation reservation() {
-    Reservation reservation = reservationOrNull();
-    if (reservation == null) {
+    Reservation present = reservation;
+    if (present == null) {
       Reservation fresh = new Reservation();
-      reservation = (Reservation) OWN_RESERVATION.compareAndExchange(this, null, fresh);
-      if (reservation == null) {
-        reservation = fresh;
+      present = (Reservation) RESERVATION.compareAndExchange(this, null, fresh);
+      if (present == null) {
+        present = fresh;
       }
     }
-    return reservation;
+    return present;
   }
 
   /**
@@ -235,10 +235,6 @@ public final class BufferObject extends BufferPlacement {
   Reservation reservationForUser() {
     reservationSeen = true;
     return reservation();
-  }
-
-  private @Nullable Reservation reservationOrNull() {
-    return sharedReservation != null ? sharedReservation : ownReservation;
   }
 
   /**
@@ -301,8 +297,8 @@ public final class BufferObject extends BufferPlacement {
    * @return a snapshot, exact only while the reservation is held
    */
   public BufInfo.Buffer info() {
-    Reservation reservation = reservationOrNull();
-    List<Fence> fences = reservation == null ? List.of() : reservation.fences(FenceUsage.BOOKKEEP);
+    Reservation present = reservation;
+    List<Fence> fences = present == null ? List.of() : present.fences(FenceUsage.BOOKKEEP);
     return new BufInfo.Buffer(
         displayName(),
         exporter.name(),
@@ -428,10 +424,10 @@ public final class BufferObject extends BufferPlacement {
    *     Reservation#unlock} is refused; nothing is given back then
    */
   public void endReclaim() {
-    Reservation reservation = reservation();
-    reservation.assertHeld("endReclaim");
-    reservation.endSegments();
-    new RunAll().run(reservation::unlock).run(this::put).finish();
+    Reservation held = reservation();
+    held.assertHeld("endReclaim");
+    held.endSegments();
+    new RunAll().run(held::unlock).run(this::put).finish();
   }
 
   /**

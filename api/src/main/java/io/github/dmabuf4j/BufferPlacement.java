@@ -19,7 +19,10 @@ import io.github.dmabuf4j.spi.MappedBytes;
  */
 abstract sealed class BufferPlacement extends BufferMapping permits BufferObject {
   private BufferObject.Residency residency = BufferObject.Residency.RESIDENT;
-  private Advice advice = Advice.WILL_NEED;
+
+  /** Whether {@link Advice#DONT_NEED} was said last. */
+  private boolean dontNeed;
+
   private int shortPins;
   private int longPins;
   private boolean moving;
@@ -64,7 +67,7 @@ abstract sealed class BufferPlacement extends BufferMapping permits BufferObject
    */
   final void pinLocked(Pin.Term term) {
     ensureResidentLocked();
-    if (advice == Advice.DONT_NEED) {
+    if (dontNeed) {
       throw new IllegalStateException(
           self().displayName()
               + " can't be pinned: its content may be dropped. Advise WILL_NEED first (design rule"
@@ -90,22 +93,22 @@ abstract sealed class BufferPlacement extends BufferMapping permits BufferObject
   }
 
   /** Notes whether the content is needed; false if it is gone, which it stays (rule CG4). */
-  final boolean adviseLocked(Advice newAdvice) {
+  final boolean adviseLocked(Advice advice) {
     if (residency == BufferObject.Residency.PURGED) {
       return false;
     }
-    if (newAdvice == Advice.DONT_NEED && pins() > 0) {
+    if (advice == Advice.DONT_NEED && pins() > 0) {
       throw new IllegalStateException(
           self().displayName()
               + " is pinned: its content can't be offered to reclaim (design rule PN3)");
     }
-    advice = newAdvice;
+    dontNeed = advice == Advice.DONT_NEED;
     return true;
   }
 
   /** Whether there is content in memory that its owner doesn't need. */
   final boolean mayBePurgedLocked() {
-    return residency == BufferObject.Residency.RESIDENT && advice == Advice.DONT_NEED;
+    return residency == BufferObject.Residency.RESIDENT && dontNeed;
   }
 
   /** The content is gone for good: until the memory has another owner. */
@@ -116,7 +119,7 @@ abstract sealed class BufferPlacement extends BufferMapping permits BufferObject
   /** The next owner's content is resident and needed. At the release. */
   final void forgetContent() {
     residency = BufferObject.Residency.RESIDENT;
-    advice = Advice.WILL_NEED;
+    dontNeed = false;
   }
 
   /** Where the content is. */

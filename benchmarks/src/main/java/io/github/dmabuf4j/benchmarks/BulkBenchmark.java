@@ -37,7 +37,14 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
 @Warmup(iterations = 200)
 @Measurement(iterations = 200)
-@Fork(value = 2, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
+@Fork(
+    value = 2,
+    jvmArgsAppend = {
+      "--enable-native-access=ALL-UNNAMED",
+      "-Xms512m",
+      "-Xmx512m",
+      "-XX:+AlwaysPreTouch"
+    })
 @SuppressWarnings("NullAway.Init") // by JMH
 public class BulkBenchmark {
   private static final int COUNT = 4800;

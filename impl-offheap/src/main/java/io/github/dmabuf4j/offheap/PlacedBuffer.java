@@ -75,7 +75,7 @@ abstract sealed class PlacedBuffer implements Exporter permits MovableBuffer, Co
   @SuppressWarnings("NonAtomicVolatileUpdate") // the reservation is held
   public void pin(Pin.Term term) {
     if (pinnedTerms == 0) {
-      region.pool.pin(object, place.bytes);
+      region.pool.pin(object, place.bytes());
     }
     pinnedTerms++;
     if (term == Pin.Term.LONG) {
@@ -91,7 +91,7 @@ abstract sealed class PlacedBuffer implements Exporter permits MovableBuffer, Co
     }
     pinnedTerms--;
     if (pinnedTerms == 0) {
-      region.pool.pinned.subtract(place.bytes);
+      region.pool.pinned.subtract(place.bytes());
     }
     region.wakeMovers();
   }

@@ -268,7 +268,7 @@ final class Pool {
   void countUnpooled(Block block) {
     if (!block.isPooled()) {
       unpooledLive.incrementAndGet();
-      unpooledLiveBytes.addAndGet(block.bytes);
+      unpooledLiveBytes.addAndGet(block.bytes());
     }
   }
 
@@ -281,7 +281,7 @@ final class Pool {
       magazines.push(block);
     } else {
       unpooledLive.decrementAndGet();
-      unpooledLiveBytes.addAndGet(-block.bytes);
+      unpooledLiveBytes.addAndGet(-block.bytes());
       magazines.retire(block);
       Decay.soon(this);
     }

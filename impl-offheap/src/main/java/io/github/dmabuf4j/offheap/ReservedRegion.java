@@ -87,7 +87,7 @@ final class ReservedRegion {
   }
 
   long byteSize() {
-    return whole.bytes;
+    return whole.bytes();
   }
 
   /** The address of its first byte. */

@@ -268,8 +268,8 @@ final class Slabs {
         return 0;
       }
       unregister(block);
-      charge(-block.bytes);
-      return block.bytes;
+      charge(-block.bytes());
+      return block.bytes();
     } finally {
       lock.unlock();
     }
@@ -281,14 +281,14 @@ final class Slabs {
     try {
       emptied = shared.give(block);
       unregister(block);
-      charge(-block.bytes);
+      charge(-block.bytes());
     } finally {
       lock.unlock();
     }
     if (emptied != null && !unmap(emptied)) {
       keep(List.of(emptied));
     }
-    return block.bytes;
+    return block.bytes();
   }
 
   private void keep(List<Slab> slabs) {
