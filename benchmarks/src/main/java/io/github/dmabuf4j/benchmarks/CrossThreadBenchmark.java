@@ -1,5 +1,7 @@
 package io.github.dmabuf4j.benchmarks;
 
+import io.github.dmabuf4j.benchmarks.report.Bar;
+import io.github.dmabuf4j.benchmarks.report.Peer;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -51,6 +53,8 @@ public class CrossThreadBenchmark {
     "dmabuf4j",
     "netty-pooled",
     "netty-pooled-unsafe",
+    "netty-pooled-o13",
+    "netty-pooled-o13-unsafe",
     "netty-adaptive",
     "netty-adaptive-unsafe",
     "malloc",
@@ -105,6 +109,12 @@ public class CrossThreadBenchmark {
   }
 
   /** Allocates, and waits for a place. */
+  @Bar(
+      row = "allocate here, close on another thread",
+      of = "strategy=dmabuf4j",
+      peers = @Peer(with = "strategy=netty-*"),
+      atMost = 0.7,
+      stretch = 0.4)
   @Benchmark
   @Group("handOver")
   public void allocate(Position position, Control control) {

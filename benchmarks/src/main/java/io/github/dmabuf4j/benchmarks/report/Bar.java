@@ -29,6 +29,9 @@ import java.lang.annotation.Target;
  * the value of ours for each parameter that {@link Peer#with} doesn't name: above, {@code bytes}
  * and {@code zeroed}. Where several combinations match, the best of them counts.
  *
+ * <p><b>Groups.</b> On a method of an {@code @Group} the bar is about the group, whose time is the
+ * mean of the times of its methods.
+ *
  * <p><b>Without peers</b> the bar is a limit on the measured value itself, in its unit: bytes, for
  * example. Bars on speed ("at least 5 × faster") are bars on time: {@code atMost = 0.2}.
  */

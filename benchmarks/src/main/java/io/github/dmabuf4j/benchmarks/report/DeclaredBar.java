@@ -9,8 +9,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.openjdk.jmh.annotations.Group;
 
-/** A bar, with the method that it is declared on; see {@link Bar} for what its parts mean. */
+/**
+ * A bar, with the method that it is declared on; see {@link Bar} for what its parts mean. A method
+ * of a {@link Group} stands for the whole group: JMH measures no less.
+ */
 public final class DeclaredBar {
   private final Bar bar;
   private final String type;
@@ -28,10 +32,16 @@ public final class DeclaredBar {
   private DeclaredBar(Bar bar, Method declared) {
     this.bar = bar;
     type = declared.getDeclaringClass().getName();
-    method = declared.getName();
+    method = measuredAs(declared);
     ours = parse(bar.of());
     rivals =
         Stream.of(bar.peers()).map(peer -> new Rival(methodOf(peer), parse(peer.with()))).toList();
+  }
+
+  /** The name under which JMH measures a method: that of its group if it has one. */
+  private static String measuredAs(Method method) {
+    Group group = method.getAnnotation(Group.class);
+    return group == null ? method.getName() : group.value();
   }
 
   private String methodOf(Peer peer) {
@@ -84,7 +94,7 @@ public final class DeclaredBar {
     return bar;
   }
 
-  /** Class and method, without the package. */
+  /** Class and method or group, without the package. */
   public String benchmark() {
     return new Trial(type, method, Map.of()).shortName();
   }

@@ -8,7 +8,7 @@ import java.lang.annotation.Target;
 @Retention(RetentionPolicy.RUNTIME)
 @Target({})
 public @interface Peer {
-  /** The method of the same class that measures the peer; the one with the bar if empty. */
+  /** The method or group of the same class that measures the peer; that with the bar if empty. */
   String method() default "";
 
   /** What the peer's parameters are where they aren't those of ours: {@code strategy=netty-*}. */

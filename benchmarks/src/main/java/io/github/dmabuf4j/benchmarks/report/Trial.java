@@ -9,7 +9,7 @@ import java.util.stream.Collectors;
  * A benchmark with a value for each of its parameters: what JMH measures in one go.
  *
  * @param type the full name of the class
- * @param method the name of the method
+ * @param method the name of the method, or of the group that it is measured in
  * @param parameters name and value, in the order of the names
  */
 public record Trial(String type, String method, Map<String, String> parameters) {

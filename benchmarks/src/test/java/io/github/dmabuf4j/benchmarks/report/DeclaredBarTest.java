@@ -4,6 +4,7 @@ import static io.github.dmabuf4j.benchmarks.report.Reports.trial;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.dmabuf4j.benchmarks.CrossThreadBenchmark;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -39,6 +40,23 @@ final class DeclaredBarTest {
             "DeclaredBarTest$Misspelled.method, row: a counter's name goes with measure = COUNTER,"
                 + " and with nothing else",
             "DeclaredBarTest$Misspelled.method, row: wanted 0 ≤ stretch ≤ atMost, got 1.0 and 0.5");
+  }
+
+  @Test
+  void group_isWhatIsMeasured_ofABarOnOneOfItsMethods() {
+    String type = CrossThreadBenchmark.class.getName();
+    DeclaredBar grouped = DeclaredBar.of(CrossThreadBenchmark.class).getFirst();
+
+    assertThat(
+            grouped.mistakes(
+                List.of(
+                    Trial.of(type + ".handOver", Map.of("strategy", "dmabuf4j")),
+                    Trial.of(type + ".handOver", Map.of("strategy", "netty-pooled")))))
+        .isEmpty();
+    assertThat(
+            grouped.mistakes(List.of(Trial.of(type + ".allocate", Map.of("strategy", "dmabuf4j")))))
+        .isNotEmpty()
+        .allMatch(mistake -> mistake.contains("there is no benchmark handOver"));
   }
 
   @Test

@@ -6,6 +6,7 @@ import static io.github.dmabuf4j.benchmarks.report.Reports.throughput;
 import static io.github.dmabuf4j.benchmarks.report.Reports.trial;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dmabuf4j.benchmarks.CrossThreadBenchmark;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -139,6 +140,23 @@ final class JudgeTest {
 
     assertThat(bar.ratio().value()).isEqualTo(0.04);
     assertThat(bar.verdict()).isEqualTo(Verdict.STRETCH);
+  }
+
+  @Test
+  void barOnAMethodOfAGroup_isHeldAgainstTheGroup() {
+    String group = CrossThreadBenchmark.class.getName() + ".handOver";
+    Trial ours = Trial.of(group, Map.of("strategy", "dmabuf4j", "bytes", "4096"));
+    Trial peer = Trial.of(group, Map.of("strategy", "netty-pooled", "bytes", "4096"));
+
+    BarResult bar =
+        only(
+            judge(List.of(measured(ours, 60, null), measured(peer, 100, null))),
+            "allocate here, close on another thread");
+
+    assertThat(bar.benchmark()).isEqualTo("CrossThreadBenchmark.handOver");
+    assertThat(bar.peer()).isEqualTo(peer.label());
+    assertThat(bar.ratio().value()).isEqualTo(0.6);
+    assertThat(bar.verdict()).isEqualTo(Verdict.PASS);
   }
 
   @Test
