@@ -1,11 +1,13 @@
 package io.github.dmabuf4j.benchmarks;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -19,6 +21,7 @@ final class BenchmarkListTest {
       assertThat(new String(in.readAllBytes(), StandardCharsets.UTF_8))
           .contains(
               AllocateCloseBenchmark.class.getName(),
+              AllocationPatternBenchmark.class.getName(),
               AttachBenchmark.class.getName(),
               CpuAccessBenchmark.class.getName(),
               BufferQueueBenchmark.class.getName(),
@@ -60,6 +63,43 @@ final class BenchmarkListTest {
       assertThat(live.replace()).isNotNull();
     }
     live.end();
+    replaceInAPattern(strategy);
+  }
+
+  private static void replaceInAPattern(String strategy) {
+    AllocationPatternBenchmark all = new AllocationPatternBenchmark();
+    all.strategy = strategy;
+    all.live = 8;
+    all.begin();
+    AllocationPatternBenchmark.Share one = new AllocationPatternBenchmark.Share();
+    AllocationPatternBenchmark.Share other = new AllocationPatternBenchmark.Share();
+    one.fill(all, 0, 2);
+    other.fill(all, 1, 2);
+    for (int i = 0; i < 100; i++) {
+      assertThat(all.replaceByTwo(one)).isNotSameAs(all.replaceByTwo(other));
+    }
+    all.touch();
+    one.end(all);
+    other.end(all);
+  }
+
+  @Test
+  void tracedSizes_areDrawnAsOftenAsTheyWereAllocated() {
+    TracedSizes traced = TracedSizes.ofDemo();
+    SplittableRandom dice = new SplittableRandom(1);
+    int[] sizes = traced.sizes();
+    int draws = 100_000;
+    double sum = 0;
+    int pictures = 0;
+    for (int i = 0; i < draws; i++) {
+      int size = sizes[traced.next(dice)];
+      sum += size;
+      pictures += size == 479_872 ? 1 : 0;
+    }
+    assertThat(traced.allocations()).isEqualTo(4 * 190);
+    assertThat(pictures / (double) draws).isCloseTo(0.25, within(0.01));
+    assertThat(sum / draws).isCloseTo(traced.meanBytes(), within(0.01 * traced.meanBytes()));
+    assertThat(4096 * traced.meanBytes()).isBetween(8.5e8, 9.5e8);
   }
 
   @Test

@@ -1,5 +1,8 @@
 package io.github.dmabuf4j.benchmarks.command;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Collection;
 import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -16,10 +19,12 @@ import org.openjdk.jmh.results.ScalarResult;
  * are added up over iterations, which makes no sense of a size.
  *
  * <pre>
- * java -jar benchmarks/target/benchmarks.jar … -prof io.github.dmabuf4j.benchmarks.FootprintProfiler
+ * java -jar benchmarks/target/benchmarks.jar … -prof io.github.dmabuf4j.benchmarks.command.FootprintProfiler
  * </pre>
  */
 public final class FootprintProfiler implements InternalProfiler {
+  private static final Path STATUS = Path.of("/proc/self/status");
+  private static final String RESIDENT = "VmRSS:";
   private static final Map<String, Double> NOTED = new ConcurrentSkipListMap<>();
 
   /** For JMH. */
@@ -70,5 +75,22 @@ public final class FootprintProfiler implements InternalProfiler {
       least = Math.min(least, runtime.totalMemory() - runtime.freeMemory());
     }
     return least;
+  }
+
+  /**
+   * The bytes of memory that the process has now, the Java heap included.
+   *
+   * @return bytes, in which the kernel may be wrong by some pages; -1 if the system doesn't say
+   */
+  public static long residentBytes() {
+    try (var lines = Files.lines(STATUS)) {
+      return lines
+          .filter(line -> line.startsWith(RESIDENT))
+          .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("[^0-9]", "")))
+          .findFirst()
+          .orElse(-1);
+    } catch (IOException e) {
+      return -1;
+    }
   }
 }
