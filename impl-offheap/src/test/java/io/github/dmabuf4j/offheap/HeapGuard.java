@@ -30,7 +30,8 @@ final class HeapGuard implements AfterEachCallback {
     return add(memory.openContiguous(limit, contiguous));
   }
 
-  private PooledHeap add(PooledHeap heap) {
+  /** Guards a heap that was opened elsewhere. */
+  synchronized PooledHeap add(PooledHeap heap) {
     heaps.add(heap);
     return heap;
   }
