@@ -20,26 +20,25 @@ import java.util.stream.Collectors;
 public final class Capabilities {
   static final String ELSEWHERE_IN_THE_KIT = "another exporter of the kit has it";
 
-  /** The heap {@code offheap:system}: pooled blocks of this process's own memory. */
-  public static final Capabilities OFFHEAP_SYSTEM =
-      of("offheap:system")
-          .has(Capability.HOST_PIECES, Capability.OBSERVABLE)
-          .lacks(Capability.MOVES, "a block stays where its slab is")
-          .lacks(Capability.CONTIGUOUS_REGION, "plain buffers lie outside of one")
-          .lacks(Capability.PURGES, "the memory of a live block isn't given up")
-          .lacks(Capability.DROPS_MAPPINGS, "a mapping costs nothing and is kept")
-          .lacks(Capability.SEPARATE_COPIES, "the CPU and importers see the same bytes")
-          .lacks(Capability.REVOCABLE, "nobody else has the memory")
-          .lacks(Capability.REFUSES_IMPORTERS, "who can read memory can import it")
-          .lacks(Capability.SHARED_RESERVATION, "each block has its own")
-          .lacks(Capability.SHAREABLE, "memory of this process has no file descriptor")
+  /**
+   * The heap {@code offheap:system}: pooled blocks of this process's own memory, or, with any of
+   * its strategies that hasn't got a row of its own, pieces of that.
+   */
+  public static final Capabilities OFFHEAP_SYSTEM = offheap("offheap:system").build();
+
+  /** The same with a confined arena for each buffer. */
+  public static final Capabilities OFFHEAP_ARENA_CONFINED =
+      offheap("offheap:system?strategy=arena-confined")
+          .lacks(
+              Capability.FREED_BY_ANY_THREAD,
+              "only the thread that opened a confined arena can close it")
           .build();
 
   /** The same with a contiguous region, and movable buffers. */
   public static final Capabilities OFFHEAP_CONTIGUOUS =
       of("offheap:system?contiguous")
           .has(Capability.HOST_PIECES, Capability.OBSERVABLE)
-          .has(Capability.MOVES, Capability.CONTIGUOUS_REGION)
+          .has(Capability.MOVES, Capability.CONTIGUOUS_REGION, Capability.FREED_BY_ANY_THREAD)
           .lacks(Capability.PURGES, "the memory of a live buffer isn't given up")
           .lacks(Capability.DROPS_MAPPINGS, "a mapping costs nothing and is kept until a move")
           .lacks(Capability.SEPARATE_COPIES, "the CPU and importers see the same bytes")
@@ -81,13 +80,27 @@ public final class Capabilities {
     absent = Map.copyOf(builder.absent);
   }
 
+  private static Builder offheap(String name) {
+    return of(name)
+        .has(Capability.HOST_PIECES, Capability.OBSERVABLE, Capability.FREED_BY_ANY_THREAD)
+        .lacks(Capability.MOVES, "a block stays where its slab is")
+        .lacks(Capability.CONTIGUOUS_REGION, "plain buffers lie outside of one")
+        .lacks(Capability.PURGES, "the memory of a live block isn't given up")
+        .lacks(Capability.DROPS_MAPPINGS, "a mapping costs nothing and is kept")
+        .lacks(Capability.SEPARATE_COPIES, "the CPU and importers see the same bytes")
+        .lacks(Capability.REVOCABLE, "nobody else has the memory")
+        .lacks(Capability.REFUSES_IMPORTERS, "who can read memory can import it")
+        .lacks(Capability.SHARED_RESERVATION, "each block has its own")
+        .lacks(Capability.SHAREABLE, "memory of this process has no file descriptor");
+  }
+
   private static Builder kit(String name) {
     Builder row = of(name);
     for (Capability capability : Capability.values()) {
       row.lacks(capability, ELSEWHERE_IN_THE_KIT);
     }
     return row.has(Capability.HOST_PIECES, Capability.SHARED_RESERVATION, Capability.OBSERVABLE)
-        .has(Capability.DROPS_MAPPINGS)
+        .has(Capability.DROPS_MAPPINGS, Capability.FREED_BY_ANY_THREAD)
         .lacks(Capability.SHAREABLE, "memory of this process has no file descriptor");
   }
 

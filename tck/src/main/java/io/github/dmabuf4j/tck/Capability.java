@@ -35,6 +35,11 @@ public enum Capability {
    * Several buffers can share a reservation; {@link HeapUnderTest#allocate} makes such a buffer.
    */
   SHARED_RESERVATION,
+  /**
+   * A buffer's memory is free again whichever thread drops the last reference to it or signals the
+   * last fence in it, and whatever has become of the thread that allocated it.
+   */
+  FREED_BY_ANY_THREAD,
   /** A buffer has a file descriptor that other processes can be given. */
   SHAREABLE,
   /**

@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -138,6 +139,23 @@ public abstract class HeapRules extends Rules {
     bench.allocate(size).close(); // there is room again
     assertThrows(
         OutOfBuffersException.class, () -> heap.allocate(Math.addExact(heap.limitBytes(), 1)));
+  }
+
+  @Test
+  @Rule({"AL9", "FN1"})
+  @Needs(Capability.FREED_BY_ANY_THREAD)
+  void al9_memory_isFreeAgain_whicheverThreadLetsGoLast(Bench bench) throws Exception {
+    Heap heap = bench.heap();
+    long before = heap.statistics().committedBytes();
+    List<DmaBuf> buffers = new CopyOnWriteArrayList<>();
+    Worker.start(() -> buffers.add(bench.allocate())).join(); // that thread has ended
+    buffers.add(bench.allocate());
+    FenceContext ring = bench.device("ring");
+    Fence work = Bench.publish(ring, buffers.getLast(), FenceUsage.READ);
+    buffers.forEach(DmaBuf::close);
+    Worker.start(() -> ring.signal(work)).join();
+    Worker.start(() -> heap.trim()).join();
+    assertEquals(before, heap.statistics().committedBytes());
   }
 
   @Test

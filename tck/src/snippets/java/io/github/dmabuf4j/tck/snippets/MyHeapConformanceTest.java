@@ -17,7 +17,7 @@ final class MyHeapConformanceTest extends HeapConformance {
   private static final Capabilities ROW =
       Capabilities.of("my:heap")
           .has(Capability.MOVES) // moveAll below
-          .has(Capability.HOST_PIECES, Capability.OBSERVABLE)
+          .has(Capability.HOST_PIECES, Capability.OBSERVABLE, Capability.FREED_BY_ANY_THREAD)
           .lacks(Capability.CONTIGUOUS_REGION, "all of its memory is alike")
           .lacks(Capability.PURGES, "content is never dropped")
           .lacks(Capability.DROPS_MAPPINGS, "a mapping costs nothing and is kept")
