@@ -13,7 +13,17 @@
  * <tr><td>contiguous</td><td>the size of a contiguous region, for example {@code 64MiB}: committed from the start, a part of the limit
  *   that plain buffers can't have</td><td>none</td></tr>
  * <tr><td>decay</td><td>how long idle memory is kept, for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms</td><td>10 s</td></tr>
+ * <tr><td>strategy</td><td>where the memory of each buffer comes from: {@code dmabuf4j}, or, to compare, {@code arena-confined}, {@code
+ *   arena-shared}, {@code buddy}, {@code malloc}, {@code netty-adaptive}, {@code netty-pooled}, {@code netty-pooled-o13}, or what a
+ *   {@link io.github.dmabuf4j.spi.PoolingStrategyProvider} calls its own; with none but the first can {@code contiguous} or {@code
+ *   decay} be set</td><td>{@code dmabuf4j}, the heap's own pool</td></tr>
  * </table>
+ *
+ * <p>The strategies of Netty need netty-buffer 4.2, which doesn't come with this module: {@code
+ * io.netty:netty-buffer} on the class path, or {@code --add-modules io.netty.buffer}. A buffer of
+ * {@code arena-confined} is to be closed by the thread that allocated it, with nothing in flight
+ * that another thread ends: else its memory stays committed until that thread meets the limit,
+ * trims or closes the heap, and for ever if it has ended.
  *
  * <p>Needs native access: {@code --enable-native-access=io.github.dmabuf4j.offheap}.
  */
@@ -21,7 +31,11 @@
 module io.github.dmabuf4j.offheap {
   requires transitive io.github.dmabuf4j;
   requires static org.jspecify;
+  requires static io.netty.buffer;
+  requires static io.netty.common;
   requires jdk.management;
+
+  uses io.github.dmabuf4j.spi.PoolingStrategyProvider;
 
   provides io.github.dmabuf4j.spi.HeapProvider with
       io.github.dmabuf4j.offheap.OffHeapProvider;

@@ -2,8 +2,9 @@
  * What implementations provide: {@link io.github.dmabuf4j.spi.Exporter} for one buffer's memory,
  * {@link io.github.dmabuf4j.spi.MappedBytes} for what it maps, {@link
  * io.github.dmabuf4j.spi.HeapProvider} for heaps; and, where mapping costs something, a {@link
- * io.github.dmabuf4j.spi.MappingCache}. {@link io.github.dmabuf4j.spi.SharedFile} and {@link
- * io.github.dmabuf4j.spi.SwapStore} are shapes.
+ * io.github.dmabuf4j.spi.MappingCache}. A {@link io.github.dmabuf4j.spi.PoolingStrategy} is where a
+ * heap's memory comes from, for those who compare pools or bring their own. {@link
+ * io.github.dmabuf4j.spi.SharedFile} and {@link io.github.dmabuf4j.spi.SwapStore} are shapes.
  *
  * <p>An exporter is a small class: it knows where bytes live and nothing of references, locks or
  * fences. The core, {@link io.github.dmabuf4j.BufferObject}, calls it under the locks that {@link

@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  *   the limit</td><td>0, for none</td></tr>
  * <tr><td>decay</td><td>for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms; above 292 years
  *   means never</td><td>10 s</td></tr>
+ * <tr><td>strategy</td><td>the name of a {@link io.github.dmabuf4j.spi.PoolingStrategy}; one that isn't the heap's own goes with
+ *   neither contiguous nor decay: the heap has no region then and keeps nothing idle</td><td>dmabuf4j, the heap's own pool</td></tr>
  * </table>
  *
  * @param limit the most bytes to commit, a multiple of {@link SizeClasses#PAGE}
@@ -32,8 +34,9 @@ import org.jspecify.annotations.Nullable;
  * @param contiguous the size of the contiguous region, a multiple of the same, at most the limit; 0
  *     for none
  * @param decay how long a block may lie idle
+ * @param strategy where the memory of buffers comes from
  */
-record HeapOptions(long limit, long pinned, long contiguous, Duration decay) {
+record HeapOptions(long limit, long pinned, long contiguous, Duration decay, String strategy) {
   private static final Duration DEFAULT_DECAY = Duration.ofSeconds(10);
   private static final Duration SHORTEST_DECAY = Duration.ofMillis(2);
   private static final Pattern DURATION = Pattern.compile("(\\d{1,9})\\s*(ms|s|m|h)");
@@ -53,14 +56,45 @@ record HeapOptions(long limit, long pinned, long contiguous, Duration decay) {
     this(limit, pinned, 0, decay);
   }
 
+  /** With the heap's own pool. */
+  HeapOptions(long limit, long pinned, long contiguous, Duration decay) {
+    this(limit, pinned, contiguous, decay, Strategies.OWN);
+  }
+
+  /** Whether memory comes from the heap's own pool. */
+  boolean isOwnPool() {
+    return strategy.equals(Strategies.OWN);
+  }
+
   static HeapOptions of(HeapUri uri) {
-    uri.requireOptions(Set.of("limit", "pinned", "contiguous", "decay"));
+    uri.requireOptions(Set.of("limit", "pinned", "contiguous", "decay", "strategy"));
     long limit = limit(uri);
-    return new HeapOptions(
-        limit,
-        pinned(uri.options().get("pinned"), limit),
-        contiguous(uri.options().get("contiguous"), limit),
-        decay(uri.options().get("decay")));
+    HeapOptions options =
+        new HeapOptions(
+            limit,
+            pinned(uri.options().get("pinned"), limit),
+            contiguous(uri.options().get("contiguous"), limit),
+            decay(uri.options().get("decay")),
+            uri.options().getOrDefault("strategy", Strategies.OWN));
+    options.checkStrategy(uri);
+    return options;
+  }
+
+  /** What the heap's own pool alone can do. */
+  private void checkStrategy(HeapUri uri) {
+    if (isOwnPool()) {
+      return;
+    }
+    if (contiguous > 0) {
+      throw new IllegalArgumentException(
+          "contiguous: a region is a part of the heap's own pool, so it can't be had with strategy=%s: leave out one of the two"
+              .formatted(strategy));
+    }
+    if (uri.options().containsKey("decay")) {
+      throw new IllegalArgumentException(
+          "decay: with strategy=%s the heap keeps nothing idle that could decay, the strategy decides: leave out one of the two"
+              .formatted(strategy));
+    }
   }
 
   private static long contiguous(@Nullable String text, long limit) {

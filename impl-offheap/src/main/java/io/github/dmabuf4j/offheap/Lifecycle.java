@@ -21,7 +21,8 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * <p><b>Invariant.</b> While the state isn't OPEN, the waiters' count of watchers has one more, so
  * that allocations and releases look here; and, once the change has come through, the slabs are
- * sealed. CLOSED implies that nothing is committed, and is terminal.
+ * sealed. CLOSED implies that nothing is committed, and is terminal; the memory is closed then,
+ * once.
  *
  * <p>An allocation that took a block out of a magazine before it could see a change goes on: the
  * closer finds its block neither idle nor given back, and waits until it is exported, which makes
@@ -157,7 +158,7 @@ final class Lifecycle {
 
   private void giveAllBack() {
     for (int look = 0; ; look++) {
-      pool.trim();
+      pool.giveBackAll();
       if (pool.slabs.committed() == pool.regionBytes()) { // nothing else is live
         pool.endRegionIfUnused();
       }
@@ -173,7 +174,7 @@ final class Lifecycle {
       }
       if (look == STUCK_LOOKS) {
         throw new IllegalStateException(
-            "%s can't be closed now: a buffer has just been allocated and isn't filled yet, or native code uses a POOL segment whose hold is closed"
+            "%s can't be closed now: a buffer has just been allocated and isn't filled yet, or native code uses a POOL segment whose hold is closed, or memory can be freed by the thread that allocated it only"
                 .formatted(pool.name));
       }
       LockSupport.parkNanos(LOOK_AGAIN_NANOS); // a block is between a magazine and its user
@@ -182,6 +183,7 @@ final class Lifecycle {
 
   private void end() {
     state = State.CLOSED;
+    pool.endMemory(); // before anybody is told
     closed.countDown();
     pool.waiters.wakeAll();
   }
@@ -203,7 +205,7 @@ final class Lifecycle {
     } finally {
       lock.unlock();
     }
-    pool.trim();
+    pool.giveBackAll();
     pool.endRegionIfUnused();
     afterGivingBack();
   }
@@ -211,7 +213,7 @@ final class Lifecycle {
   /** A block came back while somebody was watching. */
   void afterReturn() {
     if (state == State.DRAINING) {
-      pool.trim();
+      pool.giveBackAll();
       pool.endRegionIfUnused();
     }
   }

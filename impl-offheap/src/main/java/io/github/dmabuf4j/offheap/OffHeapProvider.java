@@ -8,7 +8,10 @@ import io.github.dmabuf4j.spi.HeapProvider;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/** Provides {@code offheap:system}: pooled blocks of this process's own memory. */
+/**
+ * Provides {@code offheap:system}: pooled blocks of this process's own memory, or with {@code
+ * strategy=…} pieces of a {@link io.github.dmabuf4j.spi.PoolingStrategy}.
+ */
 public final class OffHeapProvider implements HeapProvider {
   private static final String NAME = "offheap:system";
   private static final String SUMMARY = "pooled off-heap memory of this process";
@@ -20,7 +23,7 @@ public final class OffHeapProvider implements HeapProvider {
   public List<HeapDescription> describe() {
     return List.of(
         hasNativeAccess()
-            ? HeapDescription.available(NAME, SUMMARY)
+            ? HeapDescription.available(NAME, SUMMARY + "; " + Strategies.summary())
             : HeapDescription.unavailable(
                 NAME,
                 SUMMARY,
@@ -38,7 +41,19 @@ public final class OffHeapProvider implements HeapProvider {
       throw new HeapUnavailableException(
           "%s needs native access, which this JVM denies: run it with %s".formatted(NAME, flag()));
     }
-    return PooledHeap.open(NAME, options, memory());
+    if (options.isOwnPool()) {
+      return PooledHeap.open(NAME, options, memory());
+    }
+    return openWith(Strategies.open(options.strategy(), options.limit()), options);
+  }
+
+  private static Heap openWith(StrategyMemory memory, HeapOptions options) {
+    try {
+      return PooledHeap.open(NAME, options, memory);
+    } catch (RuntimeException | Error e) {
+      memory.close();
+      throw e;
+    }
   }
 
   /**

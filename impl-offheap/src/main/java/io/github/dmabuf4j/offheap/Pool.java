@@ -92,7 +92,8 @@ final class Pool {
     this.slabs = new Slabs(this, memory, limit);
     this.pinned = new PinnedBytes(pinnedLimit);
     this.region = reserved == null ? null : new ReservedRegion(this, slabs.adopt(reserved));
-    this.largestClass = largestClassWithin(limit - regionBytes());
+    this.largestClass =
+        memory.poolsItself() ? SizeClasses.UNPOOLED : largestClassWithin(limit - regionBytes());
     this.operation = "allocating from " + name;
   }
 
@@ -282,12 +283,36 @@ final class Pool {
     } else {
       unpooledLive.decrementAndGet();
       unpooledLiveBytes.addAndGet(-block.bytes());
-      magazines.retire(block);
-      Decay.soon(this);
+      retireUnpooled(block);
     }
     if (waiters.areWatching()) {
       afterReturn();
     }
+  }
+
+  /**
+   * Puts a block that isn't kept where it is given back soon; or, where memory comes from somebody
+   * who pools it, gives it back now.
+   */
+  private void retireUnpooled(Block block) {
+    if (memory.poolsItself()) {
+      giveBackNow(block);
+    } else {
+      magazines.retire(block);
+      Decay.soon(this);
+    }
+  }
+
+  private void giveBackNow(Block block) {
+    long bytes;
+    try {
+      bytes = slabs.giveBack(List.of(block));
+    } catch (OutOfMemoryError e) { // it wasn't: retiring needs none
+      magazines.retire(block);
+      Decay.soon(this);
+      return;
+    }
+    afterGivingBack(bytes);
   }
 
   /** Puts back a block that nobody has used. */
@@ -297,8 +322,7 @@ final class Pool {
     } else if (block.isPooled()) {
       magazines.push(block);
     } else {
-      magazines.retire(block);
-      Decay.soon(this);
+      retireUnpooled(block);
     }
     afterReturn();
   }
@@ -414,8 +438,13 @@ final class Pool {
     lifecycle.afterGivingBack();
   }
 
-  /** Gives everything idle back to the operating system. */
+  /** Gives everything idle back to the operating system, also what the memory keeps itself. */
   long trim() {
+    return giveBackAll() + memory.trim();
+  }
+
+  /** Gives everything idle back to the limit. */
+  long giveBackAll() {
     return giveBack(Long.MAX_VALUE);
   }
 
@@ -429,6 +458,13 @@ final class Pool {
       return giveBack(magazines.take(bytes, true));
     } finally {
       returning.unlock();
+    }
+  }
+
+  /** Gives back what another thread could not, as only this one may free it. */
+  void giveBackStuck() {
+    if (memory.poolsItself()) {
+      long _ = giveBack(0);
     }
   }
 
@@ -476,13 +512,27 @@ final class Pool {
 
   private long giveBack(List<Block> blocks) {
     long bytes = slabs.retry() + slabs.giveBack(blocks);
+    afterGivingBack(bytes);
+    return bytes;
+  }
+
+  private void afterGivingBack(long bytes) {
     if (bytes > 0) {
       if (waiters.areWatching()) {
         waiters.wakeFirst();
       }
       lifecycle.afterGivingBack();
     }
-    return bytes;
+  }
+
+  /** Nothing is committed any more, and nothing will be. Called once. */
+  void endMemory() {
+    memory.close();
+  }
+
+  /** What is to be said of the memory in the description of the heap. */
+  String memoryState() {
+    return memory.state();
   }
 
   // ---- figures ----

@@ -217,12 +217,13 @@ final class PooledHeap implements Heap {
   @Override
   public String toString() {
     HeapStatistics now = statistics();
-    return "%s, limit %d B, committed %d B, %d live buffers%s"
+    return "%s, limit %d B, committed %d B, %d live buffers%s%s"
         .formatted(
             pool.name,
             pool.limit,
             now.committedBytes(),
             now.liveBuffers(),
-            isClosed() ? ", closed" : "");
+            isClosed() ? ", closed" : "",
+            pool.memoryState());
   }
 }

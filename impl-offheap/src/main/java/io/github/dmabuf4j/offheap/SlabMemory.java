@@ -4,18 +4,25 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Where slabs come from: the operating system, or the JDK where this module knows no better. Its
- * methods are called without the locks of a pool unless they say so, on slow paths only.
+ * Where slabs come from: the operating system, the JDK where this module knows no better, or a
+ * {@link io.github.dmabuf4j.spi.PoolingStrategy}. Its methods are called without the locks of a
+ * pool unless they say so, on slow paths only.
  */
 interface SlabMemory {
   /**
-   * A piece of address space. Its bytes are zero at first.
+   * A piece of address space.
    *
-   * @param segment all of it, dead once the arena is closed
+   * @param segment all of it, not to be used once the arena is closed
    * @param arena closing it gives memory and address space back; fails, and changes nothing, while
    *     native code that was given a segment of it is running
+   * @param isZero whether its bytes are known to be zero at first
    */
-  record Region(MemorySegment segment, Arena arena) {
+  record Region(MemorySegment segment, Arena arena, boolean isZero) {
+    /** Of bytes that are zero. */
+    Region(MemorySegment segment, Arena arena) {
+      this(segment, arena, true);
+    }
+
     long address() {
       return segment.address();
     }
@@ -35,6 +42,28 @@ interface SlabMemory {
 
   /** Whether memory goes back page by page, so that blocks can share a region. */
   boolean canDecommit();
+
+  /**
+   * Whether it pools what it gives: then the pool keeps nothing idle, each block has a region of
+   * its own, and that is closed when the block is released. {@link #map} is called without the lock
+   * of the slabs then.
+   */
+  default boolean poolsItself() {
+    return false;
+  }
+
+  /** Gives back what it keeps idle itself: how many bytes went back to the operating system. */
+  default long trim() {
+    return 0;
+  }
+
+  /** What is to be said of it in the description of a heap: empty, or as a subordinate clause. */
+  default String state() {
+    return "";
+  }
+
+  /** The pool has ended: nothing of it is in use. Never fails. */
+  default void close() {}
 
   /**
    * Takes address space, and memory at the first touch of each page if {@link #canDecommit()}.

@@ -22,11 +22,13 @@ import org.jspecify.annotations.Nullable;
  * <p><b>A slab may refuse to be unmapped</b>, while native code is running that was given a segment
  * of it. A block with a slab of its own then stays committed, in {@code stuck}; an empty shared
  * slab, whose pages went back already, stays usable. Both are tried again a second later, also when
- * the pool has ended or was lost by then, and whenever anything is given back.
+ * the pool has ended or was lost by then, and whenever anything is given back. Of a strategy whose
+ * memory goes back on the thread that took it, a block may be stuck until that thread gives
+ * something back.
  *
  * <p><b>Locks.</b> One lock guards everything, taken on slow paths only; nothing else is locked
  * while it is held, and nobody waits for a fence or a reservation with it. Slabs are unmapped
- * without it.
+ * without it; those of a memory that pools itself are mapped without it, too.
  *
  * <table>
  * <caption>Access modes</caption>
@@ -94,6 +96,9 @@ final class Slabs {
    * @throws SlabMemoryException if the operating system refuses
    */
   @Nullable Block commit(Wanted wanted, boolean patiently) throws SlabMemoryException {
+    if (memory.poolsItself()) {
+      return reserve(wanted.bytes(), patiently) ? takeReserved(wanted) : null;
+    }
     if (patiently) {
       lock.lock();
     } else if (!lock.tryLock()) {
@@ -140,6 +145,36 @@ final class Slabs {
     }
   }
 
+  /**
+   * Takes out a block of a memory that pools itself. That one isn't called with the lock, for it is
+   * anybody's code; if it fails, the bytes go back to the limit.
+   *
+   * <p>If the slabs are sealed meanwhile, this goes on: whoever closes the pool sees that bytes are
+   * committed, and waits until the block is live or back.
+   */
+  private Block takeReserved(Wanted wanted) throws SlabMemoryException {
+    Block block = null;
+    try {
+      block = takeOwnUnlocked(wanted);
+      return block;
+    } finally {
+      if (block == null) {
+        pool.unreserve(wanted.bytes());
+      }
+    }
+  }
+
+  private Block takeOwnUnlocked(Wanted wanted) throws SlabMemoryException {
+    Block block = takeOwn(wanted);
+    lock.lock();
+    try {
+      register(block);
+      return block;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private Block take(Wanted wanted) throws SlabMemoryException {
     Block block = isShareable(wanted) ? shared.take(wanted) : takeOwn(wanted);
     register(block);
@@ -151,7 +186,15 @@ final class Slabs {
    * the limit and the slabs aren't sealed: all of them or none.
    */
   boolean reserve(long bytes) {
-    lock.lock();
+    return reserve(bytes, true);
+  }
+
+  private boolean reserve(long bytes, boolean patiently) {
+    if (patiently) {
+      lock.lock();
+    } else if (!lock.tryLock()) {
+      return false;
+    }
     try {
       if (sealed || bytes > limit - committed) {
         return false;
@@ -171,10 +214,13 @@ final class Slabs {
   @Nullable Block commitReserved(Wanted wanted) throws SlabMemoryException {
     lock.lock();
     try {
-      return sealed ? null : take(wanted);
+      if (sealed || !memory.poolsItself()) {
+        return sealed ? null : take(wanted);
+      }
     } finally {
       lock.unlock();
     }
+    return takeOwnUnlocked(wanted);
   }
 
   /** Gives back to the limit what was reserved and not used. */
@@ -203,7 +249,7 @@ final class Slabs {
         memory.map(wanted.bytes(), Math.max(wanted.alignment(), SizeClasses.PAGE), false);
     try {
       Slab slab = new Slab(pool, region, null);
-      return new Block(slab, region.address(), wanted.bytes(), wanted.sizeClass(), true);
+      return new Block(slab, region.address(), wanted.bytes(), wanted.sizeClass(), region.isZero());
     } catch (OutOfMemoryError e) {
       region.arena().close();
       throw e;
@@ -322,12 +368,15 @@ final class Slabs {
 
   /**
    * False if native code is running that was given a segment of it, although the hold on that is
-   * closed.
+   * closed; or if only another thread can do it.
    */
   private boolean unmap(Slab slab) {
     try {
       slab.region.arena().close();
       return true;
+    } catch (WrongThreadException e) {
+      LOG.log(Level.DEBUG, "memory of another thread stays until that needs some", e);
+      return false; // which finds it itself: the timer can't do it
     } catch (IllegalStateException e) {
       if (!slab.refused) {
         slab.refused = true;

@@ -255,7 +255,7 @@ final class Supply {
         block = commit(wanted);
       }
       if (block == null) {
-        pool.trim();
+        pool.giveBackAll();
         block = commit(wanted);
       }
       // What was given back may be in other magazines again by now: those who took it are done with
@@ -361,6 +361,7 @@ final class Supply {
       while (!pool.lifecycle.hasEnded()) {
         boolean timeIsUp = patience.isUp();
         boolean first = waiters.isFirst(self);
+        pool.giveBackStuck();
         T taken = first || timeIsUp ? attempt.take() : stalled ? overtake(attempt, self) : null;
         if (taken != null || timeIsUp) {
           return taken;

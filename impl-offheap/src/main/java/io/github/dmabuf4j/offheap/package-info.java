@@ -26,6 +26,14 @@
  * between platforms: on Linux, mappings whose pages go back one by one; elsewhere the JDK's
  * allocator.
  *
+ * <h2>Strategies</h2>
+ *
+ * <p>With the option {@code strategy} each block is a piece of a {@link
+ * io.github.dmabuf4j.spi.PoolingStrategy}, as {@link io.github.dmabuf4j.offheap.StrategyMemory}
+ * wraps it: it belongs to no class and has a slab of its own, no magazine keeps it, and it goes
+ * back on the thread that releases it. All the rest is the same, so that what differs between two
+ * heaps is where memory comes from. {@link io.github.dmabuf4j.offheap.Strategies} finds them.
+ *
  * <h2>The limit</h2>
  *
  * <p>{@link io.github.dmabuf4j.offheap.Slabs} counts the bytes of all blocks outside slabs, under
@@ -90,7 +98,7 @@
  * <p>A stale handle is turned away by its generation, in the core. A segment dies with its hold's
  * arena. A segment of the kind POOL lives as long as its slab's arena: used after its hold was
  * closed it may see another buffer's bytes, and once the slab is unmapped it throws; it can't crash
- * the JVM.
+ * the JVM. With a strategy it throws as soon as the buffer is released.
  *
  * <h2>With Netty</h2>
  *

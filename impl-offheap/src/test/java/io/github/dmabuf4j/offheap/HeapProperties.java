@@ -17,6 +17,8 @@ import io.github.dmabuf4j.Hold;
 import io.github.dmabuf4j.OutOfBuffersException;
 import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.Reservation;
+import io.github.dmabuf4j.offheap.strategy.BuiltIn;
+import io.github.dmabuf4j.spi.PoolingStrategyProvider;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -107,12 +109,20 @@ class HeapProperties {
 
   @Property(tries = TRIES, shrinking = ShrinkingMode.BOUNDED)
   void mappedMemory(@ForAll("steps") List<Step> steps) {
-    new Model(TestMemory.MAPPED).run(steps);
+    new Model(TestMemory.MAPPED.openPinnable(LIMIT, PINNED_LIMIT), true).run(steps);
   }
 
   @Property(tries = TRIES, shrinking = ShrinkingMode.BOUNDED)
   void memoryOfArenas(@ForAll("steps") List<Step> steps) {
-    new Model(TestMemory.ARENA).run(steps);
+    new Model(TestMemory.ARENA.openPinnable(LIMIT, PINNED_LIMIT), true).run(steps);
+  }
+
+  @Property(tries = TRIES / 10, shrinking = ShrinkingMode.BOUNDED)
+  void memoryOfStrategies(@ForAll("steps") List<Step> steps) {
+    for (PoolingStrategyProvider strategy : BuiltIn.providers()) {
+      new Model(TestStrategies.openPinnable(strategy.name(), LIMIT, PINNED_LIMIT), false)
+          .run(steps);
+    }
   }
 
   /** A buffer as it should be. */
@@ -142,6 +152,7 @@ class HeapProperties {
 
   private static final class Model {
     final PooledHeap heap;
+    final boolean hasClasses;
     final FenceContext device = FenceContext.create("model");
     final List<Handle> handles = new ArrayList<>();
     final List<DmaBuf> closed = new ArrayList<>();
@@ -152,8 +163,9 @@ class HeapProperties {
     long pinnedBytes;
     long stamps;
 
-    Model(TestMemory memory) {
-      heap = memory.openPinnable(LIMIT, PINNED_LIMIT);
+    Model(PooledHeap heap, boolean hasClasses) {
+      this.heap = heap;
+      this.hasClasses = hasClasses;
     }
 
     void run(List<Step> steps) {
@@ -260,10 +272,12 @@ class HeapProperties {
       assertThat(heap.statistics().committedBytes()).isBetween(liveBytes, LIMIT);
     }
 
-    private static long blockBytes(long size) {
+    private long blockBytes(long size) {
       long pages = SizeClasses.pages(size);
       int sizeClass = SizeClasses.classOf(pages);
-      return sizeClass == SizeClasses.UNPOOLED || SizeClasses.bytes(sizeClass) > LIMIT
+      return !hasClasses
+              || sizeClass == SizeClasses.UNPOOLED
+              || SizeClasses.bytes(sizeClass) > LIMIT
           ? pages * SizeClasses.PAGE
           : SizeClasses.bytes(sizeClass);
     }

@@ -25,16 +25,18 @@ final class ModuleTest {
     assertThat(descriptor().requires())
         .extracting(Requires::name)
         .filteredOn(name -> !name.startsWith("java.") && !name.startsWith("jdk."))
-        .containsExactlyInAnyOrder("org.jspecify", "io.github.dmabuf4j");
+        .containsExactlyInAnyOrder(
+            "org.jspecify", "io.github.dmabuf4j", "io.netty.buffer", "io.netty.common");
     assertThat(descriptor().requires())
         .extracting(Requires::name)
         .doesNotContain("jdk.unsupported", "jdk.internal.vm.ci");
   }
 
   @Test
-  void annotations_areNeededByTheCompilerOnly() throws IOException {
+  void annotationsAndNetty_areNotNeededAtRunTime() throws IOException {
     assertThat(descriptor().requires())
-        .filteredOn(requires -> requires.name().equals("org.jspecify"))
+        .filteredOn(requires -> requires.name().matches("org\\.jspecify|io\\.netty\\..*"))
+        .hasSize(3)
         .allMatch(requires -> requires.modifiers().contains(Requires.Modifier.STATIC));
   }
 

@@ -1,0 +1,105 @@
+package io.github.dmabuf4j.offheap;
+
+import io.github.dmabuf4j.HeapUnavailableException;
+import io.github.dmabuf4j.offheap.strategy.BuiltIn;
+import io.github.dmabuf4j.spi.PoolingStrategyProvider;
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.ServiceConfigurationError;
+import java.util.ServiceLoader;
+import java.util.stream.Collectors;
+
+/**
+ * Finds strategies by name: those that come with this module, then those that are found with {@link
+ * ServiceLoader}.
+ *
+ * <p><b>Threads.</b> Any; there is no state.
+ */
+final class Strategies {
+  /** The heap's own pool. */
+  static final String OWN = "dmabuf4j";
+
+  private static final int MOST_FAILURES = 100;
+  private static final System.Logger LOG = System.getLogger(Strategies.class.getName());
+
+  private Strategies() {}
+
+  /**
+   * The memory of a heap with a strategy.
+   *
+   * @param name which, not {@link #OWN}
+   * @param limit of the heap
+   * @throws IllegalArgumentException if there is none of this name: names those that there are
+   * @throws HeapUnavailableException if it can't be opened here: why
+   */
+  static StrategyMemory open(String name, long limit) {
+    List<PoolingStrategyProvider> providers = providers();
+    PoolingStrategyProvider found =
+        providers.stream().filter(one -> one.name().equals(name)).findFirst().orElse(null);
+    if (found == null) {
+      throw new IllegalArgumentException(
+          "strategy: none is called \"%s\"; there are %s, %s"
+              .formatted(name, OWN, names(providers)));
+    }
+    if (!found.unavailable().isEmpty()) {
+      throw new HeapUnavailableException(
+          "strategy %s can't be used here: %s".formatted(name, found.unavailable()));
+    }
+    return new StrategyMemory(name, found.open(limit));
+  }
+
+  private static String names(List<PoolingStrategyProvider> providers) {
+    return providers.stream()
+        .map(PoolingStrategyProvider::name)
+        .distinct()
+        .collect(Collectors.joining(", "));
+  }
+
+  /** What can be said for {@code strategy=} here, for reports; what can't, with the reason. */
+  static String summary() {
+    List<PoolingStrategyProvider> providers = providers();
+    StringBuilder text = new StringBuilder("strategies ").append(OWN);
+    for (PoolingStrategyProvider provider : providers) {
+      if (provider.unavailable().isEmpty()) {
+        text.append(", ").append(provider.name());
+      }
+    }
+    for (PoolingStrategyProvider provider : providers) {
+      if (!provider.unavailable().isEmpty()) {
+        text.append("; not ").append(provider.name()).append(": ").append(provider.unavailable());
+      }
+    }
+    return text.toString();
+  }
+
+  private static List<PoolingStrategyProvider> providers() {
+    List<PoolingStrategyProvider> providers = new ArrayList<>(BuiltIn.providers());
+    addFrom(ServiceLoader.load(PoolingStrategyProvider.class), providers);
+    if (providers.size() == BuiltIn.providers().size()) { // the context may know less than we do
+      addFrom(
+          ServiceLoader.load(PoolingStrategyProvider.class, Strategies.class.getClassLoader()),
+          providers);
+    }
+    return providers;
+  }
+
+  /** A provider that can't be loaded is in nobody's way but those who name it. */
+  private static void addFrom(
+      ServiceLoader<PoolingStrategyProvider> loader, List<PoolingStrategyProvider> to) {
+    Iterator<PoolingStrategyProvider> found = loader.iterator();
+    int failures = 0;
+    while (failures < MOST_FAILURES) { // a loader may fail at the same place again and again
+      try {
+        if (!found.hasNext()) {
+          return;
+        }
+        to.add(found.next());
+      } catch (ServiceConfigurationError e) {
+        failures++;
+        LOG.log(Level.WARNING, "a strategy can't be loaded", e);
+      }
+    }
+  }
+}
