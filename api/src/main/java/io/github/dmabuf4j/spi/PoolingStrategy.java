@@ -11,6 +11,8 @@ package io.github.dmabuf4j.spi;
  * is at work: a piece is allocated for each buffer, and freed when the last reference to the buffer
  * and the last fence in it are gone.
  *
+ * {@snippet file="io/github/dmabuf4j/snippets/ExampleStrategy.java" region="strategy"}
+ *
  * <p><b>Accounts.</b> The heap's limit counts the bytes that buffers need, in whole pages of 4 KiB.
  * What a strategy has beyond that, such as chunks, headers and idle memory, is its own, and told by
  * {@link #committedBytes}.

@@ -5,6 +5,8 @@ package io.github.dmabuf4j.spi;
  * That of an implementation which isn't there, because a library is missing, can be looked at and
  * says what is missing.
  *
+ * {@snippet file="io/github/dmabuf4j/snippets/ExampleStrategyProvider.java" region="provider"}
+ *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
 public interface PoolingStrategyProvider {
