@@ -16,8 +16,8 @@ public enum AllocPolicy {
   /** One light try: takes idle blocks of other sizes back, skips what is busy. */
   FAIL_FAST,
   /**
-   * Gives back everything idle before it fails. Doesn't wait for other users of the heap. The
-   * default.
+   * Gives back everything idle before it fails, and asks what registered with {@link Heap#shrinker}
+   * to give back more. Doesn't wait for other users of the heap. The default.
    */
   NORMAL,
   /** Waits for a short time, some 50 ms, for users who are about to let go. */

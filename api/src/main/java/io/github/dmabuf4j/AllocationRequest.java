@@ -31,6 +31,7 @@ public final class AllocationRequest {
   private final @Nullable String name;
   private final @Nullable FrameLayout layout;
   private final boolean movable;
+  private final boolean quiet;
 
   private AllocationRequest(Builder builder) {
     size = builder.size;
@@ -40,6 +41,7 @@ public final class AllocationRequest {
     name = builder.name;
     layout = builder.layout;
     movable = builder.movable;
+    quiet = builder.quiet;
   }
 
   /**
@@ -132,15 +134,25 @@ public final class AllocationRequest {
     return movable;
   }
 
+  /**
+   * Whether a failure is expected, so that nobody is told who holds the memory.
+   *
+   * @return true if exceptions are short and waiting isn't reported
+   */
+  public boolean isQuiet() {
+    return quiet;
+  }
+
   @Override
   public String toString() {
-    return "%d B, aligned to %d, %s, %s%s%s"
+    return "%d B, aligned to %d, %s, %s%s%s%s"
         .formatted(
             size,
             alignment,
             content,
             policy,
             movable ? ", movable" : "",
+            quiet ? ", quiet" : "",
             name == null ? "" : ", named " + name);
   }
 
@@ -153,6 +165,7 @@ public final class AllocationRequest {
     private AllocPolicy policy = AllocPolicy.NORMAL;
     private @Nullable String name;
     private boolean movable;
+    private boolean quiet;
 
     private Builder(long size, @Nullable FrameLayout layout) {
       if (size <= 0) {
@@ -220,6 +233,19 @@ public final class AllocationRequest {
      */
     public Builder movable() {
       movable = true;
+      return this;
+    }
+
+    /**
+     * Says that a failure is nothing special ({@code __GFP_NOWARN}): the caller has another way.
+     * Then an {@link OutOfBuffersException} tells how much was wanted and what the limit is, but
+     * the heap isn't searched for those who hold the memory (design rule AL6), which takes time
+     * where there are many; and a request that waits isn't reported in the log.
+     *
+     * @return this builder
+     */
+    public Builder quiet() {
+      quiet = true;
       return this;
     }
 

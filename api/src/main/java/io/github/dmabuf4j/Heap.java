@@ -126,6 +126,17 @@ public interface Heap extends AutoCloseable {
   }
 
   /**
+   * What gives this heap's memory back, and whom it asks: for caches that keep buffers which they
+   * could do without.
+   *
+   * @return the shrinker, the same at each call
+   * @throws UnsupportedOperationException if this heap asks nobody
+   */
+  default Shrinker shrinker() {
+    throw new UnsupportedOperationException(name() + " asks nobody to give memory back");
+  }
+
+  /**
    * Gives idle memory back to the operating system.
    *
    * @return how many bytes were given back

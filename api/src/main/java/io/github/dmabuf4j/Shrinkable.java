@@ -4,9 +4,6 @@ package io.github.dmabuf4j;
  * Something that can give memory back: a heap, idle mappings, a user's own cache ({@code struct
  * shrinker}).
  *
- * <p><b>Shape.</b> This type fixes the contract; the {@link Shrinker} that calls it isn't shipped
- * yet.
- *
  * <p>Both methods run on whichever thread needs memory, possibly with reservations held: they only
  * try locks, pass by what is busy (design rules PN2, SH3), and allocate nothing (design rule SH5).
  *
@@ -25,7 +22,8 @@ public interface Shrinkable {
    * Gives memory back, least recently used first (design rule SH6).
    *
    * @param bytes how much is wanted
-   * @return how much was given back, 0 to be left alone for this round
+   * @return how much was given back, 0 to be left alone for this round. One that throws a
+   *     RuntimeException is passed by, and the heap logs it
    */
   long scan(long bytes);
 }

@@ -222,6 +222,9 @@ final class ContiguousSupply {
     }
 
     private void report(long passed) {
+      if (request.isQuiet()) {
+        return;
+      }
       LOG.log(
           Level.WARNING,
           "%s has waited %d s for a contiguous range: %s"

@@ -10,6 +10,7 @@ import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.Lockdep;
 import io.github.dmabuf4j.RegionStatistics;
 import io.github.dmabuf4j.spi.Exporter;
+import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -52,6 +53,12 @@ final class Pool {
    * Set before the first allocation, if at all.
    */
   UnaryOperator<Exporter> around = UnaryOperator.identity();
+
+  /**
+   * Whom to ask for memory when it is short. Of the heap, which those who are asked may refer to:
+   * else it could never be noticed as lost.
+   */
+  WeakReference<PoolShrinker> shrinker = new WeakReference<>(null);
 
   private final SlabMemory memory;
   private final Supply supply = new Supply(this);
@@ -124,7 +131,7 @@ final class Pool {
     int sizeClass = classOf(size);
     Block block = request.isMovable() ? takeMovable(request) : popIdle(sizeClass, alignment);
     if (block == null || waiters.areWatching()) {
-      Wanted wanted = wanted(size, sizeClass, alignment, policy, request.isMovable());
+      Wanted wanted = wanted(request, policy);
       block = supply.obtain(block, wanted, interruptibly);
     }
     return export(block, request);
@@ -151,8 +158,7 @@ final class Pool {
   @Nullable DmaBuf tryAllocate(AllocationRequest request) {
     long alignment = request.alignment();
     int sizeClass = classOf(request.size());
-    Wanted wanted =
-        wanted(request.size(), sizeClass, alignment, AllocPolicy.NOWAIT, request.isMovable());
+    Wanted wanted = wanted(request, AllocPolicy.NOWAIT);
     Block block = supply.tryObtain(popIdle(sizeClass, alignment), wanted);
     return block == null ? null : export(block, request);
   }
@@ -167,13 +173,7 @@ final class Pool {
       Lockdep.mayReclaim(operation);
     }
     checkAlignment(request.alignment());
-    Wanted wanted =
-        wanted(
-            request.size(),
-            classOf(request.size()),
-            request.alignment(),
-            request.policy(),
-            request.isMovable());
+    Wanted wanted = wanted(request, request.policy());
     List<Block> blocks = bulk.obtain(wanted, count);
     List<DmaBuf> buffers = new ArrayList<>(blocks.size());
     int next = 0;
@@ -202,9 +202,7 @@ final class Pool {
 
   /** What a request asks for with the policy NO_FAIL. */
   Wanted patient(AllocationRequest request) {
-    int sizeClass = classOf(request.size());
-    return wanted(
-        request.size(), sizeClass, request.alignment(), AllocPolicy.NO_FAIL, request.isMovable());
+    return wanted(request, AllocPolicy.NO_FAIL);
   }
 
   private int classOf(long size) {
@@ -225,14 +223,23 @@ final class Pool {
     return sizeClass == SizeClasses.UNPOOLED ? null : magazines.pop(sizeClass, addressMask);
   }
 
-  private Wanted wanted(
-      long size, int sizeClass, long alignment, AllocPolicy policy, boolean movable) {
-    long bytes =
-        sizeClass == SizeClasses.UNPOOLED
-            ? SizeClasses.pages(size)
-                << SizeClasses.PAGE_SHIFT // below 0 for the last page of all: beyond any limit
-            : SizeClasses.bytes(sizeClass);
-    return new Wanted(size, bytes, sizeClass, alignment, policy, movable && region != null);
+  private Wanted wanted(AllocationRequest request, AllocPolicy policy) {
+    int sizeClass = classOf(request.size());
+    return new Wanted(
+        request.size(),
+        blockBytes(request.size(), sizeClass),
+        sizeClass,
+        request.alignment(),
+        policy,
+        request.isMovable() && region != null,
+        request.isQuiet());
+  }
+
+  private static long blockBytes(long size, int sizeClass) {
+    return sizeClass == SizeClasses.UNPOOLED
+        ? SizeClasses.pages(size)
+            << SizeClasses.PAGE_SHIFT // below 0 for the last page of all: beyond any limit
+        : SizeClasses.bytes(sizeClass);
   }
 
   void checkAlignment(long alignment) {
@@ -383,7 +390,9 @@ final class Pool {
    * @return a block that counts as live, or null if there is none
    */
   @Nullable Block takeForMove(long size, long alignment) {
-    Wanted wanted = wanted(size, classOf(size), alignment, AllocPolicy.NORMAL, false);
+    int sizeClass = classOf(size);
+    Wanted wanted =
+        new Wanted(size, blockBytes(size, sizeClass), sizeClass, alignment, AllocPolicy.NORMAL);
     Block block = supply.popPatiently(wanted);
     if (block != null) {
       poppedForMoves.increment();
@@ -533,6 +542,16 @@ final class Pool {
   /** What is to be said of the memory in the description of the heap. */
   String memoryState() {
     return memory.state();
+  }
+
+  /**
+   * Asks those who registered to give back what they can do without (design rule SH8).
+   *
+   * @return how many bytes they gave back, to the magazines or the limit
+   */
+  long askOthers(long bytes) {
+    PoolShrinker present = shrinker.get();
+    return present == null ? 0 : present.scan(bytes);
   }
 
   // ---- figures ----

@@ -7,9 +7,11 @@ import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.HeapUnavailableException;
+import io.github.dmabuf4j.Shrinker;
 import java.lang.System.Logger.Level;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
@@ -39,11 +41,14 @@ final class PooledHeap implements Heap {
 
   final Pool pool;
   private final Optional<ContiguousRegion> region;
+  private final PoolShrinker shrinker;
 
   private PooledHeap(Pool pool) {
     this.pool = pool;
     this.region =
         Optional.ofNullable(pool.region).map(reserved -> new PooledRegion(this, reserved));
+    this.shrinker = new PoolShrinker(pool);
+    pool.shrinker = new WeakReference<>(shrinker);
   }
 
   /** Opens a heap. */
@@ -158,6 +163,11 @@ final class PooledHeap implements Heap {
   }
 
   // ---- giving back ----
+
+  @Override
+  public Shrinker shrinker() {
+    return shrinker;
+  }
 
   @Override
   public long trim() {

@@ -117,7 +117,9 @@ final class Shortage {
             bytes(now.contiguousBytes()),
             now.contiguousBuffers(),
             why,
-            holdersOf(inTheWay));
+            request.isQuiet()
+                ? "who that is wasn't looked at, for the request is quiet"
+                : holdersOf(inTheWay));
   }
 
   private static OutOfBuffersException contiguous(
@@ -153,7 +155,8 @@ final class Shortage {
             bytes(now.committedBytes()),
             holders == null ? "" : ", of these " + bytes(now.idleBytes()) + " idle",
             holders == null
-                ? "who holds the rest wasn't looked at, for that could wait"
+                ? "who holds the rest wasn't looked at, for "
+                    + (wanted.quiet() ? "the request is quiet" : "that could wait")
                 : holdersOf(holders));
   }
 

@@ -88,9 +88,10 @@ final class Supply {
       throws InterruptedException {
     Block found = obtainOrNull(popped, wanted, interruptibly);
     if (found == null) {
-      boolean patiently = wanted.policy() != AllocPolicy.NOWAIT;
-      throw Shortage.inUse(
-          wanted, patiently ? pool.statistics() : pool.limits(), pool.info(patiently));
+      if (wanted.quiet() || wanted.policy() == AllocPolicy.NOWAIT) {
+        throw Shortage.inUse(wanted, pool.limits(), wanted.quiet() ? null : pool.info(false));
+      }
+      throw Shortage.inUse(wanted, pool.statistics(), pool.info(true));
     }
     return found;
   }
@@ -131,7 +132,10 @@ final class Supply {
           Block now = orInRegion(thoroughly(wanted), wanted);
           yield now != null ? now : await(new OneBlock(wanted), TRY_HARD_NANOS, interruptibly);
         }
-        case NO_FAIL -> await(new OneBlock(wanted), Long.MAX_VALUE, interruptibly);
+        case NO_FAIL -> {
+          askIfShort(wanted);
+          yield await(new OneBlock(wanted), Long.MAX_VALUE, interruptibly);
+        }
       };
     } catch (SlabMemoryException e) {
       throw refused(wanted, e);
@@ -247,7 +251,10 @@ final class Supply {
     return block;
   }
 
-  /** NORMAL: waits for busy stripes, and gives everything idle back. */
+  /**
+   * NORMAL: waits for busy stripes, gives everything idle back, and then asks those who registered
+   * to give back what they can do without.
+   */
   private @Nullable Block thoroughly(Wanted wanted) throws SlabMemoryException {
     for (int tries = 0; ; tries++) {
       Block block = popPatiently(wanted);
@@ -258,10 +265,13 @@ final class Supply {
         pool.giveBackAll();
         block = commit(wanted);
       }
+      if (block != null || tries == RACES) {
+        return block;
+      }
       // What was given back may be in other magazines again by now: those who took it are done with
       // it.
-      if (block != null || tries == RACES || pool.magazines.idleBytes() < missing(wanted)) {
-        return block;
+      if (pool.magazines.idleBytes() < missing(wanted) && pool.askOthers(missing(wanted)) == 0) {
+        return null;
       }
     }
   }
@@ -280,6 +290,14 @@ final class Supply {
       block = commit(wanted);
     }
     return block;
+  }
+
+  /** Asks those who registered to give back what is lacking. */
+  private void askIfShort(Wanted wanted) {
+    long lacking = wanted.bytes() - available();
+    if (lacking > 0) {
+      long _ = pool.askOthers(lacking);
+    }
   }
 
   /** How many bytes are free or idle. */
@@ -367,6 +385,7 @@ final class Supply {
           return taken;
         }
         if (first && patience.reportIsDue()) {
+          askIfShort(attempt.wanted());
           report(attempt.wanted(), patience);
         }
         // A wake-up during the try may have been used up by a lock in there: the count tells.
@@ -415,6 +434,9 @@ final class Supply {
   }
 
   private void report(Wanted wanted, Patience patience) {
+    if (wanted.quiet()) {
+      return;
+    }
     int behind = pool.waiters.count() - 1;
     LOG.log(
         Level.WARNING,

@@ -11,12 +11,19 @@ import io.github.dmabuf4j.AllocPolicy;
  * @param alignment of its first byte, a power of two
  * @param policy what to do when memory is short
  * @param movable whether it may lie in the region
+ * @param quiet whether nobody wants to know who is in the way
  */
 record Wanted(
-    long size, long bytes, int sizeClass, long alignment, AllocPolicy policy, boolean movable) {
+    long size,
+    long bytes,
+    int sizeClass,
+    long alignment,
+    AllocPolicy policy,
+    boolean movable,
+    boolean quiet) {
   /** Of a buffer that isn't movable. */
   Wanted(long size, long bytes, int sizeClass, long alignment, AllocPolicy policy) {
-    this(size, bytes, sizeClass, alignment, policy, false);
+    this(size, bytes, sizeClass, alignment, policy, false, false);
   }
 
   /** The bits that an address must not have. Every block begins at a page. */
@@ -35,18 +42,24 @@ record Wanted(
 
   /** The same with another policy. */
   Wanted with(AllocPolicy other) {
-    return new Wanted(size, bytes, sizeClass, alignment, other, movable);
+    return new Wanted(size, bytes, sizeClass, alignment, other, movable, quiet);
   }
 
   /** The same, but not in the region. */
   Wanted inThePool() {
-    return new Wanted(size, bytes, sizeClass, alignment, policy, false);
+    return new Wanted(size, bytes, sizeClass, alignment, policy, false, quiet);
   }
 
   /** Several of these together, for what is said and counted of them. */
   Wanted times(int count) {
     return new Wanted(
-        saturated(size, count), saturated(bytes, count), sizeClass, alignment, policy, movable);
+        saturated(size, count),
+        saturated(bytes, count),
+        sizeClass,
+        alignment,
+        policy,
+        movable,
+        quiet);
   }
 
   private static long saturated(long value, int count) {

@@ -1,0 +1,104 @@
+package io.github.dmabuf4j.offheap;
+
+import io.github.dmabuf4j.AllocPolicy;
+import io.github.dmabuf4j.Reclaim;
+import io.github.dmabuf4j.Shrinkable;
+import io.github.dmabuf4j.Shrinker;
+import java.lang.System.Logger.Level;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/**
+ * Gives the memory of a {@link Pool} back: what is idle first, then what those who registered can
+ * do without, in the order in which they registered. Evicting buffers isn't a part of it yet.
+ *
+ * <p><b>Invariant.</b> A thread that is being asked asks nobody: what it allocates meanwhile fails,
+ * where it would else be asked again and again. Different threads may ask the same one at once.
+ *
+ * <p><b>Locks.</b> None is held while somebody is asked.
+ */
+final class PoolShrinker implements Shrinker {
+  private static final System.Logger LOG = System.getLogger(PoolShrinker.class.getName());
+
+  private final Pool pool;
+  private final List<Registered> registered = new CopyOnWriteArrayList<>();
+  private final Set<Thread> scanning = ConcurrentHashMap.newKeySet();
+
+  PoolShrinker(Pool pool) {
+    this.pool = pool;
+  }
+
+  /** Somebody to ask; compared by identity, for one may register twice. */
+  private final class Registered implements Registration {
+    private final Shrinkable shrinkable;
+
+    Registered(Shrinkable shrinkable) {
+      this.shrinkable = shrinkable;
+    }
+
+    @Override
+    public void close() {
+      registered.remove(this);
+    }
+  }
+
+  @Override
+  public Registration register(Shrinkable shrinkable) {
+    Registered entry = new Registered(Objects.requireNonNull(shrinkable, "shrinkable"));
+    registered.add(entry);
+    return entry;
+  }
+
+  @Override
+  public long reclaim(long bytes, AllocPolicy policy) {
+    if (bytes < 0) {
+      throw new IllegalArgumentException("wanted a number of bytes of at least 0, got " + bytes);
+    }
+    if (policy == AllocPolicy.NOWAIT || bytes == 0) {
+      return 0;
+    }
+    long idle = pool.giveBack(bytes);
+    long asked = idle < bytes ? scan(bytes - idle) : 0;
+    if (asked > 0) {
+      long _ = pool.giveBack(bytes - idle); // what was given back lies in magazines
+    }
+    return idle + asked;
+  }
+
+  /**
+   * Asks those who registered, until they gave back as much as is wanted. One that fails is passed
+   * by: whoever needs memory can't help that.
+   *
+   * @return how many bytes they say they gave back; 0 in a thread that is being asked
+   */
+  long scan(long bytes) {
+    if (registered.isEmpty() || !scanning.add(Thread.currentThread())) {
+      return 0;
+    }
+    long given = 0;
+    try (Reclaim _ = Reclaim.begin()) {
+      for (Registered entry : registered) {
+        given += scan(entry.shrinkable, bytes - given);
+        if (given >= bytes) {
+          break;
+        }
+      }
+    } finally {
+      scanning.remove(Thread.currentThread());
+    }
+    return given;
+  }
+
+  private long scan(Shrinkable shrinkable, long bytes) {
+    try {
+      return shrinkable.count() > 0 ? Math.max(0, shrinkable.scan(bytes)) : 0;
+    } catch (RuntimeException e) {
+      LOG.log(
+          Level.WARNING, "%s failed to give memory of %s back".formatted(shrinkable, pool.name), e);
+      return 0;
+    }
+  }
+}
