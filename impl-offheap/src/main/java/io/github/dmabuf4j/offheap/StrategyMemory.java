@@ -129,6 +129,9 @@ final class StrategyMemory implements SlabMemory {
     ending.lock();
     try {
       return strategy == null ? 0 : strategy.trim();
+    } catch (RuntimeException e) {
+      LOG.log(Level.WARNING, "trimming strategy " + name + " failed", e);
+      return 0;
     } finally {
       ending.unlock();
     }

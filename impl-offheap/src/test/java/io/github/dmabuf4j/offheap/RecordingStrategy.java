@@ -22,6 +22,7 @@ final class RecordingStrategy implements PoolingStrategy {
   volatile Consumer<Long> beforeAllocate = bytes -> {};
 
   volatile Runnable beforeFree = () -> {};
+  volatile Runnable beforeTrim = () -> {};
   volatile Runnable beforeClose = () -> {};
 
   volatile long maxAlignment = 4096;
@@ -54,6 +55,7 @@ final class RecordingStrategy implements PoolingStrategy {
   @Override
   public long trim() {
     trimmed.incrementAndGet();
+    beforeTrim.run();
     return 0;
   }
 

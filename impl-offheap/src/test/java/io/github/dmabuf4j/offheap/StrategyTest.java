@@ -447,6 +447,21 @@ final class StrategyTest {
   }
 
   @Test
+  void trimThatThrows_isNotInTheWay() {
+    strategy.beforeTrim =
+        () -> {
+          throw new IllegalStateException("torn");
+        };
+    assertThat(heap.trim()).isZero();
+    strategy.beforeAllocate =
+        bytes -> {
+          throw new OutOfMemoryError("the shelf is empty");
+        };
+    assertThatThrownBy(() -> heap.allocate(100)).hasMessageContaining("the shelf is empty");
+    assertEmpty();
+  }
+
+  @Test
   void closeThatThrows_leavesTheHeapClosed() {
     RecordingStrategy torn = new RecordingStrategy();
     torn.beforeClose =
