@@ -3,6 +3,8 @@ package io.github.dmabuf4j.benchmarks;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.dmabuf4j.AllocPolicy;
+import io.github.dmabuf4j.RegionStatistics;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -10,6 +12,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Nobody runs benchmarks in a build, but they must be there when somebody does. */
@@ -26,6 +29,7 @@ final class BenchmarkListTest {
               CpuAccessBenchmark.class.getName(),
               BufferQueueBenchmark.class.getName(),
               BulkBenchmark.class.getName(),
+              ContiguousBenchmark.class.getName(),
               CrossThreadBenchmark.class.getName(),
               FenceBenchmark.class.getName(),
               LiveSetBenchmark.class.getName(),
@@ -100,6 +104,26 @@ final class BenchmarkListTest {
     assertThat(pictures / (double) draws).isCloseTo(0.25, within(0.01));
     assertThat(sum / draws).isCloseTo(traced.meanBytes(), within(0.01 * traced.meanBytes()));
     assertThat(4096 * traced.meanBytes()).isBetween(8.5e8, 9.5e8);
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"FAIL_FAST", "NORMAL", "TRY_HARD"})
+  void contiguousBenchmark_findsTheRegionAsFullAsBefore_andServesEachRequest(AllocPolicy policy)
+      throws InterruptedException {
+    ContiguousBenchmark benchmark = new ContiguousBenchmark();
+    benchmark.policy = policy;
+    benchmark.percent = 70;
+    benchmark.bytes = 4 << 20;
+    benchmark.open();
+    for (int i = 0; i < 100; i++) {
+      benchmark.scatter();
+      RegionStatistics now = benchmark.region().statistics();
+      assertThat(now.movableBytes() / (double) now.byteSize()).isCloseTo(0.7, within(0.01));
+      assertThat(now.largestFreeBytes()).isLessThan(4 << 20);
+      assertThat(benchmark.request()).isEqualTo(4 << 20);
+    }
+    assertThat(benchmark.region().statistics().moves()).isPositive();
+    benchmark.close();
   }
 
   @Test
