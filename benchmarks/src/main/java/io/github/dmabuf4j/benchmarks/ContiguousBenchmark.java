@@ -5,6 +5,7 @@ import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.ContiguousRegion;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.benchmarks.command.FootprintProfiler;
+import io.github.dmabuf4j.benchmarks.report.CompactedRegion;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -83,6 +84,16 @@ public class ContiguousBenchmark {
   @TearDown
   public void close() {
     scene.close();
+  }
+
+  /**
+   * What lies where in such a region, for the report.
+   *
+   * @return before and after it is compacted
+   * @throws InterruptedException if the thread is interrupted
+   */
+  public static CompactedRegion picture() throws InterruptedException {
+    return FragmentedRegion.compacted();
   }
 
   /** One request. */

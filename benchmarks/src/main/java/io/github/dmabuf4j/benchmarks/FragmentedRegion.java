@@ -6,6 +6,9 @@ import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.Heaps;
 import io.github.dmabuf4j.Hold;
+import io.github.dmabuf4j.Pin;
+import io.github.dmabuf4j.Reservation;
+import io.github.dmabuf4j.benchmarks.report.CompactedRegion;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -94,6 +97,47 @@ final class FragmentedRegion implements AutoCloseable {
   private boolean isInRegion(DmaBuf buffer) {
     try (Hold hold = buffer.hold()) {
       return hold.address() >= start && hold.address() < start + REGION;
+    }
+  }
+
+  /**
+   * Moves the buffers of a region that is 70 % full together, while one in a hundred is pinned.
+   *
+   * @return what lay where before and afterwards
+   */
+  static CompactedRegion compacted() throws InterruptedException {
+    try (FragmentedRegion scene = new FragmentedRegion(70)) {
+      List<DmaBuf> pinned = scene.movables.subList(0, scene.movables.size() / 100);
+      List<Pin> pins = pinned.stream().map(FragmentedRegion::pin).toList();
+      var before = scene.region.map();
+      long moved = scene.region.compact();
+      var after = scene.region.map();
+      for (int i = 0; i < pins.size(); i++) {
+        unpin(pinned.get(i), pins.get(i));
+      }
+      return new CompactedRegion(
+          "A region that is 70 % full of movable buffers, one in a hundred of them pinned",
+          moved, before, after);
+    }
+  }
+
+  private static Pin pin(DmaBuf buffer) {
+    Reservation reservation = buffer.reservation();
+    reservation.lock();
+    try {
+      return buffer.pin(Pin.Term.SHORT);
+    } finally {
+      reservation.unlock();
+    }
+  }
+
+  private static void unpin(DmaBuf buffer, Pin pin) {
+    Reservation reservation = buffer.reservation();
+    reservation.lock();
+    try {
+      pin.close();
+    } finally {
+      reservation.unlock();
     }
   }
 

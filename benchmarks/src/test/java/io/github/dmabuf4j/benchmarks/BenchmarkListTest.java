@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.dmabuf4j.AllocPolicy;
+import io.github.dmabuf4j.FragmentationMap.Use;
 import io.github.dmabuf4j.RegionStatistics;
+import io.github.dmabuf4j.benchmarks.report.CompactedRegion;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -14,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.json.JsonMapper;
 
 /** Nobody runs benchmarks in a build, but they must be there when somebody does. */
 final class BenchmarkListTest {
@@ -124,6 +127,21 @@ final class BenchmarkListTest {
     }
     assertThat(benchmark.region().statistics().moves()).isPositive();
     benchmark.close();
+  }
+
+  @Test
+  void picturedRegion_hasMoreInOnePieceAfterwards_andBothMapsSurviveJson() throws Exception {
+    CompactedRegion region = ContiguousBenchmark.picture();
+
+    assertThat(region.before().bytes(Use.MOVABLE) + region.before().bytes(Use.PINNED))
+        .isCloseTo((64L << 20) * 7 / 10, within(1L << 20));
+    assertThat(region.before().bytes(Use.PINNED)).isPositive();
+    assertThat(region.after().largestFree()).isGreaterThan(4 * region.before().largestFree());
+    assertThat(region.after().fragmentation()).isLessThan(region.before().fragmentation());
+    assertThat(region.movedBytes()).isPositive();
+    JsonMapper mapper = JsonMapper.shared();
+    assertThat(mapper.readValue(mapper.writeValueAsString(region), CompactedRegion.class))
+        .isEqualTo(region);
   }
 
   @Test

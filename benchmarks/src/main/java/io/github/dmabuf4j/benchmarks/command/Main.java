@@ -135,7 +135,7 @@ public final class Main implements Callable<Integer> {
   }
 
   private int run(Run run, Effort effort, OutputFolder folder)
-      throws IOException, BadInputException {
+      throws IOException, BadInputException, InterruptedException {
     Machine machine = Machine.read();
     int status = CommandLine.ExitCode.OK;
     try {

@@ -1,5 +1,7 @@
 package io.github.dmabuf4j.benchmarks.command;
 
+import io.github.dmabuf4j.benchmarks.ContiguousBenchmark;
+import io.github.dmabuf4j.benchmarks.report.CompactedRegion;
 import io.github.dmabuf4j.benchmarks.report.DeclaredBar;
 import io.github.dmabuf4j.benchmarks.report.Json;
 import io.github.dmabuf4j.benchmarks.report.Judge;
@@ -12,6 +14,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
@@ -27,11 +30,14 @@ import org.openjdk.jmh.util.Version;
 
 /** A run of benchmarks: JMH measures in forks, one trial after the other. One thread uses it. */
 final class Run implements AutoCloseable {
+  private static final Class<?> PICTURED = ContiguousBenchmark.class;
+
   private final List<Trial> planned;
   private final Options options;
   private final PrintStream log;
   private final Progress progress;
   private final Collector collector;
+  private final List<CompactedRegion> regions = new ArrayList<>();
   private final Instant started = Instant.now();
 
   /**
@@ -86,10 +92,12 @@ final class Run implements AutoCloseable {
    *
    * @throws BadInputException if JMH runs already, in another process
    * @throws RunnerException if JMH can't run
+   * @throws InterruptedException if the thread is interrupted
    */
-  void measure() throws RunnerException, BadInputException {
+  void measure() throws RunnerException, BadInputException, InterruptedException {
     try {
       new Runner(options, collector).run();
+      draw();
     } catch (RunnerException e) {
       if (String.valueOf(e.getMessage()).contains("Another JMH instance")) {
         throw new BadInputException(
@@ -101,6 +109,13 @@ final class Run implements AutoCloseable {
     } finally {
       collector.end();
       progress.close();
+    }
+  }
+
+  /** Draws what the benchmarks among those planned have pictures of. */
+  private void draw() throws InterruptedException {
+    if (planned.stream().anyMatch(trial -> trial.type().equals(PICTURED.getName()))) {
+      regions.add(ContiguousBenchmark.picture());
     }
   }
 
@@ -118,6 +133,7 @@ final class Run implements AutoCloseable {
         collector.failures().stream().map(Trial::label).toList(),
         new Judge(planned, measurements).judge(DeclaredBar.of(planned)),
         measurements,
+        regions,
         Json.ofJmh(collector.results()));
   }
 

@@ -3,6 +3,7 @@ package io.github.dmabuf4j.benchmarks.report;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.samskivert.mustache.Mustache;
+import io.github.dmabuf4j.ByteSize;
 import java.io.IOException;
 import java.io.InputStream;
 import java.security.MessageDigest;
@@ -51,6 +52,7 @@ public final class HtmlPage {
             Map.entry("bars", report.bars().stream().map(Line::of).toList()),
             Map.entry("gauges", gauges.isEmpty() ? List.of() : List.of(gauges)),
             Map.entry("charts", charts),
+            Map.entry("regions", report.regions().stream().map(Region::of).toList()),
             Map.entry("policy", policy(style, library, script)),
             Map.entry("style", style),
             Map.entry("library", library),
@@ -78,6 +80,18 @@ public final class HtmlPage {
           peers == null ? "" : peers.textWithError(),
           ratio == null ? "" : ratio.interval(),
           bar.verdict().name().toLowerCase(Locale.ROOT));
+    }
+  }
+
+  /** A region as the page shows it. */
+  record Region(String title, String moved, List<MapPicture> pictures) {
+    static Region of(CompactedRegion region) {
+      return new Region(
+          region.title(),
+          ByteSize.format(region.movedBytes()),
+          List.of(
+              MapPicture.of("Before", region.before()),
+              MapPicture.of("After compacting", region.after())));
     }
   }
 

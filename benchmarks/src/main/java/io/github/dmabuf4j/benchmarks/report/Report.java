@@ -23,6 +23,8 @@ import tools.jackson.databind.JsonNode;
  * @param failures trials that were begun and failed
  * @param bars what came out against each bar
  * @param measurements what was measured, in the order of the run
+ * @param regions what lies where in contiguous regions that were compacted once, beside the
+ *     benchmarks of those; empty if these weren't among them
  * @param jmh the same as JMH's own JSON has it, for tools that read that; without trials that were
  *     cut short
  */
@@ -37,6 +39,7 @@ public record Report(
     List<String> failures,
     List<BarResult> bars,
     List<Measurement> measurements,
+    List<CompactedRegion> regions,
     JsonNode jmh) {
   /** The version of the schema. */
   public static final int SCHEMA = 1;
@@ -50,6 +53,7 @@ public record Report(
     failures = List.copyOf(failures);
     bars = List.copyOf(bars);
     measurements = List.copyOf(measurements);
+    regions = List.copyOf(regions);
   }
 
   /**

@@ -2,6 +2,8 @@ package io.github.dmabuf4j.benchmarks.command;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dmabuf4j.ByteSize;
+import io.github.dmabuf4j.FragmentationMap;
 import io.github.dmabuf4j.benchmarks.report.DeclaredBar;
 import io.github.dmabuf4j.benchmarks.report.Trial;
 import java.nio.file.Files;
@@ -41,12 +43,40 @@ final class BenchTest {
       assertThat(one.at("/score/value").asDouble()).isPositive();
       assertThat(one.at("/others/cpu.time.norm/value").isNumber()).isTrue();
     }
+    assertThat(json.get("regions").isEmpty()).isTrue();
     assertThat(json.get("bars").size()).isEqualTo(1);
     assertThat(json.at("/bars/0/ratio/value").asDouble()).isPositive();
     assertThat(json.at("/bars/0/peer").asString()).endsWith("strategy=reentrantLock");
     String page = Files.readString(out.resolve("report.html"));
     assertThat(page).contains("Chart.js v", "BaselineBenchmark", "ReservationBenchmark.pair");
     assertThat(page).doesNotContainPattern("(?i)<script\\b[^>]*\\bsrc|<link\\b|url\\(http");
+  }
+
+  @Test
+  void runOfTheContiguousBenchmark_showsARegionBeforeAndAfterCompaction() throws Exception {
+    Path out = folder.resolve("contiguous");
+
+    BenchRun run =
+        BenchRun.tiny(
+            "--out", out, "Contiguous", "--param", "policy=NORMAL", "--param", "bytes=1048576");
+
+    assertThat(run.status()).as("%s", run.err()).isZero();
+    JsonNode regions = JsonMapper.shared().readTree(out.resolve("report.json")).get("regions");
+    assertThat(regions.size()).isEqualTo(1);
+    assertThat(regions.at("/0/movedBytes").asLong()).isPositive();
+    FragmentationMap before = map(regions.at("/0/before"));
+    FragmentationMap after = map(regions.at("/0/after"));
+    assertThat(after.largestFree()).isGreaterThan(before.largestFree());
+    String page = Files.readString(out.resolve("report.html"));
+    assertThat(page.split("<svg class=\"map\"", -1)).hasSize(3);
+    assertThat(page)
+        .contains(
+            ByteSize.format(before.largestFree()) + " of it in one piece",
+            ByteSize.format(after.largestFree()) + " of it in one piece");
+  }
+
+  private static FragmentationMap map(JsonNode json) {
+    return JsonMapper.shared().treeToValue(json, FragmentationMap.class);
   }
 
   @Test

@@ -4,6 +4,9 @@ import static io.github.dmabuf4j.benchmarks.report.Reports.measured;
 import static io.github.dmabuf4j.benchmarks.report.Reports.trial;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dmabuf4j.FragmentationMap;
+import io.github.dmabuf4j.FragmentationMap.Run;
+import io.github.dmabuf4j.FragmentationMap.Use;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -110,6 +113,36 @@ final class HtmlPageTest {
     assertThat(charts.getFirst().panels().getFirst().series())
         .extracting(Chart.Series::name)
         .containsExactly("dmabuf4j", "netty", "malloc");
+  }
+
+  @Test
+  void compactedRegion_isDrawnBeforeAndAfter_andSaysSoInWords() {
+    FragmentationMap before =
+        new FragmentationMap(
+            1 << 20,
+            List.of(
+                new Run(0, 4096, Use.MOVABLE),
+                new Run(4096, 8192, Use.MOVABLE),
+                new Run(12_288, 4096, Use.FREE),
+                new Run(16_384, 65_536, Use.PINNED),
+                new Run(81_920, (1 << 20) - 81_920, Use.FREE)));
+    FragmentationMap after =
+        new FragmentationMap(1 << 20, List.of(new Run(0, 1 << 20, Use.LONG_PINNED)));
+
+    String page =
+        HtmlPage.of(
+            Reports.report(
+                List.of(), List.of(), List.of(new CompactedRegion(EVIL, 4096, before, after))));
+
+    assertThat(page).contains("948 KiB of 1 MiB free, 944 KiB of it in one piece");
+    assertThat(count(page, "<svg class=\"map\" viewBox=\"0 0 16 384\"")).isEqualTo(2);
+    assertThat(count(page, "<rect class=\"movable\"")).as("neighbours are one").isEqualTo(1);
+    assertThat(page)
+        .contains("<rect class=\"movable\" x=\"0\" y=\"0\" width=\"3\" height=\"20\"/>")
+        .contains("<rect class=\"pinned\" x=\"4\" y=\"0\" width=\"12\" height=\"20\"/>")
+        .contains("<rect class=\"pinned\" x=\"0\" y=\"24\" width=\"4\" height=\"20\"/>");
+    assertThat(count(page, "<rect class=\"long-pinned\"")).as("one for each row").isEqualTo(16);
+    assertThat(page).doesNotContain("<script>alert");
   }
 
   @Test

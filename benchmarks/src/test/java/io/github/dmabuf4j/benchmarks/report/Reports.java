@@ -86,6 +86,11 @@ final class Reports {
   }
 
   static Report report(List<Measurement> measured, List<BarResult> bars) {
+    return report(measured, bars, List.of());
+  }
+
+  static Report report(
+      List<Measurement> measured, List<BarResult> bars, List<CompactedRegion> regions) {
     return new Report(
         Report.SCHEMA,
         Instant.EPOCH,
@@ -107,6 +112,7 @@ final class Reports {
         List.of(),
         bars,
         measured,
+        regions,
         JsonNodeFactory.instance.arrayNode());
   }
 }
