@@ -13,10 +13,16 @@
  * <tr><td>contiguous</td><td>the size of a contiguous region, for example {@code 64MiB}: committed from the start, a part of the limit
  *   that plain buffers can't have</td><td>none</td></tr>
  * <tr><td>decay</td><td>how long idle memory is kept, for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms</td><td>10 s</td></tr>
+ * <tr><td>retained</td><td>the most that is kept idle, for example {@code 32MiB}; more goes back within a second. All heaps of the
+ *   process together keep at most what the system property {@code dmabuf4j.offheap.retained} says, by default a quarter of the machine's, or
+ *   the container's, memory</td><td>the limit</td></tr>
+ * <tr><td>zeroing</td><td>{@code demand}, or {@code background} to zero what lies idle, within a second, so that allocations needn't</td><td>
+ *   {@code demand}</td></tr>
+ * <tr><td>hugepages</td><td>{@code true} to ask the operating system for huge pages for buffers of 2 MiB and more and for the
+ *   contiguous region, on Linux</td><td>{@code false}</td></tr>
  * <tr><td>strategy</td><td>where the memory of each buffer comes from: {@code dmabuf4j}, or, to compare, {@code arena-confined}, {@code
  *   arena-shared}, {@code buddy}, {@code malloc}, {@code netty-adaptive}, {@code netty-pooled}, {@code netty-pooled-o13}, or what a
- *   {@link io.github.dmabuf4j.spi.PoolingStrategyProvider} calls its own; with none but the first can {@code contiguous} or {@code
- *   decay} be set</td><td>{@code dmabuf4j}, the heap's own pool</td></tr>
+ *   {@link io.github.dmabuf4j.spi.PoolingStrategyProvider} calls its own; the five options before go with none but the first</td><td>{@code dmabuf4j}, the heap's own pool</td></tr>
  * </table>
  *
  * <p>The strategies of Netty need netty-buffer 4.2, which doesn't come with this module: {@code

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,12 @@ final class Decay implements Runnable {
 
   private static final int RETRY_SECONDS = 1;
 
+  /**
+   * How often idle blocks are looked after, where more has to happen to them than to decay; or as
+   * often as they decay.
+   */
+  static final Duration ATTENTION = Duration.ofMillis(500);
+
   private final WeakReference<Pool> pool;
 
   /**
@@ -30,8 +37,11 @@ final class Decay implements Runnable {
    */
   private volatile @Nullable Future<?> ticks;
 
-  private Decay(Pool pool) {
+  private final Consumer<Pool> work;
+
+  private Decay(Pool pool, Consumer<Pool> work) {
     this.pool = new WeakReference<>(pool);
+    this.work = work;
   }
 
   private static ScheduledThreadPoolExecutor timer() {
@@ -48,9 +58,16 @@ final class Decay implements Runnable {
   }
 
   /** Ticks for a pool until it has ended or is lost. */
-  static void begin(Pool pool, Duration decay) {
-    Decay task = new Decay(pool);
-    long period = periodNanos(decay);
+  static void begin(Pool pool, Retention retention) {
+    long period = periodNanos(retention.decay());
+    begin(pool, Pool::tick, period);
+    if (retention.needsAttention()) {
+      begin(pool, target -> target.attend(retention), Math.min(period, ATTENTION.toNanos()));
+    }
+  }
+
+  private static void begin(Pool pool, Consumer<Pool> work, long period) {
+    Decay task = new Decay(pool, work);
     task.ticks = TIMER.scheduleWithFixedDelay(task, period, period, TimeUnit.NANOSECONDS);
   }
 
@@ -64,7 +81,7 @@ final class Decay implements Runnable {
   /** Gives back soon what a thread that must be quick, and must not fail, has put aside. */
   static void soon(Pool pool) {
     try {
-      TIMER.execute(new Decay(pool));
+      TIMER.execute(new Decay(pool, Pool::retire));
     } catch (OutOfMemoryError e) {
       // The next tick finds it too.
     }
@@ -104,11 +121,7 @@ final class Decay implements Runnable {
       return;
     }
     try {
-      if (own == null) {
-        target.retire();
-      } else {
-        target.tick();
-      }
+      work.accept(target);
     } catch (RuntimeException | Error e) {
       logFailure(target, e);
     }

@@ -5,6 +5,8 @@ import io.github.dmabuf4j.ByteSize;
 import io.github.dmabuf4j.HeapUri;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
@@ -25,18 +27,45 @@ import org.jspecify.annotations.Nullable;
  *   the limit</td><td>0, for none</td></tr>
  * <tr><td>decay</td><td>for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms; above 292 years
  *   means never</td><td>10 s</td></tr>
+ * <tr><td>retained</td><td>a {@link ByteSize}, the most that is kept idle; more goes back within a second</td><td>no limit but the
+ *   heap's and {@link RetainedBytes the process's}</td></tr>
+ * <tr><td>zeroing</td><td>{@code demand}: a block is zeroed by the allocation that wants zeros; {@code background}: also while it lies
+ *   idle, by the heap's timer, within a second</td><td>demand</td></tr>
+ * <tr><td>hugepages</td><td>{@code true}: blocks of 2 MiB and more, and the contiguous region, lie at multiples of 2 MiB and ask the
+ *   operating system for huge pages; on Linux only</td><td>false</td></tr>
  * <tr><td>strategy</td><td>the name of a {@link io.github.dmabuf4j.spi.PoolingStrategy}; one that isn't the heap's own goes with
- *   neither contiguous nor decay: the heap has no region then and keeps nothing idle</td><td>dmabuf4j, the heap's own pool</td></tr>
+ *   none of the five before: the heap has no region then and keeps nothing idle</td><td>dmabuf4j, the heap's own pool</td></tr>
  * </table>
  *
  * @param limit the most bytes to commit, a multiple of {@link SizeClasses#PAGE}
  * @param pinned the most bytes to be pinned at once, a multiple of the same, at most the limit
  * @param contiguous the size of the contiguous region, a multiple of the same, at most the limit; 0
  *     for none
- * @param decay how long a block may lie idle
+ * @param retention what becomes of idle blocks
+ * @param hugePages whether to ask for huge pages
  * @param strategy where the memory of buffers comes from
  */
-record HeapOptions(long limit, long pinned, long contiguous, Duration decay, String strategy) {
+record HeapOptions(
+    long limit,
+    long pinned,
+    long contiguous,
+    Retention retention,
+    boolean hugePages,
+    String strategy) {
+  /** What the heap's own pool alone can do, and the values that ask for nothing. */
+  private static final Map<String, String> OF_THE_OWN_POOL =
+      Map.of(
+          "contiguous",
+          "0",
+          "decay",
+          "",
+          "retained",
+          "",
+          "zeroing",
+          "demand",
+          "hugepages",
+          "false");
+
   private static final Duration DEFAULT_DECAY = Duration.ofSeconds(10);
   private static final Duration SHORTEST_DECAY = Duration.ofMillis(2);
   private static final Pattern DURATION = Pattern.compile("(\\d{1,9})\\s*(ms|s|m|h)");
@@ -58,7 +87,7 @@ record HeapOptions(long limit, long pinned, long contiguous, Duration decay, Str
 
   /** With the heap's own pool. */
   HeapOptions(long limit, long pinned, long contiguous, Duration decay) {
-    this(limit, pinned, contiguous, decay, Strategies.OWN);
+    this(limit, pinned, contiguous, Retention.of(decay), false, Strategies.OWN);
   }
 
   /** Whether memory comes from the heap's own pool. */
@@ -67,34 +96,53 @@ record HeapOptions(long limit, long pinned, long contiguous, Duration decay, Str
   }
 
   static HeapOptions of(HeapUri uri) {
-    uri.requireOptions(Set.of("limit", "pinned", "contiguous", "decay", "strategy"));
+    Set<String> known = new HashSet<>(OF_THE_OWN_POOL.keySet());
+    known.addAll(List.of("limit", "pinned", "strategy"));
+    uri.requireOptions(known);
+    Map<String, String> options = uri.options();
+    String strategy = options.getOrDefault("strategy", Strategies.OWN);
+    checkStrategy(strategy, options);
     long limit = limit(uri);
-    HeapOptions options =
-        new HeapOptions(
-            limit,
-            pinned(uri.options().get("pinned"), limit),
-            contiguous(uri.options().get("contiguous"), limit),
-            decay(uri.options().get("decay")),
-            uri.options().getOrDefault("strategy", Strategies.OWN));
-    options.checkStrategy(uri);
-    return options;
+    return new HeapOptions(
+        limit,
+        pinned(options.get("pinned"), limit),
+        contiguous(options.get("contiguous"), limit),
+        retention(options),
+        choice(options, "hugepages", "false", "true"),
+        strategy);
   }
 
-  /** What the heap's own pool alone can do. */
-  private void checkStrategy(HeapUri uri) {
-    if (isOwnPool()) {
+  private static Retention retention(Map<String, String> options) {
+    String retained = options.get("retained");
+    return new Retention(
+        decay(options.get("decay")),
+        retained == null ? Long.MAX_VALUE : parseSize("retained", retained),
+        choice(options, "zeroing", "demand", "background"));
+  }
+
+  /** Whether an option has the second of its two values; the first one is the default. */
+  private static boolean choice(
+      Map<String, String> options, String option, String first, String second) {
+    String text = options.getOrDefault(option, first);
+    if (!text.equals(first) && !text.equals(second)) {
+      throw new IllegalArgumentException(
+          "%s: wanted %s or %s, got \"%s\"".formatted(option, first, second, text));
+    }
+    return text.equals(second);
+  }
+
+  private static void checkStrategy(String strategy, Map<String, String> options) {
+    if (strategy.equals(Strategies.OWN)) {
       return;
     }
-    if (contiguous > 0) {
-      throw new IllegalArgumentException(
-          "contiguous: a region is a part of the heap's own pool, so it can't be had with strategy=%s: leave out one of the two"
-              .formatted(strategy));
-    }
-    if (uri.options().containsKey("decay")) {
-      throw new IllegalArgumentException(
-          "decay: with strategy=%s the heap keeps nothing idle that could decay, the strategy decides: leave out one of the two"
-              .formatted(strategy));
-    }
+    OF_THE_OWN_POOL.forEach(
+        (option, nothing) -> {
+          if (!options.getOrDefault(option, nothing).equals(nothing)) {
+            throw new IllegalArgumentException(
+                "%s: this is for the heap's own pool, and with strategy=%s the heap has no region and keeps nothing idle: leave out one of the two"
+                    .formatted(option, strategy));
+          }
+        });
   }
 
   private static long contiguous(@Nullable String text, long limit) {
@@ -142,7 +190,7 @@ record HeapOptions(long limit, long pinned, long contiguous, Duration decay, Str
   }
 
   /** A quarter of what the JVM sees as its machine, which heeds cgroups. */
-  private static long defaultLimit() {
+  static long defaultLimit() {
     OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
     return Math.max(SizeClasses.PAGE, system.getTotalMemorySize() / 4);
   }

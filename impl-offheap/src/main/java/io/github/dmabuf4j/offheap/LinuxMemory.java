@@ -19,6 +19,12 @@ final class LinuxMemory implements SlabMemory {
 
   private static final long MAX_ALIGNMENT = 1L << 30;
 
+  /**
+   * Of x86 and of ARM with pages of 4 KiB. Elsewhere they are larger, and the alignment is less
+   * than it could be.
+   */
+  private static final long HUGE_PAGE = 2L << 20;
+
   private static final String MAX_MAP_COUNT = "/proc/sys/vm/max_map_count";
 
   /** Of include/linux/mm.h. */
@@ -30,14 +36,26 @@ final class LinuxMemory implements SlabMemory {
   private final long pageSize = Libc.getpagesize();
   private final MappingCalls calls;
   private final Mappings mappings;
+  private final boolean hugePages;
 
-  LinuxMemory() {
-    this(MappingCalls.LINUX, OF_THIS_PROCESS);
+  /**
+   * Of this process.
+   *
+   * @param hugePages whether to ask for them where a mapping is one block
+   */
+  LinuxMemory(boolean hugePages) {
+    this(MappingCalls.LINUX, OF_THIS_PROCESS, hugePages);
   }
 
+  /** With small pages, unless the kernel thinks otherwise. */
   LinuxMemory(MappingCalls calls, Mappings mappings) {
+    this(calls, mappings, false);
+  }
+
+  private LinuxMemory(MappingCalls calls, Mappings mappings, boolean hugePages) {
     this.calls = calls;
     this.mappings = mappings;
+    this.hugePages = hugePages;
   }
 
   /** The value of vm.max_map_count now. */
@@ -75,15 +93,18 @@ final class LinuxMemory implements SlabMemory {
 
   @Override
   public Region map(long bytes, long alignment, boolean shared) throws SlabMemoryException {
+    boolean huge = hugePages && !shared && bytes >= HUGE_PAGE;
     long whole = roundUp(bytes, pageSize);
-    long step = Math.max(alignment, pageSize);
+    long step = Math.max(Math.max(alignment, pageSize), huge ? HUGE_PAGE : 1);
     MemorySegment reserved = mappings.map(whole + step - pageSize);
     long head = roundUp(reserved.address(), step) - reserved.address();
     // Not undone where it throws: what is unmapped already may be somebody else's by then.
     MemorySegment mapping = trim(reserved, head, whole);
     try {
       if (shared) {
-        keepOffHugePages(mapping);
+        advise(mapping, Libc.MADV_NOHUGEPAGE); // it would bring in the pages of idle neighbours
+      } else if (huge) {
+        advise(mapping, Libc.MADV_HUGEPAGE);
       }
       // Shared, for POOL segments are used on any thread: once unmapped, their use is an exception
       // and not a crash.
@@ -113,13 +134,11 @@ final class LinuxMemory implements SlabMemory {
     return left;
   }
 
-  /**
-   * A huge page would bring in the pages of idle neighbours, and keep those that were given back.
-   */
-  private void keepOffHugePages(MemorySegment mapping) {
-    int refused = calls.madvise(mapping, Libc.MADV_NOHUGEPAGE);
+  /** Says what pages are wanted: advice, without which all works as well. */
+  private void advise(MemorySegment mapping, int advice) {
+    int refused = calls.madvise(mapping, advice);
     if (refused != 0) { // EINVAL: a kernel without huge pages
-      LOG.log(Level.DEBUG, "madvise(MADV_NOHUGEPAGE) returned {0}", refused);
+      LOG.log(Level.DEBUG, "madvise with {0} returned {1}", advice, refused);
     }
   }
 

@@ -189,6 +189,33 @@ final class Magazines {
     return taken;
   }
 
+  /**
+   * Makes an idle block of a class zero that may not be. It is out of sight meanwhile, and then
+   * where it was, as idle as before.
+   *
+   * @return false if there is none
+   */
+  boolean zeroOne(int sizeClass) {
+    Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, sizeClass);
+    if (magazine != null) {
+      for (Stripe stripe : magazine.stripes) {
+        Block block = stripe.takeOldestWritten();
+        if (block != null) {
+          try {
+            block.zero(block.bytes());
+            block.written = false;
+          } finally {
+            if (!stripe.putOldest(block)) {
+              pushOn(OVERFLOW, block);
+            }
+          }
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
   /** Takes out what belongs to no class. */
   List<Block> takeRetired() {
     List<Block> taken = new ArrayList<>();

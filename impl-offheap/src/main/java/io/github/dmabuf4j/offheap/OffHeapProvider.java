@@ -42,7 +42,7 @@ public final class OffHeapProvider implements HeapProvider {
           "%s needs native access, which this JVM denies: run it with %s".formatted(NAME, flag()));
     }
     if (options.isOwnPool()) {
-      return PooledHeap.open(NAME, options, memory());
+      return PooledHeap.open(NAME, options, memory(options.hugePages()));
     }
     return openWith(Strategies.open(options.strategy(), options.limit()), options);
   }
@@ -80,9 +80,14 @@ public final class OffHeapProvider implements HeapProvider {
     return "--enable-native-access=" + (module.isNamed() ? module.getName() : "ALL-UNNAMED");
   }
 
-  private static SlabMemory memory() {
-    return System.getProperty("os.name", "").equals("Linux")
-        ? new LinuxMemory()
-        : new ArenaMemory();
+  private static SlabMemory memory(boolean hugePages) {
+    if (System.getProperty("os.name", "").equals("Linux")) {
+      return new LinuxMemory(hugePages);
+    }
+    if (hugePages) {
+      throw new HeapUnavailableException(
+          "hugepages=true is there on Linux only: leave it out, the operating system decides here");
+    }
+    return new ArenaMemory();
   }
 }

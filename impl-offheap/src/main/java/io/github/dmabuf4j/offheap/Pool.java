@@ -488,11 +488,56 @@ final class Pool {
     }
   }
 
-  /** Gives back what nobody needed for a while. Called by the timer. */
+  /**
+   * Gives back what nobody needed for a while, and what all heaps keep too much. Called by the
+   * timer.
+   */
   void tick() {
     returning.lock();
     try {
       giveBack(magazines.takeSurplus());
+    } finally {
+      returning.unlock();
+    }
+    giveBackExcess(RetainedBytes.OF_THIS_PROCESS.excess());
+  }
+
+  /**
+   * Gives back what is kept beyond a limit, and zeroes the rest if that is wanted. By the timer.
+   */
+  void attend(Retention retention) {
+    giveBackExcess(magazines.idleBytes() - retention.bytes());
+    if (retention.zeroed()) {
+      zeroIdle();
+    }
+  }
+
+  private void giveBackExcess(long bytes) {
+    if (bytes > 0) {
+      long _ = giveBack(bytes);
+    }
+  }
+
+  /**
+   * Zeroes idle blocks, one at a time, so that no more than that is out of sight: whoever finds too
+   * little waits for {@code returning}, and looks once more.
+   */
+  private void zeroIdle() {
+    for (int sizeClass = 0; sizeClass <= largestClass && !waiters.areWatching(); sizeClass++) {
+      while (zeroOne(sizeClass) && !waiters.areWatching()) {
+        Thread.onSpinWait();
+      }
+    }
+  }
+
+  private boolean zeroOne(int sizeClass) {
+    returning.lock();
+    try {
+      boolean any = magazines.zeroOne(sizeClass);
+      if (any) {
+        afterReturn();
+      }
+      return any;
     } finally {
       returning.unlock();
     }

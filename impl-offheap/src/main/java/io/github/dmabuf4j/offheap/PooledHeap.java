@@ -56,7 +56,8 @@ final class PooledHeap implements Heap {
     int stripes = stripesFor(Runtime.getRuntime().availableProcessors());
     SlabMemory.Region reserved = reserve(name, options.contiguous(), memory);
     Pool pool = new Pool(name, options.limit(), options.pinned(), memory, stripes, reserved);
-    Decay.begin(pool, options.decay());
+    Decay.begin(pool, options.retention());
+    RetainedBytes.OF_THIS_PROCESS.add(pool);
     PooledHeap heap = new PooledHeap(pool);
     CLEANER.register(heap, () -> lost(pool));
     return heap;

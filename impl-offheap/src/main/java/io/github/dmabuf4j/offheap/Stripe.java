@@ -239,4 +239,51 @@ final class Stripe {
     low = size - surplus;
     return surplus;
   }
+
+  // ---- slow paths: without it ----
+
+  /**
+   * Takes the oldest block out that may not be zero, or null. It counts as idle all the same: to be
+   * put back by {@link #putOldest}.
+   */
+  @SuppressWarnings("NullAway") // beyond size there is nothing
+  @Nullable Block takeOldestWritten() {
+    lock();
+    try {
+      int at = 0;
+      while (at < size && !blocks[at].written) {
+        at++;
+      }
+      if (at == size) {
+        return null;
+      }
+      Block block = blocks[at];
+      for (int left = size - 1; at < left; at++) { // no call from here on
+        blocks[at] = blocks[at + 1];
+      }
+      blocks[at] = null;
+      size = at;
+      return block;
+    } finally {
+      flag = FREE;
+    }
+  }
+
+  /** Puts a block back at the bottom; false if there is no room, and no memory for more. */
+  boolean putOldest(Block block) {
+    lock();
+    try {
+      if (size == blocks.length && !grow()) {
+        return false;
+      }
+      for (int i = size; i > 0; i--) { // no call from here on
+        blocks[i] = blocks[i - 1];
+      }
+      blocks[0] = block;
+      size++;
+      return true;
+    } finally {
+      flag = FREE;
+    }
+  }
 }

@@ -78,7 +78,7 @@ final class HeapOptionsTest {
   @ParameterizedTest
   @CsvSource({"2ms, 2", "500ms, 500", "10s, 10000", "3m, 180000", "1h, 3600000"})
   void decay_isATime(String text, long millis) {
-    assertThat(of("?decay=" + text).decay()).isEqualTo(Duration.ofMillis(millis));
+    assertThat(of("?decay=" + text).retention().decay()).isEqualTo(Duration.ofMillis(millis));
   }
 
   @ParameterizedTest
@@ -91,9 +91,44 @@ final class HeapOptionsTest {
   }
 
   @Test
+  void retainedZeroingHugePages_areRead() {
+    HeapOptions options = of("?retained=64KiB&zeroing=background&hugepages=true");
+    assertThat(options.retention().bytes()).isEqualTo(65_536);
+    assertThat(options.retention().zeroed()).isTrue();
+    assertThat(options.hugePages()).isTrue();
+    assertThat(of("?retained=0").retention().bytes()).isZero();
+    assertThat(of("?zeroing=demand&hugepages=false").retention().needsAttention()).isFalse();
+    assertThat(of("").hugePages()).isFalse();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"zeroing, often", "zeroing, ''", "hugepages, yes", "retained, much", "retained, -1"})
+  void optionThatHasNoSuchValue_isRefusedNamingBoth(String option, String text) {
+    assertThatThrownBy(() -> of("?%s=%s".formatted(option, text)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(option)
+        .hasMessageContaining(text);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "contiguous, 1MiB",
+    "decay, 1s",
+    "retained, 1MiB",
+    "zeroing, background",
+    "hugepages, true"
+  })
+  void optionOfTheOwnPool_withAnotherStrategy_isRefusedNamingBoth(String option, String text) {
+    assertThatThrownBy(() -> of("?limit=2MiB&strategy=malloc&%s=%s".formatted(option, text)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(option)
+        .hasMessageContaining("malloc");
+  }
+
+  @Test
   void defaults_areAQuarterOfTheMemoryAndTenSeconds() {
     HeapOptions options = of("");
-    assertThat(options.decay()).isEqualTo(Duration.ofSeconds(10));
+    assertThat(options.retention().decay()).isEqualTo(Duration.ofSeconds(10));
     assertThat(options.limit()).isBetween(SizeClasses.PAGE, 1L << 44);
   }
 

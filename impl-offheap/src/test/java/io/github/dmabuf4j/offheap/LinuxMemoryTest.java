@@ -12,7 +12,7 @@ import org.junit.jupiter.api.condition.OS;
 
 @EnabledOnOs(value = OS.LINUX, disabledReason = "anonymous mappings of Linux")
 final class LinuxMemoryTest {
-  private final LinuxMemory memory = new LinuxMemory();
+  private final LinuxMemory memory = new LinuxMemory(false);
 
   @Test
   void map_everyAlignment_isHonoured() throws SlabMemoryException {

@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @EnabledOnOs(value = OS.LINUX, disabledReason = "mappings of Linux")
 @Timeout(120)
 final class MappingsTest {
-  private final RecordingMemory memory = new RecordingMemory(new LinuxMemory());
+  private final RecordingMemory memory = new RecordingMemory(new LinuxMemory(false));
 
   private PooledHeap open(long limit) {
     return PooledHeap.open(

@@ -101,7 +101,7 @@ final class ResidentMemoryTest {
    * bits 63 and 62 say so.
    */
   private static long presentBytes(long address, long bytes) {
-    long page = new LinuxMemory().pageSize();
+    long page = new LinuxMemory(false).pageSize();
     int pages = (int) (bytes / page);
     try (FileChannel pagemap = FileChannel.open(Path.of("/proc/self/pagemap"))) {
       ByteBuffer entries = ByteBuffer.allocate(8 * pages).order(ByteOrder.nativeOrder());

@@ -84,16 +84,9 @@ final class StrategiesTest {
   }
 
   @Test
-  void regionAndDecay_belongToTheHeapsOwnPool() {
-    assertThatThrownBy(() -> Heaps.open("offheap:system?strategy=malloc&contiguous=1MiB"))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("contiguous: a region is a part of the heap's own pool")
-        .hasMessageContaining("strategy=malloc");
-    assertThatThrownBy(() -> Heaps.open("offheap:system?decay=1s&strategy=buddy"))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("decay: with strategy=buddy the heap keeps nothing idle");
+  void optionsThatAskForNothing_goWithAnyStrategy() {
     Heaps.open("offheap:system?limit=4MiB&contiguous=1MiB&decay=1s&strategy=dmabuf4j").close();
-    Heaps.open("offheap:system?limit=4MiB&contiguous=0&strategy=malloc").close();
+    Heaps.open("offheap:system?limit=4MiB&contiguous=0&zeroing=demand&strategy=malloc").close();
   }
 
   @Test

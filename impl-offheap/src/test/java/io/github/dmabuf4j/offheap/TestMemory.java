@@ -11,7 +11,7 @@ enum TestMemory {
     SlabMemory create() {
       assumeTrue(
           System.getProperty("os.name").equals("Linux"), "mapped memory is there on Linux only");
-      return new LinuxMemory();
+      return new LinuxMemory(false);
     }
   },
   ARENA {
