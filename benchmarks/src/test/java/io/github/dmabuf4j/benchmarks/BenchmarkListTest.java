@@ -1,6 +1,7 @@
 package io.github.dmabuf4j.benchmarks;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.dmabuf4j.AllocPolicy;
@@ -10,7 +11,9 @@ import io.github.dmabuf4j.benchmarks.report.CompactedRegion;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,6 +39,7 @@ final class BenchmarkListTest {
               CrossThreadBenchmark.class.getName(),
               FenceBenchmark.class.getName(),
               LiveSetBenchmark.class.getName(),
+              PipelineBenchmark.class.getName(),
               ReservationBenchmark.class.getName(),
               VmapBenchmark.class.getName());
     }
@@ -230,6 +234,39 @@ final class BenchmarkListTest {
     attached.attach();
     assertThat(attach.map(attached)).isSameAs(attach.map(attached));
     attached.detach();
+  }
+
+  @Test
+  void pipelines_encodeTheSamePictures_andOnlyOneCopies() throws Exception {
+    VideoPipeline sharing = new SharingPipeline(720, 405);
+    VideoPipeline copying = new CopyingPipeline(720, 405);
+    sharing.start();
+    copying.start();
+    Set<Long> different = new HashSet<>();
+    for (int i = 0; i < 50; i++) {
+      long checksum = sharing.next();
+      assertThat(checksum).isEqualTo(copying.next()).isNotNegative();
+      different.add(checksum);
+    }
+    assertThat(different).hasSize(50);
+    assertThat(sharing.copiedBytes()).isZero();
+    assertThat(copying.copiedBytes()).isGreaterThan(50L * 3 * 720 * 405);
+    assertThat(sharing.peakBytes()).isBetween(1L, 64L << 20);
+    sharing.close(); // fails if a buffer is live
+    copying.close();
+  }
+
+  @Test
+  void pipeline_whoseStageFails_saysSo_andEnds() {
+    VideoPipeline broken =
+        new CopyingPipeline(64, 64) {
+          @Override
+          void filterAll() {
+            throw new IllegalStateException("a broken filter");
+          }
+        };
+    broken.start();
+    assertThatThrownBy(broken::next).hasRootCauseMessage("a broken filter");
   }
 
   @ParameterizedTest
