@@ -42,7 +42,10 @@ import org.openjdk.jmh.infra.ThreadParams;
     jvmArgsAppend = {
       "--enable-native-access=ALL-UNNAMED",
       "--sun-misc-unsafe-memory-access=allow",
-      "-XX:MaxDirectMemorySize=8g"
+      "-XX:MaxDirectMemorySize=8g",
+      "-Xms1g", // the Java heap is there from the start: whoever makes objects doesn't pay for that
+      "-Xmx1g",
+      "-XX:+AlwaysPreTouch"
     })
 @SuppressWarnings("NullAway.Init") // by JMH
 public class CrossThreadBenchmark {
