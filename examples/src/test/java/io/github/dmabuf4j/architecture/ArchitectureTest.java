@@ -27,8 +27,9 @@ import org.w3c.dom.Node;
 import org.w3c.dom.NodeList;
 
 /**
- * The arrows between the modules, read from the classes and from the poms: exporters and the kit
- * stand on the api and do not know each other, and nobody depends on what runs things.
+ * The arrows between the modules, read from the classes and from the poms: exporters, the kit and
+ * the views for Netty stand on the api and do not know each other, and nobody depends on what runs
+ * things.
  *
  * <p>It lives in examples because that module is built last and sees all others.
  */
@@ -42,12 +43,14 @@ final class ArchitectureTest {
           "impl-offheap", Set.of("dmabuf4j-api"),
           "impl-device", Set.of("dmabuf4j-api"),
           "tck", Set.of("dmabuf4j-api"),
+          "netty", Set.of("dmabuf4j-api"),
           "benchmarks", Set.of("dmabuf4j-api", "dmabuf4j-offheap", "dmabuf4j-device"),
           "examples", Set.of("dmabuf4j-api", "dmabuf4j-offheap", "dmabuf4j-device"));
 
   private static final String OFFHEAP = "io.github.dmabuf4j.offheap..";
   private static final String DEVICE = "io.github.dmabuf4j.device..";
   private static final String TCK = "io.github.dmabuf4j.tck..";
+  private static final String NETTY = "io.github.dmabuf4j.netty..";
   private static final String BENCHMARKS = "io.github.dmabuf4j.benchmarks..";
   private static final String EXAMPLES = "io.github.dmabuf4j.examples..";
 
@@ -58,7 +61,11 @@ final class ArchitectureTest {
     libraries =
         new ClassFileImporter()
             .importPaths(
-                output("api"), output("impl-offheap"), output("impl-device"), output("tck"));
+                output("api"),
+                output("impl-offheap"),
+                output("impl-device"),
+                output("tck"),
+                output("netty"));
   }
 
   @Test
@@ -80,7 +87,7 @@ final class ArchitectureTest {
         .that(areIn("api"))
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(OFFHEAP, DEVICE, TCK, BENCHMARKS, EXAMPLES)
+        .resideInAnyPackage(OFFHEAP, DEVICE, TCK, NETTY, BENCHMARKS, EXAMPLES)
         .check(libraries);
   }
 
@@ -90,19 +97,35 @@ final class ArchitectureTest {
         .that(areIn("impl-offheap"))
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(DEVICE, TCK, BENCHMARKS, EXAMPLES)
+        .resideInAnyPackage(DEVICE, TCK, NETTY, BENCHMARKS, EXAMPLES)
         .check(libraries);
     noClasses()
         .that(areIn("impl-device"))
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(OFFHEAP, TCK, BENCHMARKS, EXAMPLES)
+        .resideInAnyPackage(OFFHEAP, TCK, NETTY, BENCHMARKS, EXAMPLES)
         .check(libraries);
     noClasses()
         .that(areIn("tck"))
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(OFFHEAP, DEVICE, BENCHMARKS, EXAMPLES)
+        .resideInAnyPackage(OFFHEAP, DEVICE, NETTY, BENCHMARKS, EXAMPLES)
+        .check(libraries);
+  }
+
+  @Test
+  void netty_standsOnTheApi_soThatItServesAnyExporter() {
+    noClasses()
+        .that(areIn("netty"))
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(OFFHEAP, DEVICE, TCK, BENCHMARKS, EXAMPLES)
+        .check(libraries);
+    noClasses()
+        .that(areIn("netty"))
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("io.netty.util.internal..")
         .check(libraries);
   }
 
@@ -117,19 +140,26 @@ final class ArchitectureTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"api", "impl-offheap", "impl-device", "tck", "benchmarks", "examples"})
+  @ValueSource(
+      strings = {"api", "impl-offheap", "impl-device", "tck", "netty", "benchmarks", "examples"})
   void poms_followTheArrows(String module) throws Exception {
     assertThat(siblings(ROOT.resolve(module).resolve("pom.xml"), true))
         .isSubsetOf(ARROWS.get(module));
   }
 
-  /** Their tests may: an exporter runs the kit. Those of examples see everything. */
+  /**
+   * Their tests may: an exporter runs the kit, and who serves any heap needs one. Those of examples
+   * see everything.
+   */
   @ParameterizedTest
-  @ValueSource(strings = {"api", "impl-offheap", "impl-device", "tck", "benchmarks"})
+  @ValueSource(strings = {"api", "impl-offheap", "impl-device", "tck", "netty", "benchmarks"})
   void tests_ofExporters_mayUseTheKit(String module) throws Exception {
     Set<String> allowed = new TreeSet<>(ARROWS.get(module));
     if (module.startsWith("impl-")) {
       allowed.add("dmabuf4j-tck");
+    }
+    if (module.equals("netty")) {
+      allowed.add("dmabuf4j-offheap");
     }
     assertThat(siblings(ROOT.resolve(module).resolve("pom.xml"), false)).isSubsetOf(allowed);
   }
