@@ -96,7 +96,7 @@
  * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="foreign"}
  *
  * <p>An event loop allocates without blocking; the Netty form is in the documentation of {@code
- * io.github.dmabuf4j.offheap}:
+ * io.github.dmabuf4j.netty}:
  *
  * {@snippet file="io/github/dmabuf4j/snippets/Walkthroughs.java" region="event-loop"}
  *

@@ -99,12 +99,6 @@
  * arena. A segment of the kind POOL lives as long as its slab's arena: used after its hold was
  * closed it may see another buffer's bytes, and once the slab is unmapped it throws; it can't crash
  * the JVM. With a strategy it throws as soon as the buffer is released.
- *
- * <h2>With Netty</h2>
- *
- * <p>An event loop never blocks for memory:
- *
- * {@snippet file="io/github/dmabuf4j/offheap/snippets/NettyEcho.java" region="echo"}
  */
 @NullMarked
 package io.github.dmabuf4j.offheap;
