@@ -172,10 +172,12 @@ public final class DmaByteBufs {
 
   private static ByteBuf show(
       DmaBuf buffer, ArenaKind kind, long offset, int length, @Nullable Job job, boolean readOnly) {
-    HeldBuffer held = HeldBuffer.take(buffer.dup(), kind, job);
+    DmaBuf mine = readOnly ? buffer.dupReadOnly() : buffer.dup();
+    HeldBuffer held = HeldBuffer.take(mine, kind, job);
     ByteBuf view;
     try {
-      MemorySegment part = held.segment().asSlice(offset, length);
+      MemorySegment all = held.segment();
+      MemorySegment part = length == all.byteSize() ? all : all.asSlice(offset, length);
       view = new ViewByteBuf(UnpooledByteBufAllocator.DEFAULT, held, part, length);
     } catch (Throwable e) {
       held.letGo();
