@@ -25,14 +25,17 @@ final class NettyStrategy extends Strategy {
 
   /** Makes one of {@code netty-pooled}, {@code netty-pooled-o13}, {@code netty-adaptive}. */
   static NettyStrategy ofName(String name, int[] sizes) {
-    return new NettyStrategy(
-        switch (name) {
-          case "netty-pooled" -> pooled(PooledByteBufAllocator.defaultMaxOrder());
-          case "netty-pooled-o13" -> pooled(13);
-          case "netty-adaptive" -> new AdaptiveByteBufAllocator(true, true);
-          default -> throw new IllegalArgumentException("wanted a strategy, got " + name);
-        },
-        sizes);
+    return new NettyStrategy(allocator(name), sizes);
+  }
+
+  /** The allocator of that name. */
+  static ByteBufAllocator allocator(String name) {
+    return switch (name) {
+      case "netty-pooled" -> pooled(PooledByteBufAllocator.defaultMaxOrder());
+      case "netty-pooled-o13" -> pooled(13);
+      case "netty-adaptive" -> new AdaptiveByteBufAllocator(true, true);
+      default -> throw new IllegalArgumentException("wanted a strategy, got " + name);
+    };
   }
 
   private static ByteBufAllocator pooled(int maxOrder) {

@@ -39,6 +39,7 @@ final class BenchmarkListTest {
               CrossThreadBenchmark.class.getName(),
               FenceBenchmark.class.getName(),
               LiveSetBenchmark.class.getName(),
+              NettyInteropBenchmark.class.getName(),
               PipelineBenchmark.class.getName(),
               ReservationBenchmark.class.getName(),
               VmapBenchmark.class.getName());
@@ -146,6 +147,24 @@ final class BenchmarkListTest {
     JsonMapper mapper = JsonMapper.shared();
     assertThat(mapper.readValue(mapper.writeValueAsString(region), CompactedRegion.class))
         .isEqualTo(region);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"dmabuf4j", "netty-pooled", "netty-adaptive"})
+  void nettyBenchmark_doesTheSameWithEachStrategy(String strategy) {
+    NettyInteropBenchmark benchmark = new NettyInteropBenchmark();
+    NettyInteropBenchmark.Allocator allocator = new NettyInteropBenchmark.Allocator();
+    allocator.strategy = strategy;
+    allocator.bytes = 4096;
+    allocator.open();
+    assertThat(benchmark.allocateRelease(allocator)).isTrue();
+    assertThat(benchmark.writeRead(allocator)).isEqualTo(512L * (0 + 4088) / 2);
+    allocator.close();
+    Peers.Idle idle = new Peers.Idle();
+    idle.open();
+    assertThat(benchmark.view(idle)).isEqualTo(benchmark.viewShared(idle)).isZero();
+    assertThat(benchmark.wrap(new NettyInteropBenchmark.Plain())).isZero();
+    idle.close();
   }
 
   @Test

@@ -44,7 +44,8 @@ final class ArchitectureTest {
           "impl-device", Set.of("dmabuf4j-api"),
           "tck", Set.of("dmabuf4j-api"),
           "netty", Set.of("dmabuf4j-api"),
-          "benchmarks", Set.of("dmabuf4j-api", "dmabuf4j-offheap", "dmabuf4j-device"),
+          "benchmarks",
+              Set.of("dmabuf4j-api", "dmabuf4j-offheap", "dmabuf4j-device", "dmabuf4j-netty"),
           "examples", Set.of("dmabuf4j-api", "dmabuf4j-offheap", "dmabuf4j-device"));
 
   private static final String OFFHEAP = "io.github.dmabuf4j.offheap..";
