@@ -112,6 +112,26 @@ final class Magazine {
     return false;
   }
 
+  /**
+   * As {@link #push}, but waits for busy stripes; false if there is no room and the JVM has no
+   * memory for more.
+   */
+  boolean pushPatiently(Block block) {
+    int home = home();
+    for (int i = 0; i <= mask; i++) {
+      Stripe stripe = stripes[(home + i) & mask];
+      stripe.lock();
+      try {
+        if (stripe.push(block)) {
+          return true;
+        }
+      } finally {
+        stripe.flag = Stripe.FREE;
+      }
+    }
+    return false;
+  }
+
   /** Puts back a block that was taken out and not used; false if there is no room. */
   boolean undo(Block block) {
     Stripe stripe = stripes[home() & mask];

@@ -15,17 +15,19 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Invariant.</b> A block is in at most one place. It is put where any later patient call by
  * any thread finds it: those empty the overflow stack first, or wait for whoever is doing that, and
- * then visit every stripe with its flag set. Hence they find the block, or came before it was put;
- * see {@link Waiters} for what that is good for.
+ * then visit every stripe with its flag set. While they empty it they wait for busy stripes, too,
+ * so that nothing goes back to it that was there before. Hence they find the block, or came before
+ * it was put; see {@link Waiters} for what that is good for.
  *
  * <table>
  * <caption>Access modes</caption>
  * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
  * <tr><td>magazines[i]</td><td>acquire; patient calls volatile</td><td>CAS from null, once</td><td>-</td></tr>
  * <tr><td>overflow, retired</td><td>volatile</td><td>CAS to push, swapped for null to take all: nothing can come back in between</td><td>-</td></tr>
+ * <tr><td>unsettled</td><td>plain</td><td>plain</td><td>settling</td></tr>
  * </table>
  *
- * <p><b>Locks.</b> {@code settling} is held while the overflow stack is emptied, by patient calls
+ * <p><b>Locks.</b> {@code settling} is held while the overflow stack is emptied, by slow paths
  * only; flags of stripes are set inside.
  */
 final class Magazines {
@@ -52,6 +54,9 @@ final class Magazines {
   private volatile @Nullable Block overflow;
 
   private volatile @Nullable Block retired;
+
+  /** What was on the overflow stack and has no place in a stripe yet. */
+  private @Nullable Block unsettled;
 
   /**
    * Creates empty magazines.
@@ -143,7 +148,7 @@ final class Magazines {
 
   /** Takes a block out wherever one is; null if there is none. */
   @Nullable Block popPatiently(int sizeClass, long addressMask) {
-    settle();
+    settle(true);
     Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, sizeClass);
     return magazine == null ? null : magazine.popPatiently(addressMask);
   }
@@ -156,7 +161,7 @@ final class Magazines {
    */
   List<Block> take(long bytes, boolean patiently) {
     List<Block> taken = takeRetired();
-    settle();
+    settle(patiently);
     long left = bytes;
     for (Block block : taken) {
       left -= block.bytes();
@@ -179,7 +184,7 @@ final class Magazines {
   /** Takes out what nobody needed since the last call. */
   List<Block> takeSurplus() {
     List<Block> taken = takeRetired();
-    settle();
+    settle(true);
     for (int i = 0; i < SizeClasses.COUNT; i++) {
       Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, i);
       if (magazine != null) {
@@ -230,18 +235,54 @@ final class Magazines {
     return taken;
   }
 
-  /** Finds those that overflowed a place in a stripe, or waits for whoever is doing that. */
-  private void settle() {
+  /**
+   * Finds those that overflowed a place in a stripe, or waits for whoever is doing that. An Error
+   * may end it in the middle: the rest is {@code unsettled}, for the next one.
+   *
+   * @param patiently whether to wait for busy stripes; else, where all are, they overflow again
+   */
+  private void settle(boolean patiently) {
     settling.lock();
     try {
-      for (Block block = (Block) OVERFLOW.getAndSet(this, null); block != null; ) {
-        Block below = block.below;
-        block.below = null;
-        push(block);
-        block = below;
-      }
+      settleRest(patiently);
+      unsettled = (Block) OVERFLOW.getAndSet(this, null);
+      settleRest(patiently);
     } finally {
       settling.unlock();
+    }
+  }
+
+  private void settleRest(boolean patiently) {
+    for (Block block = unsettled; block != null; block = unsettled) {
+      Block below = block.below;
+      block.below = null; // before others can have it
+      boolean done = false;
+      try {
+        settle(block, patiently);
+        done = true;
+      } finally {
+        if (done) {
+          unsettled = below;
+        } else {
+          block.below = below;
+        }
+      }
+    }
+  }
+
+  private void settle(Block block, boolean patiently) {
+    if (!patiently) {
+      push(block);
+      return;
+    }
+    boolean placed = false;
+    try {
+      placed = magazine(block.sizeClass).pushPatiently(block);
+    } catch (OutOfMemoryError e) {
+      // The overflow stack needs none.
+    }
+    if (!placed) {
+      pushOn(OVERFLOW, block); // the JVM has no memory for a place in a stripe
     }
   }
 
@@ -249,7 +290,7 @@ final class Magazines {
 
   /** The bytes that could be given back now. */
   long idleBytes() {
-    settle();
+    settle(true);
     long bytes = 0;
     for (int i = 0; i < SizeClasses.COUNT; i++) {
       Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, i);
@@ -274,7 +315,7 @@ final class Magazines {
 
   /** How many blocks were taken out for users so far. */
   long hits() {
-    settle();
+    settle(true);
     long hits = 0;
     for (int i = 0; i < SizeClasses.COUNT; i++) {
       Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, i);

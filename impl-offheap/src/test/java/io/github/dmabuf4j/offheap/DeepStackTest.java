@@ -33,6 +33,7 @@ final class DeepStackTest {
     private static final int BLOCKS = 40;
 
     private final Magazines magazines = new Magazines(4);
+    private final Stripe[] stripes = magazines.magazine(0).stripes;
     private final @Nullable Block[] held = new @Nullable Block[BLOCKS];
     private int count;
     private int overflows;
@@ -102,13 +103,27 @@ final class DeepStackTest {
         try {
           Block block = held[count - 1];
           if (block != null) {
-            magazines.push(block);
+            push(block, count % 2 == 0);
           }
           held[count - 1] = null;
           count--;
         } catch (StackOverflowError e) {
           overflows++;
           return;
+        }
+      }
+    }
+
+    /** Puts a block back, half of them while every stripe is busy. */
+    private void push(Block block, boolean busy) {
+      try {
+        for (int i = 0; busy && i < stripes.length; i++) {
+          stripes[i].flag = 1;
+        }
+        magazines.push(block);
+      } finally {
+        for (int i = 0; busy && i < stripes.length; i++) {
+          stripes[i].flag = Stripe.FREE;
         }
       }
     }

@@ -107,6 +107,30 @@ final class MagazinesTest {
   }
 
   @Test
+  void popPatiently_everyStripeBusyWhileItSettles_findsWhatHadOverflowed()
+      throws InterruptedException {
+    Block block = block(4096);
+    List<Stripe> stripes = List.of(magazines.magazine(0).stripes);
+    stripes.forEach(Stripe::lock);
+    magazines.push(block);
+    List<Block> found = new ArrayList<>();
+    Thread patient = Thread.ofPlatform().start(() -> found.add(magazines.popPatiently(0, 0)));
+    Await.until("it waits for a stripe", () -> waitsForStripe(patient));
+    stripes.forEach(Stripe::unlock);
+    Await.joined(patient);
+    assertThat(found).containsExactly(block);
+  }
+
+  /** Whether a thread waits for a stripe. */
+  private static boolean waitsForStripe(Thread thread) {
+    return List.of(thread.getStackTrace()).stream()
+        .anyMatch(
+            frame ->
+                frame.getClassName().equals(Stripe.class.getName())
+                    && frame.getMethodName().equals("lock"));
+  }
+
+  @Test
   void push_manyThreadsAndEveryStripeBusy_noBlockLost() throws InterruptedException {
     magazines.push(block(4096));
     List<Stripe> stripes = List.of(magazines.magazine(0).stripes);
