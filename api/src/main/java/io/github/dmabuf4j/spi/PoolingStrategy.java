@@ -25,8 +25,8 @@ package io.github.dmabuf4j.spi;
  * #committedBytes} may be called by several threads at once; {@link #close} is the last call. A
  * piece may be freed by another thread than the one that allocated it, also by one that signals a
  * fence or holds a reservation. So none of these methods takes a reservation, waits for a fence, or
- * calls the heap. The heap holds none of its own locks during {@link #allocate} and {@link
- * Piece#free}.
+ * calls the heap. {@link #allocate} and {@link Piece#free} are called without the lock of the
+ * heap's accounts: a slow strategy is slow for those who wait for it, and for no others.
  *
  * <p>Source: design rules AL1, AL7 to AL9 and AL11.
  */
@@ -106,8 +106,8 @@ public interface PoolingStrategy extends AutoCloseable {
   long committedBytes();
 
   /**
-   * Gives everything back. Every piece has been freed. What it throws is logged; the heap has
-   * ended.
+   * Gives everything back that no other strategy shares. Every piece has been freed. What it throws
+   * is logged; the heap has ended.
    */
   @Override
   void close();

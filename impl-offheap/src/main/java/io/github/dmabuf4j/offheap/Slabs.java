@@ -164,6 +164,7 @@ final class Slabs {
     }
   }
 
+  /** Waits for the lock at its end, for NOWAIT too: while others link a block, or make a report. */
   private Block takeOwnUnlocked(Wanted wanted) throws SlabMemoryException {
     Block block = takeOwn(wanted);
     lock.lock();
@@ -214,8 +215,11 @@ final class Slabs {
   @Nullable Block commitReserved(Wanted wanted) throws SlabMemoryException {
     lock.lock();
     try {
-      if (sealed || !memory.poolsItself()) {
-        return sealed ? null : take(wanted);
+      if (sealed) {
+        return null;
+      }
+      if (!memory.poolsItself()) {
+        return take(wanted);
       }
     } finally {
       lock.unlock();

@@ -36,12 +36,17 @@ final class StrategyMemory implements SlabMemory {
   private final ReentrantLock ending = new ReentrantLock();
   private @Nullable PoolingStrategy strategy;
 
-  /** Takes over a strategy. */
+  /**
+   * Takes over a strategy.
+   *
+   * @throws IllegalArgumentException if its largest alignment is none; it is closed then
+   */
   StrategyMemory(String name, PoolingStrategy strategy) {
     this.name = name;
     this.strategy = strategy;
     this.ownAlignment = strategy.maxAlignment();
     if (Long.bitCount(ownAlignment) != 1 || ownAlignment < 1) {
+      strategy.close();
       throw new IllegalArgumentException(
           "strategy %s: wanted a power of two as the largest alignment, got %d"
               .formatted(name, ownAlignment));

@@ -84,11 +84,11 @@
  * </ol>
  *
  * <p>No flag is set with the lock of the slabs held. No fence, reservation or user code is waited
- * for with any of them, so a release may come from a thread that is signaling a fence. A
- * reservation comes before all of them: whoever moves a buffer has tried its reservation, or was
- * called with it, and takes them inside, for short. Threads that wait for memory hold none; how
- * they are woken without a fence in the hot path is told in {@link
- * io.github.dmabuf4j.offheap.Waiters}.
+ * for with any of them, but for the code of a strategy, which waits for none of these either, with
+ * the first three, so a release may come from a thread that is signaling a fence. A reservation
+ * comes before all of them: whoever moves a buffer has tried its reservation, or was called with
+ * it, and takes them inside, for short. Threads that wait for memory hold none; how they are woken
+ * without a fence in the hot path is told in {@link io.github.dmabuf4j.offheap.Waiters}.
  *
  * <p>Access modes of fields are named as those of {@link java.lang.invoke.VarHandle}: plain,
  * opaque, acquire and release, volatile.

@@ -40,7 +40,7 @@ final class StrategyConcurrencyTest {
   private static final List<AllocPolicy> POLICIES = List.of(AllocPolicy.values());
 
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
-  private final BlockingQueue<DmaBuf> handedOver = new ArrayBlockingQueue<>(32);
+  private final BlockingQueue<DmaBuf> handedOver = new ArrayBlockingQueue<>(4);
   private final AtomicLong stamps = new AtomicLong();
 
   /** All that any thread may free. */
