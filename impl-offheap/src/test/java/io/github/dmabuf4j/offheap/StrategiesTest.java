@@ -59,7 +59,7 @@ final class StrategiesTest {
     assertThat(strategy.committedBytes()).isGreaterThanOrEqualTo(MIB);
     piece.free();
     long _ = strategy.trim();
-    if (!name.startsWith("netty-")) { // whose chunks go when the allocator is garbage
+    if (!name.startsWith("netty-")) { // whose chunks are those of all heaps
       assertThat(strategy.committedBytes()).isZero();
     }
     strategy.close();

@@ -13,13 +13,14 @@
  * <tr><td>buddy</td><td>a binary buddy over chunks of 32 MiB</td><td>no</td><td>one chunk, until it is trimmed</td><td>any
  *   thread</td></tr>
  * <tr><td>netty-pooled, netty-pooled-o13</td><td>Netty's pooled allocator, with its chunks of 4 MiB, or of 64 MiB</td><td>no</td>
- *   <td>chunks and caches of threads</td><td>any thread</td></tr>
- * <tr><td>netty-adaptive</td><td>Netty's adaptive allocator</td><td>no</td><td>chunks and caches of threads</td><td>any
+ *   <td>chunks and caches of threads, of all heaps together</td><td>any thread</td></tr>
+ * <tr><td>netty-adaptive</td><td>Netty's adaptive allocator</td><td>no</td><td>chunks and caches of threads, of all heaps together</td><td>any
  *   thread</td></tr>
  * </table>
  *
  * <p>Those of Netty need netty-buffer, which isn't a dependency that users get with this library;
- * without it they say so.
+ * without it they say so. Their allocators, which can't be closed, are one of each kind for all
+ * heaps of the process.
  */
 @NullMarked
 package io.github.dmabuf4j.offheap.strategy;

@@ -19,7 +19,7 @@ public final class NettyProvider implements PoolingStrategyProvider {
 
   /** {@code netty-pooled-o13}: the same with chunks of 64 MiB, so that frames are pooled. */
   public static final NettyProvider POOLED_LARGE =
-      new NettyProvider("netty-pooled-o13", () -> NettyStrategy.pooled(13));
+      new NettyProvider("netty-pooled-o13", () -> NettyStrategy.pooledLarge());
 
   /** {@code netty-adaptive}: the adaptive allocator of Netty 4.2. */
   public static final NettyProvider ADAPTIVE =

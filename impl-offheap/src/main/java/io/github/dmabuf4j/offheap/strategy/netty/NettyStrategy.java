@@ -9,19 +9,21 @@ import io.netty.buffer.PooledByteBufAllocator;
 import java.lang.foreign.MemorySegment;
 
 /**
- * An allocator of Netty's, of this strategy's own: direct memory, with its caches for all threads.
+ * An allocator of Netty's: direct memory, with its caches for all threads.
+ *
+ * <p>There is one of each kind for all heaps of the process. An allocator of Netty's can't be
+ * closed: it keeps its chunks until it is garbage and finalized, so that one for each heap would
+ * leave that heap's chunks behind.
  *
  * <p>Where Netty can align chunks, the pooled one is asked to begin them at a page, so that its
  * pages are ours. It can if it may use {@code Unsafe}. The adaptive one never can. What isn't
  * aligned is asked for with up to a page more, which the small sizes feel.
  *
- * <p>An allocator of Netty's can't be closed. Its chunks go back when it is garbage, and what a
- * thread has cached at the latest when that ends.
- *
  * <p><b>Threads.</b> Any.
  */
 final class NettyStrategy implements PoolingStrategy {
   private static final int PAGE = 4096;
+  private static final int LARGE_ORDER = 13;
 
   private final ByteBufAllocator allocator;
   private final long maxAlignment;
@@ -31,29 +33,49 @@ final class NettyStrategy implements PoolingStrategy {
     this.maxAlignment = maxAlignment;
   }
 
-  static PoolingStrategy pooled() {
-    return pooled(PooledByteBufAllocator.defaultMaxOrder());
+  // Holders, so that each is made when it is first asked for.
+
+  private static final class Pooled {
+    static final ByteBufAllocator ALLOCATOR = make(PooledByteBufAllocator.defaultMaxOrder());
   }
 
-  /** With chunks of 8 KiB, doubled so many times. */
-  static PoolingStrategy pooled(int maxOrder) {
-    int alignment = PooledByteBufAllocator.isDirectMemoryCacheAlignmentSupported() ? PAGE : 0;
-    PooledByteBufAllocator allocator =
-        new PooledByteBufAllocator(
-            true,
-            0,
-            PooledByteBufAllocator.defaultNumDirectArena(),
-            PooledByteBufAllocator.defaultPageSize(),
-            maxOrder,
-            PooledByteBufAllocator.defaultSmallCacheSize(),
-            PooledByteBufAllocator.defaultNormalCacheSize(),
-            true,
-            alignment);
-    return new NettyStrategy(allocator, Math.max(1, alignment));
+  private static final class PooledLarge {
+    static final ByteBufAllocator ALLOCATOR = make(LARGE_ORDER);
+  }
+
+  private static final class Adaptive {
+    static final ByteBufAllocator ALLOCATOR = new AdaptiveByteBufAllocator(true, true);
+  }
+
+  static PoolingStrategy pooled() {
+    return new NettyStrategy(Pooled.ALLOCATOR, Math.max(1, chunkAlignment()));
+  }
+
+  static PoolingStrategy pooledLarge() {
+    return new NettyStrategy(PooledLarge.ALLOCATOR, Math.max(1, chunkAlignment()));
   }
 
   static PoolingStrategy adaptive() {
-    return new NettyStrategy(new AdaptiveByteBufAllocator(true, true), 1);
+    return new NettyStrategy(Adaptive.ALLOCATOR, 1);
+  }
+
+  /** 0 if Netty can't. */
+  private static int chunkAlignment() {
+    return PooledByteBufAllocator.isDirectMemoryCacheAlignmentSupported() ? PAGE : 0;
+  }
+
+  /** With chunks of Netty's pages, doubled so many times. */
+  private static ByteBufAllocator make(int maxOrder) {
+    return new PooledByteBufAllocator(
+        true,
+        0,
+        PooledByteBufAllocator.defaultNumDirectArena(),
+        PooledByteBufAllocator.defaultPageSize(),
+        maxOrder,
+        PooledByteBufAllocator.defaultSmallCacheSize(),
+        PooledByteBufAllocator.defaultNormalCacheSize(),
+        true,
+        chunkAlignment());
   }
 
   @Override
@@ -93,11 +115,13 @@ final class NettyStrategy implements PoolingStrategy {
     return Math.max(0, before - committedBytes());
   }
 
+  /** Of the allocator, hence of all heaps that use it. */
   @Override
   public long committedBytes() {
     return ((ByteBufAllocatorMetricProvider) allocator).metric().usedDirectMemory();
   }
 
+  /** Leaves the allocator to the next heap. */
   @Override
   public void close() {
     long _ = trim();
