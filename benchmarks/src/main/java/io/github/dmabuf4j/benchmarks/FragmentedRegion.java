@@ -107,7 +107,10 @@ final class FragmentedRegion implements AutoCloseable {
    */
   static CompactedRegion compacted() throws InterruptedException {
     try (FragmentedRegion scene = new FragmentedRegion(70)) {
-      List<DmaBuf> pinned = scene.movables.subList(0, scene.movables.size() / 100);
+      List<DmaBuf> pinned = new ArrayList<>();
+      for (int i = 0; i < scene.movables.size(); i += 100) {
+        pinned.add(scene.movables.get(i));
+      }
       List<Pin> pins = pinned.stream().map(FragmentedRegion::pin).toList();
       var before = scene.region.map();
       long moved = scene.region.compact();

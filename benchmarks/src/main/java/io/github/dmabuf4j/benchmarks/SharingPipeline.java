@@ -10,6 +10,7 @@ import io.github.dmabuf4j.FenceContext;
 import io.github.dmabuf4j.FrameLayout;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.Heaps;
+import io.github.dmabuf4j.Hold;
 import io.github.dmabuf4j.Importer;
 import io.github.dmabuf4j.Job;
 import java.lang.foreign.MemorySegment;
@@ -24,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * encoder, before it is filled, and with it the other, for its colours.
  *
  * <p><b>Invariant.</b> A handle belongs to the stage that has the picture, but for the buffer that
- * goes through a queue, whose handle is the queue's meanwhile. An element of the arrays beside a
+ * goes through a queue, whose handle is the queue's meanwhile. The filter's job may still use both
+ * handles then: the encoder closes them only after that job has signaled. An element of the arrays beside a
  * queue belongs to whoever has the slot of that number; the queue orders the two.
  */
 final class SharingPipeline extends VideoPipeline {
@@ -86,12 +88,11 @@ final class SharingPipeline extends VideoPipeline {
     toFilter.end();
   }
 
-  private long decode(long number, DmaBuf picture) throws InterruptedException {
+  private long decode(long number, DmaBuf picture) {
     try (Attachment _ = picture.attach(DECODER);
-        Job job = Job.named("decode").writes(picture).publish()) {
-      long address = job.address(picture) + decoding.chroma();
-      job.run(access -> decoding.decode(number, access.segment(picture)));
-      return address;
+        Hold hold = picture.hold()) { // nobody else knows it yet
+      decoding.decode(number, hold.segment());
+      return hold.address() + decoding.chroma();
     }
   }
 
@@ -103,14 +104,13 @@ final class SharingPipeline extends VideoPipeline {
       DmaBuf decoded = toFilter.detach(next.get());
       DmaBuf edges = heap.allocate(edgesRequest);
       try (Attachment _ = decoded.attach(FILTER);
-          Attachment _ = edges.attach(FILTER);
-          DmaBuf read = decoded.dup();
-          DmaBuf written = edges.dup()) {
+          Attachment _ = edges.attach(FILTER)) {
         BufferSlot slot = toEncoder.attach(edges, PATIENCE);
-        Job job = Job.named("edges").reads(read).writes(written).inOrderOf(filterOrder).publish();
+        Job job =
+            Job.named("edges").reads(decoded).writes(edges).inOrderOf(filterOrder).publish();
         besideEdges[slot.index()] = new Colours(decoded, colours.address);
         toEncoder.queue(slot, job.fence());
-        job.run(access -> filtering.filter(access.segment(read), access.segment(written)));
+        job.run(access -> filtering.filter(access.segment(decoded), access.segment(edges)));
       }
       next = toFilter.acquire(PATIENCE);
     }
