@@ -467,8 +467,7 @@ public class MigrationStress {
       int value = state.later.readUninterruptibly(Movable::valueOf);
       boolean inPool = !state.region.owns(state.second.place);
       state.later.close();
-      r.r3 =
-          (value == 2 ? 0 : 100) + (inPool == (r.r1 == 1) ? 0 : 10) + state.mistakesAtTheEnd();
+      r.r3 = (value == 2 ? 0 : 100) + (inPool == (r.r1 == 1) ? 0 : 10) + state.mistakesAtTheEnd();
     }
   }
 

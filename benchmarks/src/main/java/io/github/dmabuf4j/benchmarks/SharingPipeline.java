@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Invariant.</b> A handle belongs to the stage that has the picture, but for the buffer that
  * goes through a queue, whose handle is the queue's meanwhile. The filter's job may still use both
- * handles then: the encoder closes them only after that job has signaled. An element of the arrays beside a
- * queue belongs to whoever has the slot of that number; the queue orders the two.
+ * handles then: the encoder closes them only after that job has signaled. An element of the arrays
+ * beside a queue belongs to whoever has the slot of that number; the queue orders the two.
  */
 final class SharingPipeline extends VideoPipeline {
   private static final Duration PATIENCE = Duration.ofSeconds(30);
@@ -106,8 +106,7 @@ final class SharingPipeline extends VideoPipeline {
       try (Attachment _ = decoded.attach(FILTER);
           Attachment _ = edges.attach(FILTER)) {
         BufferSlot slot = toEncoder.attach(edges, PATIENCE);
-        Job job =
-            Job.named("edges").reads(decoded).writes(edges).inOrderOf(filterOrder).publish();
+        Job job = Job.named("edges").reads(decoded).writes(edges).inOrderOf(filterOrder).publish();
         besideEdges[slot.index()] = new Colours(decoded, colours.address);
         toEncoder.queue(slot, job.fence());
         job.run(access -> filtering.filter(access.segment(decoded), access.segment(edges)));

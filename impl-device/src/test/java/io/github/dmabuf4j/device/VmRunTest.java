@@ -72,6 +72,34 @@ final class VmRunTest {
   }
 
   @Test
+  void run_kernelThatCrashesWhileBooting_isBootedOnceMore(@TempDir Path tools) throws Exception {
+    VmScripts.assumeGuest();
+    Path qemu = tools.resolve("qemu-system-x86_64");
+    Files.writeString(
+        qemu,
+        """
+        #!/bin/bash
+        if [ ! -e "$0.crashed" ]; then
+          : >"$0.crashed"
+          while [ $# -gt 0 ]; do
+            [ "$1" != -serial ] || echo 'Kernel panic - not syncing: on purpose' >"${2#file:}"
+            shift
+          done
+          exit 0
+        fi
+        PATH=${PATH#*:} exec qemu-system-x86_64 "$@"
+        """);
+    assertThat(qemu.toFile().setExecutable(true)).isTrue();
+    List<String> arguments = new ArrayList<>(VmScripts.download());
+    arguments.addAll(List.of("--", "echo", "booted"));
+    Outcome run =
+        VmScripts.call(Map.of("PATH", tools + ":" + System.getenv("PATH")), "run", arguments);
+    assertThat(run.err()).contains("booting once more");
+    assertThat(run.out()).isEqualTo("booted\n");
+    assertThat(run.status()).isZero();
+  }
+
+  @Test
   void run_missingTools_namesWhatInstallsThem(@TempDir Path tools) throws Exception {
     for (String tool : List.of("bash", "dirname", "uname")) {
       Files.copy(Path.of("/bin", tool), tools.resolve(tool), StandardCopyOption.COPY_ATTRIBUTES);
