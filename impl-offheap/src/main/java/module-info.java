@@ -12,6 +12,8 @@
  *   attachments of static importers are never mapped</td><td>the limit</td></tr>
  * <tr><td>contiguous</td><td>the size of a contiguous region, for example {@code 64MiB}: committed from the start, a part of the limit
  *   that plain buffers can't have</td><td>none</td></tr>
+ * <tr><td>user</td><td>the most bytes of others' memory that are stolen or backed at once ({@link io.github.dmabuf4j.UserMemory}), for
+ *   example {@code 16MiB}: beside the limit, not a part of it; {@code 0} for none</td><td>as many as the limit</td></tr>
  * <tr><td>decay</td><td>how long idle memory is kept, for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms</td><td>10 s</td></tr>
  * <tr><td>retained</td><td>the most that is kept idle, for example {@code 32MiB}; more goes back within a second. All heaps of the
  *   process together keep at most what the system property {@code dmabuf4j.offheap.retained} says, by default a quarter of the machine's, or

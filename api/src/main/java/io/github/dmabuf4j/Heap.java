@@ -126,6 +126,17 @@ public interface Heap extends AutoCloseable {
   }
 
   /**
+   * Makes buffers of this heap over memory that somebody else allocated (design rules UM1 to UM3).
+   * They are live buffers as any other, in the figures and for {@link #close} and {@link #drain},
+   * but their bytes have a limit of their own.
+   *
+   * @return the same at each call; empty, the default, if this heap takes none
+   */
+  default Optional<UserMemory> userMemory() {
+    return Optional.empty();
+  }
+
+  /**
    * What gives this heap's memory back, and whom it asks: for caches that keep buffers which they
    * could do without.
    *

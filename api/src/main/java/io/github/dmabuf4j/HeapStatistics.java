@@ -9,7 +9,8 @@ package io.github.dmabuf4j;
  *     quarantined
  * @param peakCommittedBytes the most bytes that were committed at once
  * @param liveBytes bytes of blocks with users or in quarantine
- * @param liveBuffers buffers with users or in quarantine
+ * @param liveBuffers buffers with users or in quarantine, those over {@link UserMemory} included,
+ *     whose bytes no figure here has
  * @param idleBytes bytes of blocks kept for the next user
  * @param pinnedBytes bytes of blocks whose buffers are pinned, by a {@link Pin}, a pinned {@link
  *     Vmap} or a static importer's mapping; each block once. They can be neither moved nor

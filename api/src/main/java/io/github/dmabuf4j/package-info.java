@@ -33,6 +33,7 @@
  * <tr><td>a driver's submit path</td><td>{@link io.github.dmabuf4j.Job}</td></tr>
  * <tr><td>{@code dma_heap}</td><td>{@link io.github.dmabuf4j.Heap}</td></tr>
  * <tr><td>CMA</td><td>{@link io.github.dmabuf4j.ContiguousRegion}</td></tr>
+ * <tr><td>userptr, {@code get_user_pages}</td><td>{@link io.github.dmabuf4j.UserMemory}</td></tr>
  * <tr><td>Android's {@code BufferQueue}</td><td>{@link io.github.dmabuf4j.BufferQueue}, {@link
  *   io.github.dmabuf4j.BufferProducer}, {@link io.github.dmabuf4j.BufferConsumer}</td></tr>
  * </table>
@@ -122,10 +123,9 @@
  *
  * <p>Incubating: names and signatures may change until both implementations pass the conformance
  * kit. Types whose documentation says <b>Shape</b> fix the contract and have no implementation yet:
- * {@link io.github.dmabuf4j.UserMemory}, {@link io.github.dmabuf4j.SyncFiles}, {@link
- * io.github.dmabuf4j.OwnedFd}, {@link io.github.dmabuf4j.spi.SharedFile} and {@link
- * io.github.dmabuf4j.spi.SwapStore}. Nothing evicts yet: no buffer is ever {@link
- * io.github.dmabuf4j.BufferObject.Residency#EVICTED}, and no heap gives up the memory of a buffer
- * that isn't needed. No heap has file descriptors yet.
+ * {@link io.github.dmabuf4j.SyncFiles}, {@link io.github.dmabuf4j.OwnedFd}, {@link
+ * io.github.dmabuf4j.spi.SharedFile} and {@link io.github.dmabuf4j.spi.SwapStore}. Nothing evicts
+ * yet: no buffer is ever {@link io.github.dmabuf4j.BufferObject.Residency#EVICTED}, and no heap
+ * gives up the memory of a buffer that isn't needed. No heap has file descriptors yet.
  */
 package io.github.dmabuf4j;

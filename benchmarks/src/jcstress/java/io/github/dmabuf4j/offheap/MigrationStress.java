@@ -57,7 +57,7 @@ public class MigrationStress {
     Movable() {
       long limit = (REGION_PAGES + POOL_PAGES) * BYTES;
       SlabMemory.Region reserved = memory.map(REGION_PAGES * BYTES, BYTES, false);
-      pool = new Pool("stress", limit, limit, memory, 1, reserved);
+      pool = new Pool("stress", limit, limit, limit, memory, 1, reserved);
       region = Objects.requireNonNull(pool.region);
       handle = allocate();
       buffer = region.movables().getFirst();

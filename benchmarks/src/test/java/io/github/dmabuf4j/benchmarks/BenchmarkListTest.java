@@ -42,6 +42,7 @@ final class BenchmarkListTest {
               NettyInteropBenchmark.class.getName(),
               PipelineBenchmark.class.getName(),
               ReservationBenchmark.class.getName(),
+              UserMemoryBenchmark.class.getName(),
               VmapBenchmark.class.getName());
     }
   }

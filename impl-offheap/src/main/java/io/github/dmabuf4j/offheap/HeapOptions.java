@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  *   limit</td></tr>
  * <tr><td>contiguous</td><td>a {@link ByteSize}, the size of the contiguous region: 0, or at least one page and at most
  *   the limit</td><td>0, for none</td></tr>
+ * <tr><td>user</td><td>a {@link ByteSize}: how much memory of others may be stolen or backed at once, 0 for none</td><td>the limit</td></tr>
  * <tr><td>decay</td><td>for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms; above 292 years
  *   means never</td><td>10 s</td></tr>
  * <tr><td>retained</td><td>a {@link ByteSize}, the most that is kept idle; more goes back within a second</td><td>no limit but the
@@ -41,6 +42,7 @@ import org.jspecify.annotations.Nullable;
  * @param pinned the most bytes to be pinned at once, a multiple of the same, at most the limit
  * @param contiguous the size of the contiguous region, a multiple of the same, at most the limit; 0
  *     for none
+ * @param user the most bytes of user memory, exactly; they don't count against the limit
  * @param retention what becomes of idle blocks
  * @param hugePages whether to ask for huge pages
  * @param strategy where the memory of buffers comes from
@@ -49,6 +51,7 @@ record HeapOptions(
     long limit,
     long pinned,
     long contiguous,
+    long user,
     Retention retention,
     boolean hugePages,
     String strategy) {
@@ -85,9 +88,9 @@ record HeapOptions(
     this(limit, pinned, 0, decay);
   }
 
-  /** With the heap's own pool. */
+  /** With the heap's own pool, and as much user memory as the limit. */
   HeapOptions(long limit, long pinned, long contiguous, Duration decay) {
-    this(limit, pinned, contiguous, Retention.of(decay), false, Strategies.OWN);
+    this(limit, pinned, contiguous, limit, Retention.of(decay), false, Strategies.OWN);
   }
 
   /** Whether memory comes from the heap's own pool. */
@@ -97,7 +100,7 @@ record HeapOptions(
 
   static HeapOptions of(HeapUri uri) {
     Set<String> known = new HashSet<>(OF_THE_OWN_POOL.keySet());
-    known.addAll(List.of("limit", "pinned", "strategy"));
+    known.addAll(List.of("limit", "pinned", "user", "strategy"));
     uri.requireOptions(known);
     Map<String, String> options = uri.options();
     String strategy = options.getOrDefault("strategy", Strategies.OWN);
@@ -107,6 +110,7 @@ record HeapOptions(
         limit,
         pinned(options.get("pinned"), limit),
         contiguous(options.get("contiguous"), limit),
+        user(options.get("user"), limit),
         retention(options),
         choice(options, "hugepages", "false", "true"),
         strategy);
@@ -179,6 +183,11 @@ record HeapOptions(
           "pinned: wanted 0, or at least one page, %d B, got %s".formatted(SizeClasses.PAGE, text));
     }
     return Math.min(limit, pinned & -SizeClasses.PAGE);
+  }
+
+  /** Not rounded: what is stolen needs no whole pages. */
+  private static long user(@Nullable String text, long limit) {
+    return text == null ? limit : parseSize("user", text);
   }
 
   private static long parseSize(String option, String text) {

@@ -3,7 +3,6 @@ package io.github.dmabuf4j.offheap;
 import io.github.dmabuf4j.BufInfo;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -21,8 +20,8 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * <p><b>Invariant.</b> While the state isn't OPEN, the waiters' count of watchers has one more, so
  * that allocations and releases look here; and, once the change has come through, the slabs are
- * sealed. CLOSED implies that nothing is committed, and is terminal; the memory is closed then,
- * once.
+ * sealed. CLOSED implies that nothing is committed and no user memory is in use, and is terminal;
+ * the memory is closed then, once.
  *
  * <p>An allocation that took a block out of a magazine before it could see a change goes on: the
  * closer finds its block neither idle nor given back, and waits until it is exported, which makes
@@ -162,11 +161,11 @@ final class Lifecycle {
       if (pool.slabs.committed() == pool.regionBytes()) { // nothing else is live
         pool.endRegionIfUnused();
       }
-      if (pool.slabs.committed() == 0) {
+      if (pool.slabs.committed() == 0 && pool.user.count() == 0) {
         end();
         return;
       }
-      BufInfo live = Objects.requireNonNull(pool.info(true));
+      BufInfo live = pool.infoOfAll();
       if (!live.buffers().isEmpty()) {
         throw new IllegalStateException(
             "%s has %d live buffers: close them first, or call drain; %s"
@@ -218,10 +217,11 @@ final class Lifecycle {
     }
   }
 
-  /** Bytes went back to the limit. */
+  /** Bytes went back to the limit, or to whose memory it was. */
   void afterGivingBack() {
     if (state == State.DRAINING
         && pool.slabs.areSpent()
+        && pool.user.count() == 0
         && STATE.compareAndSet(this, State.DRAINING, State.CLOSED)) {
       end();
     }

@@ -45,6 +45,9 @@ final class Pool {
   /** Where movable buffers may lie; null if the heap was opened without one. */
   final @Nullable ReservedRegion region;
 
+  /** Buffers over memory of others. */
+  final UserBuffers user;
+
   final Waiters waiters = new Waiters();
   final Lifecycle lifecycle = new Lifecycle(this);
 
@@ -76,12 +79,13 @@ final class Pool {
 
   /** Creates a pool without a contiguous region. */
   Pool(String name, long limit, long pinnedLimit, SlabMemory memory, int stripes) {
-    this(name, limit, pinnedLimit, memory, stripes, null);
+    this(name, limit, pinnedLimit, limit, memory, stripes, null);
   }
 
   /**
    * Creates a pool.
    *
+   * @param userLimit the most bytes of user memory
    * @param reserved the memory of its contiguous region, at most as large as the limit; or null for
    *     none
    */
@@ -89,6 +93,7 @@ final class Pool {
       String name,
       long limit,
       long pinnedLimit,
+      long userLimit,
       SlabMemory memory,
       int stripes,
       SlabMemory.@Nullable Region reserved) {
@@ -98,6 +103,7 @@ final class Pool {
     this.magazines = new Magazines(stripes);
     this.slabs = new Slabs(this, memory, limit);
     this.pinned = new PinnedBytes(pinnedLimit);
+    this.user = new UserBuffers(this, userLimit, memory.pageSize());
     this.region = reserved == null ? null : new ReservedRegion(this, slabs.adopt(reserved));
     this.largestClass =
         memory.poolsItself() ? SizeClasses.UNPOOLED : largestClassWithin(limit - regionBytes());
@@ -419,6 +425,7 @@ final class Pool {
   /** Lets no block and no place out any more, or again. */
   void seal(boolean shut) {
     slabs.seal(shut);
+    user.seal(shut);
     if (region != null) {
       region.seal(shut);
     }
@@ -562,6 +569,7 @@ final class Pool {
     } finally {
       returning.unlock();
     }
+    user.retry();
   }
 
   private long giveBack(List<Block> blocks) {
@@ -612,6 +620,11 @@ final class Pool {
     return plain == null || region == null ? plain : region.addTo(plain, patiently);
   }
 
+  /** The same, with those over memory of others, which nobody waits for who wants blocks. */
+  BufInfo infoOfAll() {
+    return user.addTo(Objects.requireNonNull(info(true)));
+  }
+
   /**
    * What can be read without waiting for anybody: limit and commitment, all of it taken as live.
    */
@@ -645,7 +658,7 @@ final class Pool {
         committed,
         slabs.peak(),
         Math.min(liveBytes, committed),
-        live,
+        live + user.count(),
         Math.max(0, committed - liveBytes),
         pinned.now(),
         pinned.limit,

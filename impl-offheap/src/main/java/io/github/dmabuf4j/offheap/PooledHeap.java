@@ -8,6 +8,7 @@ import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.HeapUnavailableException;
 import io.github.dmabuf4j.Shrinker;
+import io.github.dmabuf4j.UserMemory;
 import java.lang.System.Logger.Level;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
@@ -41,12 +42,14 @@ final class PooledHeap implements Heap {
 
   final Pool pool;
   private final Optional<ContiguousRegion> region;
+  private final Optional<UserMemory> user;
   private final PoolShrinker shrinker;
 
   private PooledHeap(Pool pool) {
     this.pool = pool;
     this.region =
         Optional.ofNullable(pool.region).map(reserved -> new PooledRegion(this, reserved));
+    this.user = pool.user.limit == 0 ? Optional.empty() : Optional.of(new PooledUserMemory(this));
     this.shrinker = new PoolShrinker(pool);
     pool.shrinker = new WeakReference<>(shrinker);
   }
@@ -55,7 +58,9 @@ final class PooledHeap implements Heap {
   static PooledHeap open(String name, HeapOptions options, SlabMemory memory) {
     int stripes = stripesFor(Runtime.getRuntime().availableProcessors());
     SlabMemory.Region reserved = reserve(name, options.contiguous(), memory);
-    Pool pool = new Pool(name, options.limit(), options.pinned(), memory, stripes, reserved);
+    Pool pool =
+        new Pool(
+            name, options.limit(), options.pinned(), options.user(), memory, stripes, reserved);
     Decay.begin(pool, options.retention());
     RetainedBytes.OF_THIS_PROCESS.add(pool);
     PooledHeap heap = new PooledHeap(pool);
@@ -163,6 +168,11 @@ final class PooledHeap implements Heap {
     return region;
   }
 
+  @Override
+  public Optional<UserMemory> userMemory() {
+    return user;
+  }
+
   // ---- giving back ----
 
   @Override
@@ -188,7 +198,7 @@ final class PooledHeap implements Heap {
 
   @Override
   public BufInfo info() {
-    return Objects.requireNonNull(pool.info(true));
+    return pool.infoOfAll();
   }
 
   // ---- the end ----

@@ -145,6 +145,21 @@ final class Shortage {
         null);
   }
 
+  /** Too much user memory. */
+  static OutOfBuffersException user(long wanted, UserBuffers account, long used, BufInfo holders) {
+    return new OutOfBuffersException(
+        wanted,
+        used,
+        account.limit,
+        "wanted %s of user memory of %s, limit on user memory %s, in use %s; %s%nClose such buffers sooner, or raise the limit (?user=…)"
+            .formatted(
+                bytes(wanted),
+                holders.heap(),
+                bytes(account.limit),
+                bytes(used),
+                holdersOf(holders)));
+  }
+
   /** Who is waited for. */
   static String describe(Wanted wanted, HeapStatistics now, @Nullable BufInfo holders) {
     return "wanted %s%s, limit %s, committed %s%s; %s"

@@ -76,6 +76,26 @@ final class HeapOptionsTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"0, 0", "100, 100", "1MiB, 1048576", "1GiB, 1073741824"})
+  void user_isExact_andMayBeMoreThanTheLimit(String text, long bytes) {
+    assertThat(of("?user=" + text + "&limit=64MiB").user()).isEqualTo(bytes);
+  }
+
+  @Test
+  void user_byDefault_isTheLimit() {
+    assertThat(of("?limit=64MiB").user()).isEqualTo(64L << 20);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"-1", "", "all", "9EiB"})
+  void user_thatIsNone_isRefusedNamingIt(String text) {
+    assertThatThrownBy(() -> of("?user=" + text))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("user")
+        .hasMessageContaining(text);
+  }
+
+  @ParameterizedTest
   @CsvSource({"2ms, 2", "500ms, 500", "10s, 10000", "3m, 180000", "1h, 3600000"})
   void decay_isATime(String text, long millis) {
     assertThat(of("?decay=" + text).retention().decay()).isEqualTo(Duration.ofMillis(millis));
