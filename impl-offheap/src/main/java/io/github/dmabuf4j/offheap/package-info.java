@@ -67,6 +67,12 @@
  * io.github.dmabuf4j.offheap.CandidateRanges} which range it begins with, {@link
  * io.github.dmabuf4j.offheap.Clearing} how one is cleared.
  *
+ * <h2>User memory</h2>
+ *
+ * <p>Memory of others is in no slab: {@link io.github.dmabuf4j.offheap.UserBuffers} has the
+ * account, {@link io.github.dmabuf4j.offheap.StolenBuffer} and {@link
+ * io.github.dmabuf4j.offheap.BackedBuffer} say how long their segments live.
+ *
  * <h2>Threads</h2>
  *
  * <p>Nothing is kept per thread. Locks, outermost first; each class says what its own guards:
@@ -77,8 +83,9 @@
  *   <li>that of the {@link io.github.dmabuf4j.offheap.Pool}: blocks on the way back to their slabs;
  *   <li>either the lock of the {@link io.github.dmabuf4j.offheap.Slabs}: whatever enters or leaves
  *       a slab; or that of the {@link io.github.dmabuf4j.offheap.Magazines}: blocks that found
- *       every stripe busy; or that of the {@link io.github.dmabuf4j.offheap.ReservedRegion}: whose
- *       the pages of the region are;
+ *       every stripe busy; or that of the {@link io.github.dmabuf4j.offheap.UserBuffers}: which
+ *       there are; or that of the {@link io.github.dmabuf4j.offheap.ReservedRegion}: whose the
+ *       pages of the region are;
  *   <li>the flag of a {@link io.github.dmabuf4j.offheap.Stripe}: a few dozen instructions, nothing
  *       is locked inside.
  * </ol>
