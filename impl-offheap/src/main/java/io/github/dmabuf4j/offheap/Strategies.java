@@ -6,7 +6,9 @@ import io.github.dmabuf4j.spi.PoolingStrategyProvider;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.stream.Collectors;
@@ -57,20 +59,23 @@ final class Strategies {
         .collect(Collectors.joining(", "));
   }
 
-  /** What can be said for {@code strategy=} here, for reports; what can't, with the reason. */
+  /**
+   * What can be said for {@code strategy=} here, for reports; what can't, with each reason once.
+   */
   static String summary() {
-    List<PoolingStrategyProvider> providers = providers();
+    Map<String, List<PoolingStrategyProvider>> byReason =
+        providers().stream()
+            .collect(
+                Collectors.groupingBy(
+                    PoolingStrategyProvider::unavailable, LinkedHashMap::new, Collectors.toList()));
+    List<PoolingStrategyProvider> available = byReason.remove("");
     StringBuilder text = new StringBuilder("strategies ").append(OWN);
-    for (PoolingStrategyProvider provider : providers) {
-      if (provider.unavailable().isEmpty()) {
-        text.append(", ").append(provider.name());
-      }
+    if (available != null) {
+      text.append(", ").append(names(available));
     }
-    for (PoolingStrategyProvider provider : providers) {
-      if (!provider.unavailable().isEmpty()) {
-        text.append("; not ").append(provider.name()).append(": ").append(provider.unavailable());
-      }
-    }
+    byReason.forEach(
+        (reason, providers) ->
+            text.append("; not ").append(names(providers)).append(": ").append(reason));
     return text.toString();
   }
 

@@ -112,9 +112,10 @@ final class StrategiesTest {
             ChildJvm.runOn(withoutNetty, WithoutNetty.class, "--enable-native-access=ALL-UNNAMED"))
         .contains("malloc: 100")
         .contains(
-            "strategy netty-pooled can't be used here: it needs io.netty:netty-buffer 4.2 on the"
+            "strategy netty-pooled can't be used here: needs io.netty:netty-buffer 4.2 on the"
                 + " class path")
-        .contains("not netty-adaptive: it needs io.netty:netty-buffer");
+        .contains(
+            "; not netty-adaptive, netty-pooled, netty-pooled-o13: needs io.netty:netty-buffer");
   }
 
   /** Runs in a JVM whose class path lacks Netty. */

@@ -46,7 +46,7 @@ public final class NettyProvider implements PoolingStrategyProvider {
       Class<?> _ = Class.forName(NEEDED, false, NettyProvider.class.getClassLoader());
       return "";
     } catch (ClassNotFoundException | LinkageError e) {
-      return "it needs io.netty:netty-buffer 4.2 on the class path, or its module: --add-modules"
+      return "needs io.netty:netty-buffer 4.2 on the class path, or its module: --add-modules"
           + " io.netty.buffer";
     }
   }
