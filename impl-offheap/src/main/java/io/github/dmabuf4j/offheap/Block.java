@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * <table>
  * <caption>Access modes</caption>
  * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
- * <tr><td>written</td><td>plain</td><td>plain</td><td>its owner; handed on with the block</td></tr>
+ * <tr><td>written, zeroedIdle</td><td>plain</td><td>plain</td><td>its owner; handed on with the block</td></tr>
  * <tr><td>below</td><td>plain</td><td>plain</td><td>its owner, until the CAS that publishes it on the overflow stack</td></tr>
  * <tr><td>pinnedTerms</td><td>plain; racy for reports</td><td>plain</td><td>the buffer's reservation</td></tr>
  * <tr><td>before, after</td><td>plain</td><td>plain</td><td>the lock of the {@link Slabs}</td></tr>
@@ -37,6 +37,12 @@ final class Block implements Exporter, MappedBytes {
 
   /** Whether somebody may have written to it since it was known to be zero. */
   boolean written;
+
+  /**
+   * Whether it was made zero while it lay idle: then its pages have memory, although they read as
+   * zero.
+   */
+  boolean zeroedIdle;
 
   /** How many terms its buffer is pinned for now: its bytes count as pinned while it isn't 0. */
   byte pinnedTerms;

@@ -207,6 +207,7 @@ final class Magazines {
         Block block = stripe.takeOldestWritten();
         if (block != null) {
           try {
+            block.zeroedIdle = true;
             block.zero(block.bytes());
             block.written = false;
           } finally {

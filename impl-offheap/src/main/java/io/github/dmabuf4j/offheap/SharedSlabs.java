@@ -106,7 +106,10 @@ final class SharedSlabs {
     PageRuns runs = slab.sharedRuns();
     int start = (int) ((block.address - slab.region.address()) >>> SizeClasses.PAGE_SHIFT);
     PageRuns.Range idle =
-        runs.give(start, (int) (block.bytes() >>> SizeClasses.PAGE_SHIFT), block.written);
+        runs.give(
+            start,
+            (int) (block.bytes() >>> SizeClasses.PAGE_SHIFT),
+            block.written || block.zeroedIdle);
     if (idle != null && memory.decommit(slab.region, idle.byteOffset(), idle.byteCount())) {
       runs.zeroed(idle);
     }

@@ -13,6 +13,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -88,6 +89,21 @@ final class ResidentMemoryTest {
       assertThat(presentBytes(addresses[i], size)).isEqualTo(i % 16 == 0 ? size : 0);
     }
     buffers.forEach(DmaBuf::close);
+  }
+
+  @Test
+  void trim_blocksZeroedWhileIdle_returnsTheirPages() {
+    PooledHeap heap = heaps.open(TestMemory.MAPPED, 8 * MIB);
+    List<DmaBuf> buffers = fill(heap, 256 * KIB, 4 * MIB);
+    DmaBuf staying = buffers.removeFirst(); // so that the slab doesn't become empty
+    long[] addresses = buffers.stream().mapToLong(ResidentMemoryTest::addressOf).toArray();
+    buffers.forEach(DmaBuf::close);
+    heap.pool.attend(new Retention(Duration.ofHours(1), Long.MAX_VALUE, true));
+    heap.trim();
+    for (long address : addresses) {
+      assertThat(presentBytes(address, 256 * KIB)).isZero();
+    }
+    staying.close();
   }
 
   private static long addressOf(DmaBuf buffer) {
