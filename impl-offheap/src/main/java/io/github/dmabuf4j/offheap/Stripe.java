@@ -233,9 +233,13 @@ final class Stripe {
     low = low < left ? low : left;
   }
 
-  /** How many blocks nobody needed since the last call. */
+  /**
+   * How many blocks nobody needed since the last call. One that was taken out to be zeroed may have
+   * come back elsewhere since.
+   */
+  @SuppressWarnings("ManualMinMaxComputation") // no call
   int surplus() {
-    int surplus = low;
+    int surplus = low < size ? low : size;
     low = size - surplus;
     return surplus;
   }
