@@ -477,6 +477,16 @@ final class Pool {
     }
   }
 
+  /** Waits for those who have idle blocks out of sight: when this returns they can be seen. */
+  void awaitReturning() {
+    returning.lock();
+    try {
+      // Whoever was at it is done.
+    } finally {
+      returning.unlock();
+    }
+  }
+
   /** Gives back what another thread could not, as only this one may free it. */
   void giveBackStuck() {
     if (memory.poolsItself()) {

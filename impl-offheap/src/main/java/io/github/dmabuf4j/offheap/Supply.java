@@ -278,16 +278,20 @@ final class Supply {
 
   /**
    * One who waits: as NORMAL, but leaves idle blocks to others where giving them back would not be
-   * enough.
+   * enough. What is on its way to the slabs or being zeroed is waited for, or a move, which tries
+   * once, would not find it.
    */
   private @Nullable Block patiently(Wanted wanted) throws SlabMemoryException {
     Block block = popPatiently(wanted);
     if (block == null) {
       block = commit(wanted);
     }
-    if (block == null && pool.magazines.idleBytes() >= missing(wanted)) {
-      pool.giveBack(missing(wanted));
-      block = commit(wanted);
+    if (block == null) {
+      pool.awaitReturning();
+      if (pool.magazines.idleBytes() >= missing(wanted)) {
+        pool.giveBack(missing(wanted));
+        block = commit(wanted);
+      }
     }
     return block;
   }

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -99,6 +100,33 @@ final class RetentionTest {
       buffer.close();
     }
     assertThat(heap.statistics().committedBytes()).as("none was new").isEqualTo(idle);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void zeroing_whatIsBeingZeroed_isThereForMovesToo(TestMemory memory) throws Exception {
+    PooledHeap heap = heaps.open(memory, 16 * MIB);
+    allocateWriteClose(heap, 16 * MIB);
+    AtomicBoolean done = new AtomicBoolean();
+    Thread timer =
+        Thread.ofPlatform()
+            .start(
+                () -> {
+                  while (!done.get()) {
+                    heap.pool.attend(ZEROED);
+                  }
+                });
+    try {
+      for (int round = 0; round < 200; round++) {
+        Block block = heap.pool.takeForMove(16 * MIB, 1);
+        assertThat(block).as("all of the heap is idle, in round " + round).isNotNull();
+        block.written = true;
+        heap.pool.release(block);
+      }
+    } finally {
+      done.set(true);
+      Await.joined(timer);
+    }
   }
 
   @ParameterizedTest
