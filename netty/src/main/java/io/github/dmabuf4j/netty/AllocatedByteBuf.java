@@ -2,6 +2,7 @@ package io.github.dmabuf4j.netty;
 
 import io.github.dmabuf4j.ArenaKind;
 import io.netty.buffer.ByteBuf;
+import io.netty.util.IllegalReferenceCountException;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -44,8 +45,18 @@ final class AllocatedByteBuf extends DmaByteBuf {
     }
     HeldBuffer fresh = HeldBuffer.take(allocator.allocate(newCapacity), ArenaKind.POOL, null);
     MemorySegment bytes = fresh.segment();
-    if (kept > 0) {
-      MemorySegment.copy(bytes(), 0, bytes, 0, kept);
+    boolean copied = false;
+    try {
+      if (kept > 0) {
+        MemorySegment.copy(bytes(), 0, bytes, 0, kept);
+      } else if (refCnt() == 0) {
+        throw new IllegalReferenceCountException(0);
+      }
+      copied = true;
+    } finally {
+      if (!copied) { // released by somebody while the heap looked for memory
+        fresh.letGo();
+      }
     }
     become(fresh, bytes, newCapacity);
   }

@@ -9,9 +9,11 @@ import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.OutOfBuffersException;
+import io.github.dmabuf4j.Shrinkable;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.CompositeByteBuf;
+import io.netty.util.IllegalReferenceCountException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
@@ -87,6 +89,55 @@ class DmaByteBufAllocatorTest {
     assertThat(buffer.getInt(0)).isEqualTo(77);
     buffer.capacity(0).capacity(8).setLong(0, 5);
     buffer.release();
+  }
+
+  @Test
+  void growth_ofWhatIsReleasedMeanwhile_failsAndLeavesNothingBehind() {
+    ByteBuf[] growing = new ByteBuf[1];
+    Shrinkable releasing =
+        new Shrinkable() {
+          @Override
+          public long count() {
+            return growing[0].refCnt();
+          }
+
+          @Override
+          public long scan(long bytes) {
+            growing[0].release();
+            return bytes;
+          }
+        };
+    growing[0] = allocator.directBuffer(3 << 20);
+    try (var _ = heap.shrinker().register(releasing)) {
+      assertThatExceptionOfType(IllegalReferenceCountException.class)
+          .isThrownBy(() -> growing[0].capacity(4 << 20));
+    }
+    assertThat(heap.statistics().liveBuffers()).isZero();
+  }
+
+  @Test
+  void growth_ofNothingThatIsReleasedMeanwhile_failsAndLeavesNothingBehind() {
+    ByteBuf other = allocator.directBuffer(4 << 20);
+    ByteBuf growing = allocator.directBuffer(0);
+    Shrinkable releasing =
+        new Shrinkable() {
+          @Override
+          public long count() {
+            return other.refCnt();
+          }
+
+          @Override
+          public long scan(long bytes) {
+            growing.release();
+            other.release();
+            return bytes;
+          }
+        };
+    try (var _ = heap.shrinker().register(releasing)) {
+      assertThatExceptionOfType(IllegalReferenceCountException.class)
+          .isThrownBy(() -> growing.capacity(4096));
+    }
+    assertThat(heap.statistics().liveBuffers()).isZero();
   }
 
   @Test
