@@ -63,6 +63,12 @@ final class Pool {
    */
   WeakReference<PoolShrinker> shrinker = new WeakReference<>(null);
 
+  /** How many bytes the timer zeroes before others have their turn: some 10 ms. */
+  private static final long ZEROED_AT_ONCE = 64L << 20;
+
+  /** What a small block counts there, for it has to be found as well. */
+  private static final long LEAST_COST = 256L << 10;
+
   private final SlabMemory memory;
   private final Supply supply = new Supply(this);
   private final BulkSupply bulk = new BulkSupply(this, supply);
@@ -524,6 +530,7 @@ final class Pool {
    */
   void attend(Retention retention) {
     giveBackExcess(magazines.idleBytes() - retention.bytes());
+    giveBackExcess(RetainedBytes.OF_THIS_PROCESS.excess());
     if (retention.zeroed()) {
       zeroIdle();
     }
@@ -537,12 +544,15 @@ final class Pool {
 
   /**
    * Zeroes idle blocks, one at a time, so that no more than that is out of sight: whoever finds too
-   * little waits for {@code returning}, and looks once more.
+   * little waits for {@code returning}, and looks once more. Not for long: the timer is for all
+   * heaps.
    */
   private void zeroIdle() {
-    for (int sizeClass = 0; sizeClass <= largestClass && !waiters.areWatching(); sizeClass++) {
-      while (zeroOne(sizeClass) && !waiters.areWatching()) {
-        Thread.onSpinWait();
+    long left = ZEROED_AT_ONCE;
+    for (int sizeClass = 0; sizeClass <= largestClass; sizeClass++) {
+      long cost = Math.max(SizeClasses.bytes(sizeClass), LEAST_COST);
+      while (left > 0 && !waiters.areWatching() && zeroOne(sizeClass)) {
+        left -= cost;
       }
     }
   }

@@ -11,9 +11,10 @@ import org.jspecify.annotations.Nullable;
  * and the oldest ones are found to be too many.
  *
  * <p><b>Invariant.</b> Who has set {@code flag} from 0 to 1 owns the rest. The flag is held for a
- * few dozen instructions that neither block nor allocate, but for the growth of the array; no other
- * lock is taken while it is held. On the hot path nobody waits for it: {@link #tryLock} fails and
- * the caller goes to the next stripe.
+ * few dozen instructions that neither block nor allocate, but for the growth of the array; those
+ * who take a block out of the middle, or put one at the bottom, move the rest. No other lock is
+ * taken while it is held. On the hot path nobody waits for it: {@link #tryLock} fails and the
+ * caller goes to the next stripe.
  *
  * <p><b>Errors.</b> A caller may have no stack left, and every call needs some, also the one that
  * would give the flag back. So a method that changes the stack does first whatever can fail, and
@@ -247,17 +248,15 @@ final class Stripe {
   // ---- slow paths: without it ----
 
   /**
-   * Takes the oldest block out that may not be zero, or null. It counts as idle all the same: to be
-   * put back by {@link #putOldest}.
+   * Takes a block out that may not be zero and lies above those that are, or null if there seems to
+   * be none. It leaves no trace in the counts, as it isn't for a user: to be put back by {@link
+   * #putOldest}, so that what is zero lies below what isn't.
    */
   @SuppressWarnings("NullAway") // beyond size there is nothing
   @Nullable Block takeOldestWritten() {
     lock();
     try {
-      int at = 0;
-      while (at < size && !blocks[at].written) {
-        at++;
-      }
+      int at = firstWritten();
       if (at == size) {
         return null;
       }
@@ -271,6 +270,22 @@ final class Stripe {
     } finally {
       flag = FREE;
     }
+  }
+
+  /** Where those begin that may not be zero. A few may lie elsewhere: who needs zeros looks. */
+  @SuppressWarnings("NullAway") // beyond size there is nothing
+  private int firstWritten() {
+    int from = 0;
+    int to = size;
+    while (from < to) {
+      int middle = (from + to) >>> 1;
+      if (blocks[middle].written) {
+        to = middle;
+      } else {
+        from = middle + 1;
+      }
+    }
+    return from;
   }
 
   /** Puts a block back at the bottom; false if there is no room, and no memory for more. */
