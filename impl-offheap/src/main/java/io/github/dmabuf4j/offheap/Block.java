@@ -86,7 +86,7 @@ final class Block implements Exporter, MappedBytes {
 
   /** Makes the first bytes zero, by its owner. */
   void zero(long byteSize) {
-    MemorySegment.ofAddress(address).reinterpret(byteSize).fill((byte) 0);
+    Zeros.write(MemorySegment.ofAddress(address).reinterpret(byteSize));
   }
 
   @Override
