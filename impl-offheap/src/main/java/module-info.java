@@ -15,9 +15,9 @@
  * <tr><td>user</td><td>the most bytes of others' memory that are stolen or backed at once ({@link io.github.dmabuf4j.UserMemory}), for
  *   example {@code 16MiB}: beside the limit, not a part of it; {@code 0} for none</td><td>as many as the limit</td></tr>
  * <tr><td>decay</td><td>how long idle memory is kept, for example {@code 500ms}, {@code 10s}, {@code 2m}; at least 2 ms</td><td>10 s</td></tr>
- * <tr><td>retained</td><td>the most that is kept idle, for example {@code 32MiB}; more goes back within a second. All heaps of the
- *   process together keep at most what the system property {@code dmabuf4j.offheap.retained} says, by default a quarter of the machine's, or
- *   the container's, memory</td><td>the limit</td></tr>
+ * <tr><td>retained</td><td>the most that is kept idle, for example {@code 32MiB}; more goes back within a second. What all heaps
+ *   of the process keep beyond the system property {@code dmabuf4j.offheap.retained}, by default a quarter of the machine's, or the
+ *   container's, memory, each gives back of its own when it looks for what has decayed: twice in a decay time</td><td>the limit</td></tr>
  * <tr><td>zeroing</td><td>{@code demand}, or {@code background} to zero what lies idle, within a second, so that allocations needn't</td><td>
  *   {@code demand}</td></tr>
  * <tr><td>hugepages</td><td>{@code true} to ask the operating system for huge pages for buffers of 2 MiB and more and for the

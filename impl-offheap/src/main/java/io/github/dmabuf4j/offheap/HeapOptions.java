@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>hugepages</td><td>{@code true}: blocks of 2 MiB and more, and the contiguous region, lie at multiples of 2 MiB and ask the
  *   operating system for huge pages; on Linux only</td><td>false</td></tr>
  * <tr><td>strategy</td><td>the name of a {@link io.github.dmabuf4j.spi.PoolingStrategy}; one that isn't the heap's own goes with
- *   none of the five before: the heap has no region then and keeps nothing idle</td><td>dmabuf4j, the heap's own pool</td></tr>
+ *   no contiguous, decay, retained, zeroing or hugepages: the heap has no region then and keeps nothing idle</td><td>dmabuf4j, the heap's own pool</td></tr>
  * </table>
  *
  * @param limit the most bytes to commit, a multiple of {@link SizeClasses#PAGE}

@@ -15,8 +15,9 @@ import java.util.concurrent.CopyOnWriteArrayList;
  * Gives the memory of a {@link Pool} back: what is idle first, then what those who registered can
  * do without, in the order in which they registered. Evicting buffers isn't a part of it yet.
  *
- * <p><b>Invariant.</b> A thread that is being asked asks nobody: what it allocates meanwhile fails,
- * where it would else be asked again and again. Different threads may ask the same one at once.
+ * <p><b>Invariant.</b> A thread that is being asked asks nobody, or it could be asked again and
+ * again: what it allocates meanwhile has to do with what is there, and with NO_FAIL it would wait.
+ * Different threads may ask the same one at once.
  *
  * <p><b>Locks.</b> None is held while somebody is asked.
  */
