@@ -133,16 +133,24 @@ final class Slabs {
     } else if (!lock.tryLock()) {
       return;
     }
-    int before = to.size();
     try {
-      int most = sealed ? 0 : (int) Math.min(count, (limit - committed) / wanted.bytes());
-      while (to.size() < before + most) {
-        to.add(take(wanted));
+      int all = to.size() + roomFor(wanted, count);
+      charge((all - to.size()) * wanted.bytes());
+      try {
+        while (to.size() < all) {
+          to.add(take(wanted));
+        }
+      } finally {
+        charge((to.size() - all) * wanted.bytes()); // what the system refused
       }
     } finally {
-      charge((to.size() - before) * wanted.bytes());
       lock.unlock();
     }
+  }
+
+  /** How many of several blocks the limit allows, with the lock. */
+  private int roomFor(Wanted each, int count) {
+    return sealed ? 0 : (int) Math.min(count, (limit - committed) / each.bytes());
   }
 
   /**

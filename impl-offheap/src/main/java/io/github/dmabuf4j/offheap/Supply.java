@@ -310,9 +310,9 @@ final class Supply {
   }
 
   @Nullable Block popPatiently(Wanted wanted) {
-    return wanted.sizeClass() == SizeClasses.UNPOOLED
-        ? null
-        : pool.magazines.popPatiently(wanted.sizeClass(), wanted.addressMask());
+    return wanted.isOfAClass()
+        ? pool.magazines.popPatiently(wanted.sizeClass(), wanted.addressMask())
+        : null;
   }
 
   /** How many bytes have to go back to the limit first. */
