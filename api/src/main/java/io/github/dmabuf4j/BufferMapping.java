@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Source: dma_buf_vmap, dma_buf_vunmap; rules CV1, CV2.
  */
-abstract sealed class BufferMapping extends BufferReferences permits BufferPlacement {
+abstract sealed class BufferMapping extends BufferReferences permits BufferContent {
   private static final long IDLE = 1;
   private static final long USER = 2;
   private static final long MAPPED = 0xffff_ffffL; // by anybody, the low half

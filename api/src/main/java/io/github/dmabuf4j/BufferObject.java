@@ -1,6 +1,7 @@
 package io.github.dmabuf4j;
 
 import io.github.dmabuf4j.spi.Exporter;
+import io.github.dmabuf4j.spi.SwapStore;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
@@ -21,12 +22,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class BufferObject extends BufferPlacement {
   /*
-   * One object in memory, for there may be a million; four layers, each with a state and an invariant of its own:
+   * One object in memory, for there may be a million; five layers, each with a state and an invariant of its own:
    *
    *   BufferReferences   who refers to it, and to which of the buffers that had this memory
    *   BufferMapping      where the CPU sees the bytes, and who uses that
-   *   BufferPlacement    where the content is, and what keeps it there
-   *   BufferObject       what it is, its reservation, its importers, and what follows from all four
+   *   BufferContent      where the content is, and whether it is needed
+   *   BufferPlacement    what keeps it there
+   *   BufferObject       what it is, its reservation, its importers, and what follows from all five
    *
    * Invariants between them:
    *  - references = 0 and out: quarantine, until every fence that was in the reservation when the last reference was dropped
@@ -61,7 +63,7 @@ public final class BufferObject extends BufferPlacement {
   public enum Residency {
     /** In the buffer's memory. */
     RESIDENT,
-    /** In a store; it comes back at the next use. Nothing evicts yet, so no buffer is. */
+    /** In a store; it comes back at the next use. */
     EVICTED,
     /** Nowhere: it was dropped. */
     PURGED
@@ -123,6 +125,7 @@ public final class BufferObject extends BufferPlacement {
     NAME.setOpaque(this, bufferName);
     LAYOUT.setOpaque(this, frameLayout);
     begin(generation);
+    beginContent();
     return handle;
   }
 
@@ -512,12 +515,67 @@ public final class BufferObject extends BufferPlacement {
     if (isBusyLocked() || !mayBePurgedLocked()) {
       return false;
     }
-    moveNotifyLocked();
-    if (isUnmapping() || !exporter.evict()) { // vunmap comes before evict, whoever is in it
+    if (purgeStoredLocked()) {
+      return true;
+    }
+    if (!leaveMemoryLocked() || !exporter.evict()) {
       return false;
     }
-    purgedLocked();
+    purgedLocked(size);
     return true;
+  }
+
+  /**
+   * Saves the content of a buffer in a store and gives its memory up, if nobody is using it; the
+   * next use brings the content back. To be called by somebody who has a handle or called {@link
+   * #tryBeginReclaim}. A {@link BufferLru} does this for a heap.
+   *
+   * @param store where to; open until the buffer is released
+   * @return true if the exporter gave memory up; false if the content isn't in memory, or is in
+   *     use, or the store has no room
+   * @throws IllegalStateException if the calling thread doesn't hold the reservation
+   */
+  public boolean evictLocked(SwapStore store) {
+    return tryEvictLocked(store) == Eviction.DONE;
+  }
+
+  /** As {@link #evictLocked}, but says why not. */
+  Eviction tryEvictLocked(SwapStore store) {
+    if (isBusyLocked() || residency() != Residency.RESIDENT || !leaveMemoryLocked()) {
+      return Eviction.BUSY;
+    }
+    EvictedContent content = saveLocked(store);
+    if (content == null) {
+      refusedLocked();
+      return Eviction.REFUSED;
+    }
+    boolean evicted = false;
+    try {
+      evicted = !isUnmapping() && exporter.evict();
+    } finally {
+      if (!evicted) {
+        content.discard();
+      }
+    }
+    if (!evicted) {
+      return Eviction.BUSY;
+    }
+    evictedLocked(content);
+    return Eviction.DONE;
+  }
+
+  /**
+   * Tells importers that the memory goes, and unmaps it; false if one of them uses it yet, or
+   * somebody is still unmapping: vunmap comes before evict, whoever is in it.
+   */
+  private boolean leaveMemoryLocked() {
+    moveNotifyLocked();
+    return !isUnmapping() && !isBusyLocked();
+  }
+
+  /** Whether somebody is seen to use the bytes, by a look without the reservation. */
+  boolean isSeenInUse() {
+    return users() != 0 || pins() != 0;
   }
 
   @Override

@@ -3,42 +3,30 @@ package io.github.dmabuf4j;
 import io.github.dmabuf4j.spi.MappedBytes;
 
 /**
- * What may become of a buffer's bytes, and what keeps them where they are: where the content is,
- * whether its owner needs it, who has pinned it, and whether it is about to move.
+ * What keeps a buffer's bytes where they are: who has pinned it, and whether it is about to move.
  *
  * <p><b>Invariant.</b> Everything changes under the reservation alone; reports read it without and
- * may be late. At the release nobody is left, and {@link #forgetContent} begins anew. A buffer that
- * is pinned is neither offered for dropping nor gone (design rule PN3); each pin owns a reference,
- * so none is left at the release. While importers are told of a move nobody maps or pins, for that
- * would be the old place.
+ * may be late. A buffer that is pinned is neither offered for dropping, nor in a store, nor gone
+ * (design rule PN3); each pin owns a reference, so none is left at the release. While importers are
+ * told of a move nobody maps or pins, for that would be the old place.
  *
  * <p>What is derived from this, and from users and fences, such as whether the buffer is busy, is
  * in {@link BufferObject} (design rule SH4).
  *
  * <p>Source: dma_buf_pin, drm_gem_shmem_madvise_locked; rules CM1 to CM4, CG1, CG4.
  */
-abstract sealed class BufferPlacement extends BufferMapping permits BufferObject {
-  private BufferObject.Residency residency = BufferObject.Residency.RESIDENT;
-
-  /** Whether {@link Advice#DONT_NEED} was said last. */
-  private boolean dontNeed;
-
+abstract sealed class BufferPlacement extends BufferContent permits BufferObject {
   private int shortPins;
   private int longPins;
   private boolean moving;
 
   /**
-   * Refuses a buffer whose content is gone, or that is about to move. This is where content will
-   * come back once something evicts (design rule SH7).
+   * Refuses a buffer whose content is gone, or that is about to move; brings content back that is
+   * in a store (design rule SH7).
    */
   final void ensureResidentLocked() {
     checkNotMoving();
-    if (residency == BufferObject.Residency.PURGED) {
-      throw new BufferPurgedException(
-          "use",
-          "the content of %s was dropped under memory pressure after DONT_NEED was advised: allocate a new buffer"
-              .formatted(self().displayName()));
-    }
+    bringBackLocked();
   }
 
   /** Whoever maps or pins the bytes while importers are told of a move gets the old place. */
@@ -67,7 +55,7 @@ abstract sealed class BufferPlacement extends BufferMapping permits BufferObject
    */
   final void pinLocked(Pin.Term term) {
     ensureResidentLocked();
-    if (dontNeed) {
+    if (isNotNeeded()) {
       throw new IllegalStateException(
           self().displayName()
               + " can't be pinned: its content may be dropped. Advise WILL_NEED first (design rule"
@@ -94,37 +82,12 @@ abstract sealed class BufferPlacement extends BufferMapping permits BufferObject
 
   /** Notes whether the content is needed; false if it is gone, which it stays (rule CG4). */
   final boolean adviseLocked(Advice advice) {
-    if (residency == BufferObject.Residency.PURGED) {
-      return false;
-    }
     if (advice == Advice.DONT_NEED && pins() > 0) {
       throw new IllegalStateException(
           self().displayName()
               + " is pinned: its content can't be offered to reclaim (design rule PN3)");
     }
-    dontNeed = advice == Advice.DONT_NEED;
-    return true;
-  }
-
-  /** Whether there is content in memory that its owner doesn't need. */
-  final boolean mayBePurgedLocked() {
-    return residency == BufferObject.Residency.RESIDENT && dontNeed;
-  }
-
-  /** The content is gone for good: until the memory has another owner. */
-  final void purgedLocked() {
-    residency = BufferObject.Residency.PURGED;
-  }
-
-  /** The next owner's content is resident and needed. At the release. */
-  final void forgetContent() {
-    residency = BufferObject.Residency.RESIDENT;
-    dontNeed = false;
-  }
-
-  /** Where the content is. */
-  final BufferObject.Residency residency() {
-    return residency;
+    return adviseContentLocked(advice);
   }
 
   /** How many pins there are, of both terms. */

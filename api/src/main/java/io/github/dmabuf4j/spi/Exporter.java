@@ -2,6 +2,7 @@ package io.github.dmabuf4j.spi;
 
 import io.github.dmabuf4j.Access;
 import io.github.dmabuf4j.Attachment;
+import io.github.dmabuf4j.BufferLru;
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.ScatterList;
@@ -28,13 +29,13 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>{@link #vmap}</td><td>held</td><td>yes</td><td>throw; nothing is mapped</td></tr>
  * <tr><td>{@link #vunmap}</td><td>held or not, possibly on a thread that signals a fence</td><td>no</td><td>throw; counts as
  *   unmapped</td></tr>
- * <tr><td>{@link #beginCpuAccess}</td><td>not held</td><td>yes</td><td>throw; the end isn't called</td></tr>
+ * <tr><td>{@link #beginCpuAccess}</td><td>not held; held to save or fill what is evicted</td><td>yes</td><td>throw; the end isn't called</td></tr>
  * <tr><td>{@link #syncForCpu}</td><td>not held</td><td>no</td><td>throw; {@link #endCpuAccess} is called, no other</td></tr>
  * <tr><td>{@link #syncForDevice}, {@link #endCpuAccess}</td><td>not held, possibly on a thread that signals a fence</td>
  *   <td>no</td><td>throw; counts as ended, and the fence of the access fails</td></tr>
  * <tr><td>{@link #evict}, {@link #restore}</td><td>held</td><td>no</td><td>return false; restore throws</td></tr>
  * <tr><td>{@link #release}</td><td>held or not, possibly on a thread that signals a fence</td><td>no</td><td>must not fail</td></tr>
- * <tr><td>{@link #name}, {@link #mappingCache}, {@link #cachesMappings}</td><td>held or not, on any thread, at any
+ * <tr><td>{@link #name}, {@link #mappingCache}, {@link #cachesMappings}, {@link #lru}</td><td>held or not, on any thread, at any
  *   time</td><td>no</td><td>must not fail</td></tr>
  * </table>
  *
@@ -180,10 +181,20 @@ public interface Exporter {
   default void unmap(Attachment attachment, ScatterList pieces, Access access) {}
 
   /**
+   * Who finds this buffer when memory is short and it isn't needed, or can be stored.
+   *
+   * @return the same at each call; null, the default, for an exporter that reclaims by itself, with
+   *     {@link BufferObject#purgeLocked} and {@link BufferObject#evictLocked}, or not at all
+   */
+  default @Nullable BufferLru lru() {
+    return null;
+  }
+
+  /**
    * Gives up the memory. The core has saved the content if it is needed, and not if it isn't
    * (design rule SH2): the exporter need not know which. Called only for a buffer that isn't busy
-   * (design rule PN2), with importers notified and no mapping left. Today the core never saves: it
-   * gives up only content that isn't needed ({@link BufferObject#purgeLocked}).
+   * (design rule PN2), with importers notified and no mapping left; or after {@link #restore},
+   * where the content could not be loaded.
    *
    * @return true if memory was given up; false if this exporter can't, or not now
    */
@@ -192,8 +203,10 @@ public interface Exporter {
   }
 
   /**
-   * Provides memory again for a buffer that was evicted, before its next use; the core then fills
-   * it. Nothing is evicted yet, so nothing calls it.
+   * Provides memory again for a buffer that was evicted, before its next use; the core then maps
+   * and fills it. Does nothing if it has memory: where the core could not fill it and {@link
+   * #evict} returned false, it is called again at the next use. It may reclaim, and so evict
+   * others.
    *
    * @throws io.github.dmabuf4j.DmaBufException if there is no room; the buffer stays evicted
    */

@@ -2,6 +2,7 @@ package io.github.dmabuf4j.offheap;
 
 import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.Reclaim;
+import io.github.dmabuf4j.ReclaimStatistics;
 import io.github.dmabuf4j.Shrinkable;
 import io.github.dmabuf4j.Shrinker;
 import java.lang.System.Logger.Level;
@@ -67,6 +68,11 @@ final class PoolShrinker implements Shrinker {
       long _ = pool.giveBack(bytes - idle); // what was given back lies in magazines
     }
     return idle + asked;
+  }
+
+  @Override
+  public ReclaimStatistics statistics() {
+    return ReclaimStatistics.NONE;
   }
 
   /**

@@ -2,6 +2,7 @@ package io.github.dmabuf4j.tck.exporters;
 
 import io.github.dmabuf4j.Access;
 import io.github.dmabuf4j.Attachment;
+import io.github.dmabuf4j.BufferLru;
 import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.ScatterList;
 import io.github.dmabuf4j.spi.Exporter;
@@ -75,6 +76,11 @@ public final class InterceptingExporter implements Exporter {
   @Override
   public @Nullable MappingCache mappingCache() {
     return real.mappingCache();
+  }
+
+  @Override
+  public @Nullable BufferLru lru() {
+    return real.lru();
   }
 
   @Override

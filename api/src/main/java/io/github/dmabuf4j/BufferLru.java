@@ -1,0 +1,377 @@
+package io.github.dmabuf4j;
+
+import io.github.dmabuf4j.spi.SwapStore;
+import java.lang.System.Logger.Level;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The buffers of a heap that can give their memory back, least recently used first: what a {@link
+ * Shrinker} goes through. For heaps; their exporters name it in {@link
+ * io.github.dmabuf4j.spi.Exporter#lru}.
+ *
+ * <p>A buffer that {@link Advice#DONT_NEED} was said of is here until that is taken back; with a
+ * {@link SwapStore} all others are, too, from their export on. <i>Purging</i> drops the content of
+ * the first kind, <i>evicting</i> saves that of the second in the store; both tell importers and
+ * then call {@link io.github.dmabuf4j.spi.Exporter#evict}. A use of an evicted buffer brings its
+ * content back.
+ *
+ * <p><b>Invariant.</b> Each buffer is in one of three lines: resident and needed, not needed,
+ * evicted; or in none. It changes lines under its reservation, together with what the line says of
+ * it. What is used is stamped by a clock and moves in its line when a scan meets it ({@code
+ * LruLine}): a use takes no lock.
+ *
+ * <p><b>Locks.</b> One lock for all lines (rule CG7), taken inside of reservations, for short; a
+ * scan holds it only to take a few from the head and to put what was busy at the tail. Buffers are
+ * asked without it: their references and reservations are tried (design rule SH3), and what is busy
+ * (design rule PN2) counts as used now. So every scan ends: it takes nothing that was used after it
+ * began.
+ *
+ * <p><b>Threads.</b> Any. Scans are sections of {@link Reclaim}.
+ *
+ * <p>Source: drm_gem_lru_scan in drivers/gpu/drm/drm_gem.c, drivers/gpu/drm/msm/msm_gem_shrinker.c;
+ * rules CG7 to CG12, design rules SH1 to SH7.
+ */
+public final class BufferLru {
+  private static final System.Logger LOG = System.getLogger(BufferLru.class.getName());
+
+  /** In place of bytes: the store didn't take it. */
+  private static final long REFUSED = -1;
+
+  /** How many are taken from a line at once. */
+  private static final int BATCH = 32;
+
+  /** How often in a row a store may refuse before a scan gives up. */
+  private static final int MOST_REFUSALS = 32;
+
+  private final @Nullable SwapStore store;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final AtomicLong clock = new AtomicLong();
+  private final LruLine needed = new LruLine();
+  private final LruLine notNeeded = new LruLine();
+  private final LruLine evicted = new LruLine();
+  private final LongAdder purges = new LongAdder();
+  private final LongAdder purgedBytes = new LongAdder();
+  private final LongAdder evictions = new LongAdder();
+  private final LongAdder evictedBytes = new LongAdder();
+  private final LongAdder restores = new LongAdder();
+  private final LongAdder restoredBytes = new LongAdder();
+  private final LongAdder refusals = new LongAdder();
+
+  /** Of buffers that can be purged: their heap has no store. */
+  public BufferLru() {
+    this(null);
+  }
+
+  /**
+   * Of buffers that can be purged, and of all that can be evicted.
+   *
+   * @param store where evicted content goes, open as long as any buffer lives; null for nowhere
+   */
+  public BufferLru(@Nullable SwapStore store) {
+    this.store = store;
+  }
+
+  /**
+   * Follows a buffer object from now on, whoever has its memory. By the exporter, before it exports
+   * it for the first time. Does nothing without a store: then a buffer is followed while it isn't
+   * needed, by itself.
+   *
+   * @param object the object
+   */
+  public void follow(BufferObject object) {
+    if (store != null) {
+      object.setReclaimState(new ReclaimState(object, this));
+    }
+  }
+
+  /** Whether buffers are followed that nobody offered. */
+  boolean followsAll() {
+    return store != null;
+  }
+
+  // ---- reclaim ----
+
+  /**
+   * How much could be given back now, at most: buffers that aren't seen to be in use and either
+   * aren't needed or could be stored. Counted at each call (design rule SH1), in a time that grows
+   * with their number, with the lock held.
+   *
+   * @return bytes
+   */
+  public long count() {
+    lock.lock();
+    try {
+      long dropped = notNeeded.sum(BufferLru::idleBytes);
+      return store == null ? dropped : dropped + needed.sum(BufferLru::idleBytes);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private static long idleBytes(ReclaimState state) {
+    if (state.object.isSeenInUse()) {
+      return 0;
+    }
+    EvictedContent stored = state.evicted;
+    return stored == null ? state.object.size() : stored.storedBytes();
+  }
+
+  /**
+   * Drops the content of buffers that isn't needed, as long as nobody uses them; of evicted ones,
+   * too.
+   *
+   * @param bytes how much memory is wanted
+   * @return how much was given up
+   * @throws LockdepException if the validator is on and the thread must not reclaim here
+   */
+  public long purge(long bytes) {
+    return scan(notNeeded, bytes, null);
+  }
+
+  /**
+   * Saves the content of buffers that nobody uses, and gives their memory up. Ends early where the
+   * store refuses one after the other.
+   *
+   * @param bytes how much memory is wanted
+   * @return how much was given up; what it takes in the store isn't taken off. 0 without a store
+   * @throws LockdepException if the validator is on and the thread must not reclaim here
+   */
+  public long evict(long bytes) {
+    return store == null ? 0 : scan(needed, bytes, null);
+  }
+
+  /**
+   * As {@link #purge} and then {@link #evict}, but waits for the fences of buffers that nothing
+   * else keeps busy. Nobody else can lock such a buffer meanwhile.
+   *
+   * @param bytes how much memory is wanted
+   * @param timeout how long to wait, for all of them together
+   * @return how much was given up
+   * @throws LockdepException if the validator is on and the thread must not reclaim here
+   */
+  public long reclaimActive(long bytes, Duration timeout) {
+    Deadline deadline = Deadline.after(timeout);
+    long purged = scan(notNeeded, bytes, deadline);
+    return store == null || purged >= bytes
+        ? purged
+        : purged + scan(needed, bytes - purged, deadline);
+  }
+
+  private long scan(LruLine line, long bytes, @Nullable Deadline deadline) {
+    if (bytes <= 0) {
+      return 0;
+    }
+    long given = 0;
+    int refused = 0;
+    long began = clock.get();
+    ReclaimState[] batch = new ReclaimState[BATCH];
+    try (Reclaim _ = Reclaim.begin()) {
+      while (given < bytes && refused < MOST_REFUSALS) {
+        int count = takeBatch(line, began, batch);
+        if (count == 0) {
+          break;
+        }
+        int tried = 0;
+        while (tried < count && given < bytes && refused < MOST_REFUSALS) {
+          long got = reclaim(batch[tried++], line, deadline);
+          refused = got == REFUSED ? refused + 1 : got > 0 ? 0 : refused;
+          given += Math.max(0, got);
+        }
+        passBy(line, began, batch, tried);
+      }
+    }
+    return given;
+  }
+
+  /** The first of a line, which stay in it; none that was used since the scan began. */
+  private int takeBatch(LruLine line, long began, ReclaimState[] batch) {
+    lock.lock();
+    try {
+      line.settle();
+      int count = 0;
+      ReclaimState next = line.head();
+      while (next != null
+          && count < batch.length
+          && next.placedAt < began
+          && next.usedAt() == next.placedAt) {
+        batch[count++] = next;
+        next = next.after;
+      }
+      return count;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Puts those that are still in a line at its tail, as used now. */
+  private void passBy(LruLine line, long began, ReclaimState[] tried, int count) {
+    lock.lock();
+    try {
+      for (int i = 0; i < count; i++) {
+        ReclaimState state = tried[i];
+        if (state.line == line && state.placedAt < began) {
+          line.remove(state);
+          line.append(state, tick());
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Bytes; 0 if the buffer is busy, or not what it was; or {@link #REFUSED}. */
+  private long reclaim(ReclaimState state, LruLine line, @Nullable Deadline deadline) {
+    BufferObject object = state.object;
+    if (object.isSeenInUse() || !object.tryBeginReclaim()) {
+      return 0;
+    }
+    try {
+      return reclaimLocked(state, line, deadline);
+    } catch (LockdepException e) {
+      throw e;
+    } catch (RuntimeException e) { // of an importer, the exporter or the store
+      LOG.log(Level.WARNING, object.displayName() + " could not be reclaimed", e);
+      return 0;
+    } finally {
+      object.endReclaim();
+    }
+  }
+
+  private long reclaimLocked(ReclaimState state, LruLine line, @Nullable Deadline deadline) {
+    BufferObject object = state.object;
+    if (deadline != null && !object.isSeenInUse()) {
+      boolean _ = object.reservation().awaitUninterruptibly(FenceUsage.BOOKKEEP, deadline.left());
+    }
+    if (line == notNeeded) {
+      long held = idleBytes(state);
+      return object.purgeLocked() ? held : 0;
+    }
+    return switch (object.tryEvictLocked(Objects.requireNonNull(store))) {
+      case DONE -> object.size();
+      case BUSY -> 0;
+      case REFUSED -> REFUSED;
+    };
+  }
+
+  // ---- what happens to buffers, told by the core ----
+
+  /** It has a place in memory, lost it, or has another advice: it goes where it belongs now. */
+  void place(ReclaimState state) {
+    lock.lock();
+    try {
+      LruLine present = state.line;
+      if (present != null) {
+        present.remove(state);
+      }
+      LruLine next = lineOf(state);
+      if (next != null) {
+        next.append(state, tick());
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private @Nullable LruLine lineOf(ReclaimState state) {
+    if (state.purged) {
+      return null;
+    }
+    if (state.dontNeed) {
+      return notNeeded;
+    }
+    if (state.evicted != null) {
+      return evicted;
+    }
+    return store == null ? null : needed;
+  }
+
+  /** Nobody has it any more. */
+  void forget(ReclaimState state) {
+    lock.lock();
+    try {
+      LruLine present = state.line;
+      if (present != null) {
+        present.remove(state);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Somebody uses it. */
+  void used(ReclaimState state) {
+    state.setUsedAt(tick());
+  }
+
+  private long tick() {
+    return clock.getAndIncrement();
+  }
+
+  void purged(long bytes) {
+    purges.increment();
+    purgedBytes.add(bytes);
+  }
+
+  void evicted(long bytes) {
+    evictions.increment();
+    evictedBytes.add(bytes);
+  }
+
+  void restored(long bytes) {
+    restores.increment();
+    restoredBytes.add(bytes);
+  }
+
+  void refused() {
+    refusals.increment();
+  }
+
+  // ---- figures ----
+
+  /**
+   * What was reclaimed so far, and what is in the store now.
+   *
+   * @return a snapshot; evicted buffers are counted at each call, with the lock held
+   */
+  public ReclaimStatistics statistics() {
+    long buffers;
+    long bytes;
+    long stored;
+    lock.lock();
+    try {
+      buffers = sumOfEvicted(state -> 1);
+      bytes = sumOfEvicted(state -> state.object.size());
+      stored = sumOfEvicted(BufferLru::storedBytes);
+    } finally {
+      lock.unlock();
+    }
+    return new ReclaimStatistics(
+        buffers,
+        bytes,
+        stored,
+        purges.sum(),
+        purgedBytes.sum(),
+        evictions.sum(),
+        evictedBytes.sum(),
+        restores.sum(),
+        restoredBytes.sum(),
+        refusals.sum());
+  }
+
+  private long sumOfEvicted(ToLongFunction<ReclaimState> amount) {
+    ToLongFunction<ReclaimState> ofEvicted =
+        state -> state.evicted == null ? 0 : amount.applyAsLong(state);
+    return evicted.sum(ofEvicted) + notNeeded.sum(ofEvicted);
+  }
+
+  private static long storedBytes(ReclaimState state) {
+    EvictedContent stored = state.evicted;
+    return stored == null ? 0 : stored.storedBytes();
+  }
+}
