@@ -44,6 +44,7 @@ module io.github.dmabuf4j.offheap {
   requires jdk.management;
 
   uses io.github.dmabuf4j.spi.PoolingStrategyProvider;
+  uses io.github.dmabuf4j.spi.SwapStoreProvider;
 
   provides io.github.dmabuf4j.spi.HeapProvider with
       io.github.dmabuf4j.offheap.OffHeapProvider;

@@ -12,6 +12,8 @@ package io.github.dmabuf4j;
  * @param liveBuffers buffers with users or in quarantine, those over {@link UserMemory} included,
  *     whose bytes no figure here has
  * @param idleBytes bytes of blocks kept for the next user
+ * @param storedBytes bytes of blocks in which the content of evicted buffers is kept; evicted
+ *     buffers count as live, but have no bytes of their own
  * @param pinnedBytes bytes of blocks whose buffers are pinned, by a {@link Pin}, a pinned {@link
  *     Vmap} or a static importer's mapping; each block once. They can be neither moved nor
  *     reclaimed
@@ -27,6 +29,7 @@ public record HeapStatistics(
     long liveBytes,
     long liveBuffers,
     long idleBytes,
+    long storedBytes,
     long pinnedBytes,
     long pinnedLimitBytes,
     long allocations,

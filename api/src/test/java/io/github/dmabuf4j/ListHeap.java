@@ -50,7 +50,7 @@ record ListHeap(List<DmaBuf> buffers) implements Heap {
 
   @Override
   public HeapStatistics statistics() {
-    return new HeapStatistics(LIMIT, 0, 0, 0, buffers.size(), 0, 0, 0, buffers.size(), 0);
+    return new HeapStatistics(LIMIT, 0, 0, 0, buffers.size(), 0, 0, 0, 0, buffers.size(), 0);
   }
 
   @Override

@@ -2,6 +2,7 @@ package io.github.dmabuf4j.offheap;
 
 import io.github.dmabuf4j.Access;
 import io.github.dmabuf4j.Attachment;
+import io.github.dmabuf4j.BufferLru;
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.ScatterList;
@@ -18,22 +19,39 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Life.</b> taken from a slab → owned by an allocating thread → exported, until the last
  * reference and fence are gone → {@link #release} → idle in a magazine → owned by whoever takes it
- * out: an allocating thread, or one that gives it back to its slab.
+ * out: an allocating thread, or one that gives it back to its slab. While it is exported its buffer
+ * may be evicted or purged: another block takes its memory over, and this one is <i>hollow</i>,
+ * until it takes over that of a third ({@link #restore}), or to its end.
  *
  * <table>
  * <caption>Access modes</caption>
  * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
  * <tr><td>written, zeroedIdle</td><td>plain</td><td>plain</td><td>its owner; handed on with the block</td></tr>
+ * <tr><td>slab, address, hollow</td><td>plain</td><td>plain</td><td>while it is exported the buffer's reservation, with nobody using
+ *   the bytes; else its owner</td></tr>
+ * <tr><td>alignmentShift</td><td>plain</td><td>plain</td><td>its owner; constant while it is exported</td></tr>
  * <tr><td>below</td><td>plain</td><td>plain</td><td>its owner, until the CAS that publishes it on the overflow stack</td></tr>
  * <tr><td>pinnedTerms</td><td>plain; racy for reports</td><td>plain</td><td>the buffer's reservation</td></tr>
  * <tr><td>before, after</td><td>plain</td><td>plain</td><td>the lock of the {@link Slabs}</td></tr>
  * </table>
  */
 final class Block implements Exporter, MappedBytes {
-  final Slab slab;
-  final long address;
   final BufferObject object;
   final byte sizeClass;
+
+  /** What its memory is a part of, or was if it is hollow. */
+  Slab slab;
+
+  /** Where its memory begins. */
+  long address;
+
+  /**
+   * Whether its memory was given to another block, as its buffer's content is elsewhere, or gone.
+   */
+  boolean hollow;
+
+  /** How its buffer has to be aligned wherever it comes back: by two to the power of this. */
+  byte alignmentShift;
 
   /** Whether somebody may have written to it since it was known to be zero. */
   boolean written;
@@ -70,6 +88,23 @@ final class Block implements Exporter, MappedBytes {
     this.written = !zero;
     this.mapped = isPooled() ? null : MemorySegment.ofAddress(address).reinterpret(bytes);
     this.object = new BufferObject(slab.pool.around.apply(this));
+    slab.pool.lru.follow(object);
+  }
+
+  /** Makes a block over the memory of one that is about to be hollow. */
+  Block(Block hollow) {
+    this(hollow.slab, hollow.address, hollow.bytes(), hollow.sizeClass, false);
+    this.zeroedIdle = hollow.zeroedIdle;
+  }
+
+  /** Takes the memory of another block over, of the same size, which is of no use any more. */
+  void takeOver(Block other) {
+    slab = other.slab;
+    address = other.address;
+    mapped = other.mapped;
+    written = true;
+    zeroedIdle = other.zeroedIdle;
+    hollow = false;
   }
 
   /** Whether its size is one that magazines keep. */
@@ -140,7 +175,29 @@ final class Block implements Exporter, MappedBytes {
   }
 
   @Override
+  public BufferLru lru() {
+    return slab.pool.lru;
+  }
+
+  @Override
+  public boolean evict() {
+    slab.pool.hollow(this);
+    return true;
+  }
+
+  @Override
+  public void restore() {
+    if (hollow) {
+      slab.pool.refill(this);
+    }
+  }
+
+  @Override
   public void release() {
-    slab.pool.release(this);
+    if (hollow) {
+      slab.pool.releaseHollow(this);
+    } else {
+      slab.pool.release(this);
+    }
   }
 }

@@ -59,7 +59,7 @@ final class BulkSupply {
   }
 
   private @Nullable List<Block> awaitAll(AllOrNothing attempt) throws InterruptedException {
-    if (attempt.wanted().bytes() > pool.limit - pool.regionBytes()) {
+    if (attempt.wanted().bytes() > pool.mostBytes()) {
       return null;
     }
     try {
@@ -108,6 +108,7 @@ final class BulkSupply {
       } catch (SlabMemoryException e) {
         // Who asks for the next one is told, or gets it after giving up what is idle.
       }
+      pool.afterCommit();
     }
     if (pool.waiters.areWatching()) {
       supply.keepIfOpen(to);

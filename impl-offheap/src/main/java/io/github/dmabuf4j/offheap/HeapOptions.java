@@ -9,6 +9,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +35,12 @@ import org.jspecify.annotations.Nullable;
  *   idle, by the heap's timer, within a second</td><td>demand</td></tr>
  * <tr><td>hugepages</td><td>{@code true}: blocks of 2 MiB and more, and the contiguous region, lie at multiples of 2 MiB and ask the
  *   operating system for huge pages; on Linux only</td><td>false</td></tr>
+ * <tr><td>swap</td><td>the name of a {@link io.github.dmabuf4j.spi.SwapStore}: where the content of buffers goes that are evicted; what it
+ *   wants to know itself are options {@code swap-…}. A part of the limit is kept free for it, see {@link SwapSpace}</td><td>none: nothing is
+ *   evicted</td></tr>
+ * <tr><td>low-watermark, high-watermark</td><td>a {@link ByteSize} each: with less than the first free memory is reclaimed in the
+ *   background, until the second is; 0 for never, else the second is at least the first and below the limit</td><td>with a store a 64th and a
+ *   32nd of the limit, else 0</td></tr>
  * <tr><td>strategy</td><td>the name of a {@link io.github.dmabuf4j.spi.PoolingStrategy}; one that isn't the heap's own goes with
  *   no contiguous, decay, retained, zeroing or hugepages: the heap has no region then and keeps nothing idle</td><td>dmabuf4j, the heap's own pool</td></tr>
  * </table>
@@ -46,6 +53,8 @@ import org.jspecify.annotations.Nullable;
  * @param retention what becomes of idle blocks
  * @param hugePages whether to ask for huge pages
  * @param strategy where the memory of buffers comes from
+ * @param swap where evicted content goes; null for nowhere
+ * @param watermarks when memory is reclaimed in the background
  */
 record HeapOptions(
     long limit,
@@ -54,7 +63,47 @@ record HeapOptions(
     long user,
     Retention retention,
     boolean hugePages,
-    String strategy) {
+    String strategy,
+    @Nullable Swap swap,
+    Watermarks watermarks) {
+  /**
+   * A store.
+   *
+   * @param store its name
+   * @param options its own
+   */
+  record Swap(String store, Map<String, String> options) {
+    private static final String PREFIX = "swap-";
+
+    static @Nullable Swap of(Map<String, String> options) {
+      String store = options.get("swap");
+      if (store != null) {
+        return new Swap(store, ownOptions(options));
+      }
+      options.keySet().stream()
+          .filter(option -> option.startsWith(PREFIX))
+          .findFirst()
+          .ifPresent(
+              option -> {
+                throw new IllegalArgumentException(
+                    option
+                        + ": this is for a store, and there is none: add swap=…, or leave it out");
+              });
+      return null;
+    }
+
+    private static Map<String, String> ownOptions(Map<String, String> options) {
+      Map<String, String> own = new TreeMap<>();
+      options.forEach(
+          (option, value) -> {
+            if (option.startsWith(PREFIX)) {
+              own.put(option.substring(PREFIX.length()), value);
+            }
+          });
+      return own;
+    }
+  }
+
   /** What the heap's own pool alone can do, and the values that ask for nothing. */
   private static final Map<String, String> OF_THE_OWN_POOL =
       Map.of(
@@ -69,6 +118,8 @@ record HeapOptions(
           "hugepages",
           "false");
 
+  private static final String LOW = "low-watermark";
+  private static final String HIGH = "high-watermark";
   private static final Duration DEFAULT_DECAY = Duration.ofSeconds(10);
   private static final Duration SHORTEST_DECAY = Duration.ofMillis(2);
   private static final Pattern DURATION = Pattern.compile("(\\d{1,9})\\s*(ms|s|m|h)");
@@ -90,7 +141,16 @@ record HeapOptions(
 
   /** With the heap's own pool, and as much user memory as the limit. */
   HeapOptions(long limit, long pinned, long contiguous, Duration decay) {
-    this(limit, pinned, contiguous, limit, Retention.of(decay), false, Strategies.OWN);
+    this(
+        limit,
+        pinned,
+        contiguous,
+        limit,
+        Retention.of(decay),
+        false,
+        Strategies.OWN,
+        null,
+        Watermarks.NONE);
   }
 
   /** Whether memory comes from the heap's own pool. */
@@ -100,9 +160,10 @@ record HeapOptions(
 
   static HeapOptions of(HeapUri uri) {
     Set<String> known = new HashSet<>(OF_THE_OWN_POOL.keySet());
-    known.addAll(List.of("limit", "pinned", "user", "strategy"));
-    uri.requireOptions(known);
+    known.addAll(List.of("limit", "pinned", "user", "strategy", "swap", LOW, HIGH));
     Map<String, String> options = uri.options();
+    options.keySet().stream().filter(option -> option.startsWith("swap-")).forEach(known::add);
+    uri.requireOptions(known);
     String strategy = options.getOrDefault("strategy", Strategies.OWN);
     checkStrategy(strategy, options);
     long limit = limit(uri);
@@ -113,7 +174,23 @@ record HeapOptions(
         user(options.get("user"), limit),
         retention(options),
         choice(options, "hugepages", "false", "true"),
-        strategy);
+        strategy,
+        Swap.of(options),
+        watermarks(options, limit));
+  }
+
+  private static Watermarks watermarks(Map<String, String> options, long limit) {
+    String low = options.get(LOW);
+    String high = options.get(HIGH);
+    Watermarks usual = options.containsKey("swap") ? Watermarks.ofLimit(limit) : Watermarks.NONE;
+    long lowBytes = low == null ? usual.low() : parseSize(LOW, low);
+    long highBytes = high == null ? Math.min(limit - 1, 2 * lowBytes) : parseSize(HIGH, high);
+    if (lowBytes > highBytes || highBytes >= limit || (lowBytes == 0 && highBytes > 0)) {
+      throw new IllegalArgumentException(
+          "%s, %s: wanted two sizes below the limit, %d B, of which the first isn't larger, or 0 for both; got %d B and %d B"
+              .formatted(LOW, HIGH, limit, lowBytes, highBytes));
+    }
+    return new Watermarks(lowBytes, highBytes);
   }
 
   private static Retention retention(Map<String, String> options) {

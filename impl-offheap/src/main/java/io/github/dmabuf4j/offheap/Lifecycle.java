@@ -158,8 +158,8 @@ final class Lifecycle {
   private void giveAllBack() {
     for (int look = 0; ; look++) {
       pool.giveBackAll();
-      if (pool.slabs.committed() == pool.regionBytes()) { // nothing else is live
-        pool.endRegionIfUnused();
+      if (pool.user.count() == 0 && pool.slabs.committed() == pool.ownBytes()) {
+        pool.endPartsIfUnused(); // nothing is live, unless in the region
       }
       if (pool.slabs.committed() == 0 && pool.user.count() == 0) {
         end();
@@ -205,7 +205,7 @@ final class Lifecycle {
       lock.unlock();
     }
     pool.giveBackAll();
-    pool.endRegionIfUnused();
+    pool.endPartsIfUnused();
     afterGivingBack();
   }
 
@@ -213,7 +213,7 @@ final class Lifecycle {
   void afterReturn() {
     if (state == State.DRAINING) {
       pool.giveBackAll();
-      pool.endRegionIfUnused();
+      pool.endPartsIfUnused();
     }
   }
 

@@ -137,7 +137,7 @@ final class Migration {
   // ---- one move, with the reservation held ----
 
   private Outcome moveLocked(MovableBuffer buffer, Target target) {
-    if (buffer.object.isBusyLocked()) {
+    if (buffer.object.isBusyLocked() || buffer.isPlaceless()) {
       busy.increment();
       return Outcome.BUSY;
     }

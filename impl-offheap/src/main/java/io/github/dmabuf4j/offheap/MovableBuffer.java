@@ -39,6 +39,20 @@ final class MovableBuffer extends PlacedBuffer {
     super.pin(term);
   }
 
+  @Override
+  public boolean evict() {
+    giveUpPlace();
+    return true;
+  }
+
+  @Override
+  public void restore() {
+    if (isPlaceless()) {
+      region.switchPlace(this, region.pool.takeAgain(object.size(), alignment));
+      settleIn();
+    }
+  }
+
   private void leaveRegion() {
     switch (region.migration.moveOutLocked(this)) {
       case MOVED -> {}

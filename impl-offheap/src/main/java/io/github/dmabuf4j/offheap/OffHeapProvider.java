@@ -23,7 +23,8 @@ public final class OffHeapProvider implements HeapProvider {
   public List<HeapDescription> describe() {
     return List.of(
         hasNativeAccess()
-            ? HeapDescription.available(NAME, SUMMARY + "; " + Strategies.summary())
+            ? HeapDescription.available(
+                NAME, SUMMARY + "; " + Strategies.summary() + "; " + SwapStores.summary())
             : HeapDescription.unavailable(
                 NAME,
                 SUMMARY,

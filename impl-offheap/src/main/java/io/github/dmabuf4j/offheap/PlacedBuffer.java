@@ -2,6 +2,7 @@ package io.github.dmabuf4j.offheap;
 
 import io.github.dmabuf4j.Access;
 import io.github.dmabuf4j.Attachment;
+import io.github.dmabuf4j.BufferLru;
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.FragmentationMap;
 import io.github.dmabuf4j.Pin;
@@ -14,15 +15,15 @@ import java.lang.foreign.MemorySegment;
  * A buffer of a heap with a contiguous region that isn't a plain one: a {@link Block} is its place,
  * but not its exporter. Made for one allocation, never used again.
  *
- * <p><b>Invariant.</b> From its making to its release the buffer has {@code place} for itself; of a
- * {@link MovableBuffer} it changes, under the reservation, when nobody uses the bytes. A buffer
- * that is pinned counts in {@link PinnedBytes} with the bytes of its place, which doesn't change
- * then.
+ * <p><b>Invariant.</b> From its making to its release the buffer has {@code place} for itself, but
+ * for the time that it is evicted or purged; of a {@link MovableBuffer} it changes, under the
+ * reservation, when nobody uses the bytes. A buffer that is pinned counts in {@link PinnedBytes}
+ * with the bytes of its place, which doesn't change then.
  *
  * <table>
  * <caption>Access modes</caption>
  * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
- * <tr><td>place</td><td>plain</td><td>plain</td><td>the buffer's reservation; at release nobody else is left</td></tr>
+ * <tr><td>place, placeless</td><td>plain</td><td>plain</td><td>the buffer's reservation; at release nobody else is left</td></tr>
  * <tr><td>pins, longPinned</td><td>volatile, for reports and choices</td><td>volatile</td><td>the buffer's reservation</td></tr>
  * </table>
  */
@@ -30,8 +31,11 @@ abstract sealed class PlacedBuffer implements Exporter permits MovableBuffer, Co
   final ReservedRegion region;
   final BufferObject object;
 
-  /** Where the bytes are. */
+  /** Where the bytes are, or were if they were given up. */
   Block place;
+
+  /** Whether its place was given up, as its content is elsewhere, or gone. */
+  private boolean placeless;
 
   /** For how many terms it is pinned now. */
   private volatile int pinnedTerms;
@@ -42,6 +46,7 @@ abstract sealed class PlacedBuffer implements Exporter permits MovableBuffer, Co
     this.region = region;
     this.place = place;
     this.object = new BufferObject(region.pool.around.apply(this));
+    region.pool.lru.follow(object);
   }
 
   /** What its place is used for, in a map. */
@@ -97,8 +102,37 @@ abstract sealed class PlacedBuffer implements Exporter permits MovableBuffer, Co
   }
 
   @Override
+  public BufferLru lru() {
+    return region.pool.lru;
+  }
+
+  /** Whether it has no place. */
+  final boolean isPlaceless() {
+    return placeless;
+  }
+
+  /** Gives the place up. The reservation is held. */
+  final void giveUpPlace() {
+    region.pool.slabs.addHollow(1);
+    region.vacate(this);
+    placeless = true;
+    region.pool.handOn(place);
+  }
+
+  /** It has a new place. The reservation is held. */
+  final void settleIn() {
+    placeless = false;
+    region.pool.slabs.addHollow(-1);
+  }
+
+  @Override
   public void release() {
     region.leave(this);
-    region.giveBack(place);
+    if (placeless) {
+      region.pool.slabs.addHollow(-1);
+      region.pool.afterEvictedRelease();
+    } else {
+      region.giveBack(place);
+    }
   }
 }

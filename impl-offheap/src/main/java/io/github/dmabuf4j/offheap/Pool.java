@@ -3,6 +3,7 @@ package io.github.dmabuf4j.offheap;
 import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.BufInfo;
+import io.github.dmabuf4j.BufferLru;
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.DmaBufException;
@@ -10,6 +11,8 @@ import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.Lockdep;
 import io.github.dmabuf4j.RegionStatistics;
 import io.github.dmabuf4j.spi.Exporter;
+import io.github.dmabuf4j.spi.SwapMemory;
+import io.github.dmabuf4j.spi.SwapStore;
 import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,6 +20,7 @@ import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -48,6 +52,15 @@ final class Pool {
   /** Buffers over memory of others. */
   final UserBuffers user;
 
+  /** The buffers that can be evicted or purged. Set once, before the first allocation. */
+  BufferLru lru = new BufferLru();
+
+  /** What the store has; null without one. Set once, before the first allocation. */
+  @Nullable SwapSpace swap;
+
+  /** Who gives memory back before it is short. Set once, before the first allocation. */
+  @Nullable BackgroundReclaim background;
+
   final Waiters waiters = new Waiters();
   final Lifecycle lifecycle = new Lifecycle(this);
 
@@ -72,15 +85,20 @@ final class Pool {
   private final SlabMemory memory;
   private final Supply supply = new Supply(this);
   private final BulkSupply bulk = new BulkSupply(this, supply);
+  private final Succession succession = new Succession(this, supply);
   private final int largestClass;
   private final String operation;
   private final ReentrantLock returning = new ReentrantLock();
   private final AtomicLong unpooledLive = new AtomicLong();
   private final AtomicLong unpooledLiveBytes = new AtomicLong();
 
-  /** How many blocks were taken out for buffers that were moved, and of these from magazines. */
-  private final LongAdder takenForMoves = new LongAdder();
+  /**
+   * How many blocks were taken out for buffers that were moved, or came back, or for the store;
+   * less those of buffers that went straight back to a slab.
+   */
+  private final LongAdder takenForOthers = new LongAdder();
 
+  /** How many blocks were taken from magazines for buffers that were moved. */
   private final LongAdder poppedForMoves = new LongAdder();
 
   /** Creates a pool without a contiguous region. */
@@ -114,6 +132,20 @@ final class Pool {
     this.largestClass =
         memory.poolsItself() ? SizeClasses.UNPOOLED : largestClassWithin(limit - regionBytes());
     this.operation = "allocating from " + name;
+  }
+
+  /**
+   * Opens the store that content is evicted to; before the first allocation.
+   *
+   * @param opening opens it, with the memory that it can have
+   */
+  void openStore(Function<SwapMemory, SwapStore> opening) {
+    SwapSpace space = new SwapSpace(this);
+    swap = space;
+    slabs.setReserve(SwapSpace.reserveOf(limit));
+    SwapStore store = opening.apply(space);
+    space.setStore(store);
+    lru = new BufferLru(store);
   }
 
   private static int largestClassWithin(long limit) {
@@ -244,7 +276,28 @@ final class Pool {
         request.alignment(),
         policy,
         request.isMovable() && region != null,
-        request.isQuiet());
+        request.isQuiet(),
+        false);
+  }
+
+  /** What is wanted of a size that isn't a request's. */
+  Wanted wanted(long size, long alignment, AllocPolicy policy) {
+    int sizeClass = classOf(size);
+    return new Wanted(size, blockBytes(size, sizeClass), sizeClass, alignment, policy);
+  }
+
+  /** What a buffer wants that comes back. */
+  Wanted wantedAgain(long size, long alignment, boolean movable) {
+    int sizeClass = classOf(size);
+    return new Wanted(
+        size,
+        blockBytes(size, sizeClass),
+        sizeClass,
+        alignment,
+        AllocPolicy.TRY_HARD,
+        movable,
+        false,
+        true);
   }
 
   private static long blockBytes(long size, int sizeClass) {
@@ -271,6 +324,7 @@ final class Pool {
         block.zero(request.size());
       }
       block.written = true;
+      block.alignmentShift = (byte) Long.numberOfTrailingZeros(request.alignment());
       DmaBuf buffer =
           block.object.export(
               request.size(), request.name().orElse(null), request.layout().orElse(null));
@@ -371,6 +425,65 @@ final class Pool {
     }
   }
 
+  // ---- buffers that are evicted or purged, and come back ----
+
+  /** Takes the memory of a buffer's block away. */
+  void hollow(Block block) {
+    succession.hollow(block);
+  }
+
+  /** Gives a block without memory some again. */
+  void refill(Block block) {
+    succession.refill(block);
+  }
+
+  /** The buffer of a block without memory has ended. */
+  void releaseHollow(Block block) {
+    succession.drop(block);
+  }
+
+  /** A buffer has ended that had no memory. */
+  void afterEvictedRelease() {
+    lifecycle.afterReturn();
+    lifecycle.afterGivingBack();
+  }
+
+  /** Takes a block out for a movable buffer that comes back. */
+  Block takeAgain(long size, long alignment) {
+    return succession.take(size, alignment, true);
+  }
+
+  /** Takes a block out for the store; null if there is no room. */
+  @Nullable Block takeForStore(long byteSize) {
+    return succession.takeForStore(byteSize);
+  }
+
+  /** Gives up a block that counts as live, and that nobody needs. */
+  void handOn(Block block) {
+    if (isInRegion(block)) {
+      Objects.requireNonNull(region).giveBack(block);
+    } else {
+      succession.handOn(block);
+    }
+  }
+
+  /** A block was taken out that isn't for a new buffer. */
+  void tookAgain(Block block) {
+    takenForOthers.increment();
+    countUnpooled(block);
+  }
+
+  /** A live block was given back, and how many bytes that were. */
+  void gaveLiveBack(Block block, long bytes) {
+    if (block.isPooled()) {
+      takenForOthers.decrement();
+    } else {
+      unpooledLive.decrementAndGet();
+      unpooledLiveBytes.addAndGet(-block.bytes());
+    }
+    afterGivingBack(bytes);
+  }
+
   // ---- pins ----
 
   /**
@@ -402,9 +515,7 @@ final class Pool {
    * @return a block that counts as live, or null if there is none
    */
   @Nullable Block takeForMove(long size, long alignment) {
-    int sizeClass = classOf(size);
-    Wanted wanted =
-        new Wanted(size, blockBytes(size, sizeClass), sizeClass, alignment, AllocPolicy.NORMAL);
+    Wanted wanted = wanted(size, alignment, AllocPolicy.NORMAL);
     Block block = supply.popPatiently(wanted);
     if (block != null) {
       poppedForMoves.increment();
@@ -412,7 +523,7 @@ final class Pool {
       block = supply.commitForMove(wanted);
     }
     if (block != null) {
-      takenForMoves.increment();
+      takenForOthers.increment();
       countUnpooled(block);
     }
     return block;
@@ -437,18 +548,42 @@ final class Pool {
     }
   }
 
-  /** Gives the region back if the pool is sealed and nobody has anything of it. */
-  void endRegionIfUnused() {
+  /**
+   * Gives the region back and closes the store if the pool is sealed and nobody has anything of
+   * them.
+   */
+  void endPartsIfUnused() {
     if (region != null) {
       region.endIfUnused();
+    }
+    if (swap != null && slabs.committed() == swap.bytes() && slabs.hollow() == 0) {
+      swap.end();
+      giveBackAll();
     }
   }
 
   // ---- giving back ----
 
+  /** How many bytes are committed for the region and the store. */
+  long ownBytes() {
+    return regionBytes() + (swap == null ? 0 : swap.bytes());
+  }
+
   /** How many bytes can be committed within the limit. */
   long freeBytes() {
-    return limit - slabs.committed();
+    return limit - slabs.reserve() - slabs.committed();
+  }
+
+  /** The most bytes that one block can have. */
+  long mostBytes() {
+    return limit - regionBytes() - slabs.reserve();
+  }
+
+  /** Memory was committed: whoever reclaims in the background may have to begin. */
+  void afterCommit() {
+    if (background != null) {
+      background.wakeIfLow();
+    }
   }
 
   /** Gives back to the limit what was reserved and not used. */
@@ -618,13 +753,14 @@ final class Pool {
   }
 
   /**
-   * Asks those who registered to give back what they can do without (design rule SH8).
+   * Drops what isn't needed, asks those who registered, evicts, as far as the policy allows (design
+   * rule SH8).
    *
    * @return how many bytes they gave back, to the magazines or the limit
    */
-  long askOthers(long bytes) {
+  long askOthers(long bytes, AllocPolicy policy) {
     PoolShrinker present = shrinker.get();
-    return present == null ? 0 : present.scan(bytes);
+    return present == null ? 0 : present.scan(bytes, policy);
   }
 
   // ---- figures ----
@@ -651,7 +787,7 @@ final class Pool {
   HeapStatistics limits() {
     long committed = slabs.committed();
     return new HeapStatistics(
-        limit, committed, slabs.peak(), committed, 0, 0, pinned.now(), pinned.limit, 0, 0);
+        limit, committed, slabs.peak(), committed, 0, 0, 0, pinned.now(), pinned.limit, 0, 0);
   }
 
   HeapStatistics statistics() {
@@ -659,7 +795,7 @@ final class Pool {
     long[] commits = slabs.commits();
     long live = unpooledLive.get();
     long liveBytes = unpooledLiveBytes.get();
-    long allocations = hits + slabs.unpooledCommits() - takenForMoves.sum();
+    long allocations = hits + slabs.unpooledCommits() - takenForOthers.sum();
     for (int i = 0; i < commits.length; i++) {
       allocations += commits[i];
       long liveOfClass = Math.max(0, commits[i] + magazines.taken(i));
@@ -672,14 +808,18 @@ final class Pool {
       live += inRegion.movableBuffers() + inRegion.contiguousBuffers();
       liveBytes += inRegion.movableBytes() + inRegion.contiguousBytes();
     }
+    long stored = swap == null ? 0 : swap.bytes();
+    long storedBlocks = swap == null ? 0 : swap.count();
+    liveBytes = Math.max(0, liveBytes - stored);
     long committed = slabs.committed();
     return new HeapStatistics(
         limit,
         committed,
         slabs.peak(),
         Math.min(liveBytes, committed),
-        live + user.count(),
-        Math.max(0, committed - liveBytes),
+        Math.max(0, live - storedBlocks) + slabs.hollow() + user.count(),
+        Math.max(0, committed - liveBytes - stored),
+        stored,
         pinned.now(),
         pinned.limit,
         allocations,

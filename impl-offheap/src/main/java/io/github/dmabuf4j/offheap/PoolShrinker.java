@@ -6,6 +6,7 @@ import io.github.dmabuf4j.ReclaimStatistics;
 import io.github.dmabuf4j.Shrinkable;
 import io.github.dmabuf4j.Shrinker;
 import java.lang.System.Logger.Level;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -13,17 +14,25 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
- * Gives the memory of a {@link Pool} back: what is idle first, then what those who registered can
- * do without, in the order in which they registered. Evicting buffers isn't a part of it yet.
+ * Gives the memory of a {@link Pool} back, in stages, as long as it isn't enough: what is idle;
+ * buffers that aren't needed; what those who registered can do without, in the order in which they
+ * registered; buffers that can be stored; and, for who has time, those whose fences have to be
+ * waited for.
  *
- * <p><b>Invariant.</b> A thread that is being asked asks nobody, or it could be asked again and
- * again: what it allocates meanwhile has to do with what is there, and with NO_FAIL it would wait.
- * Different threads may ask the same one at once.
+ * <p><b>Invariant.</b> A thread that reclaims doesn't begin to do so again, or somebody who is
+ * asked could be asked again and again: what it allocates meanwhile has to do with what is there,
+ * and with NO_FAIL it would wait. Different threads may ask the same one at once.
  *
- * <p><b>Locks.</b> None is held while somebody is asked.
+ * <p><b>Locks.</b> None is held while somebody is asked, but the reservation of a buffer that comes
+ * back.
+ *
+ * <p>Source: drivers/gpu/drm/msm/msm_gem_shrinker.c; rule CG11, design rules SH1 to SH8.
  */
 final class PoolShrinker implements Shrinker {
   private static final System.Logger LOG = System.getLogger(PoolShrinker.class.getName());
+
+  /** How long fences of buffers are waited for, by who has time. */
+  private static final Duration PATIENCE = Duration.ofNanos(Supply.TRY_HARD_NANOS);
 
   private final Pool pool;
   private final List<Registered> registered = new CopyOnWriteArrayList<>();
@@ -63,26 +72,50 @@ final class PoolShrinker implements Shrinker {
       return 0;
     }
     long idle = pool.giveBack(bytes);
-    long asked = idle < bytes ? scan(bytes - idle) : 0;
-    if (asked > 0) {
+    long reclaimed = idle < bytes ? scan(bytes - idle, policy) : 0;
+    if (reclaimed > 0) {
       long _ = pool.giveBack(bytes - idle); // what was given back lies in magazines
     }
-    return idle + asked;
+    return idle + reclaimed;
   }
 
   @Override
   public ReclaimStatistics statistics() {
-    return ReclaimStatistics.NONE;
+    return pool.lru.statistics();
+  }
+
+  /**
+   * Goes through the stages after the first, as far as a policy does.
+   *
+   * @return how many bytes were given back, to the magazines or the limit; 0 in a thread that is
+   *     being asked
+   */
+  long scan(long bytes, AllocPolicy policy) {
+    if (policy == AllocPolicy.NOWAIT || !scanning.add(Thread.currentThread())) {
+      return 0;
+    }
+    try {
+      long given = pool.lru.purge(bytes);
+      if (policy == AllocPolicy.FAIL_FAST) {
+        return given;
+      }
+      given += given < bytes ? ask(bytes - given) : 0;
+      given += given < bytes ? pool.lru.evict(bytes - given) : 0;
+      if (policy != AllocPolicy.NORMAL && given < bytes) {
+        given += pool.lru.reclaimActive(bytes - given, PATIENCE);
+      }
+      return given;
+    } finally {
+      scanning.remove(Thread.currentThread());
+    }
   }
 
   /**
    * Asks those who registered, until they gave back as much as is wanted. One that fails is passed
    * by: whoever needs memory can't help that.
-   *
-   * @return how many bytes they say they gave back; 0 in a thread that is being asked
    */
-  long scan(long bytes) {
-    if (registered.isEmpty() || !scanning.add(Thread.currentThread())) {
+  private long ask(long bytes) {
+    if (registered.isEmpty()) {
       return 0;
     }
     long given = 0;
@@ -93,8 +126,6 @@ final class PoolShrinker implements Shrinker {
           break;
         }
       }
-    } finally {
-      scanning.remove(Thread.currentThread());
     }
     return given;
   }

@@ -61,11 +61,30 @@ final class PooledHeap implements Heap {
     Pool pool =
         new Pool(
             name, options.limit(), options.pinned(), options.user(), memory, stripes, reserved);
+    openStore(pool, options.swap());
+    if (options.watermarks().low() > 0) {
+      pool.background = new BackgroundReclaim(pool, options.watermarks());
+    }
     Decay.begin(pool, options.retention());
     RetainedBytes.OF_THIS_PROCESS.add(pool);
     PooledHeap heap = new PooledHeap(pool);
     CLEANER.register(heap, () -> lost(pool));
     return heap;
+  }
+
+  private static void openStore(Pool pool, HeapOptions.@Nullable Swap swap) {
+    if (swap == null) {
+      return;
+    }
+    boolean done = false;
+    try {
+      pool.openStore(memory -> SwapStores.open(swap.store(), swap.options(), memory));
+      done = true;
+    } finally {
+      if (!done) {
+        pool.lifecycle.close(); // the region goes back
+      }
+    }
   }
 
   /** Maps the contiguous region, if there is to be one. */

@@ -255,7 +255,7 @@ final class ReservedRegion {
     }
   }
 
-  private void setUser(Block block, PlacedBuffer buffer) {
+  private void setUser(Block block, @Nullable PlacedBuffer buffer) {
     enter();
     try {
       pages.rangeOf(block).user = buffer;
@@ -268,7 +268,8 @@ final class ReservedRegion {
   void switchPlace(MovableBuffer buffer, Block to) {
     enter();
     try {
-      RegionRange from = owns(buffer.place) ? pages.rangeOf(buffer.place) : null;
+      RegionRange from =
+          owns(buffer.place) && !buffer.isPlaceless() ? pages.rangeOf(buffer.place) : null;
       if (owns(to)) {
         pages.rangeOf(to).user = buffer;
       }
@@ -278,6 +279,13 @@ final class ReservedRegion {
       buffer.place = to;
     } finally {
       exit();
+    }
+  }
+
+  /** A buffer gives its place up; the caller has its reservation. */
+  void vacate(PlacedBuffer buffer) {
+    if (owns(buffer.place)) {
+      setUser(buffer.place, null);
     }
   }
 

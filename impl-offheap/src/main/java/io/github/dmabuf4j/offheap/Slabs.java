@@ -17,7 +17,11 @@ import org.jspecify.annotations.Nullable;
  * those of blocks whose memory is being given back at the moment, plus what is reserved for blocks
  * on their way out; it is at most the limit. It is raised before a block leaves its slab, and
  * lowered after its memory went back (design rule AL9). Once {@code sealed}, no block leaves a
- * slab. No two blocks overlap.
+ * slab, but to bring content back that was evicted. No two blocks overlap, but for those that are
+ * hollow: they are in the list, too, have no memory and no bytes, and keep the pool from its end.
+ *
+ * <p>Of a heap with a store, users can commit up to the limit without the {@code reserve}; the
+ * store, up to the limit.
  *
  * <p><b>A slab may refuse to be unmapped</b>, while native code is running that was given a segment
  * of it. A block with a slab of its own then stays committed, in {@code stuck}; an empty shared
@@ -33,6 +37,7 @@ import org.jspecify.annotations.Nullable;
  * <table>
  * <caption>Access modes</caption>
  * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
+ * <tr><td>reserve</td><td>volatile</td><td>volatile</td><td>once, before the first allocation</td></tr>
  * <tr><td>committed, peak</td><td>volatile; with the lock exact</td><td>volatile</td><td>lock</td></tr>
  * <tr><td>all others</td><td>plain</td><td>plain</td><td>lock</td></tr>
  * </table>
@@ -53,6 +58,8 @@ final class Slabs {
   private final long[] commits = new long[SizeClasses.COUNT];
   private long unpooledCommits;
   private @Nullable Block first;
+  private int hollow;
+  private volatile long reserve;
   private boolean sealed;
   private boolean retrying;
   private volatile long committed;
@@ -97,7 +104,7 @@ final class Slabs {
    */
   @Nullable Block commit(Wanted wanted, boolean patiently) throws SlabMemoryException {
     if (memory.poolsItself()) {
-      return reserve(wanted.bytes(), patiently) ? takeReserved(wanted) : null;
+      return reserve(wanted.bytes(), patiently, wanted.comesBack()) ? takeReserved(wanted) : null;
     }
     if (patiently) {
       lock.lock();
@@ -105,7 +112,7 @@ final class Slabs {
       return null;
     }
     try {
-      if (sealed || wanted.bytes() > limit - committed) {
+      if ((sealed && !wanted.comesBack()) || wanted.bytes() > limit - reserve - committed) {
         return null;
       }
       Block block = take(wanted);
@@ -114,6 +121,29 @@ final class Slabs {
     } finally {
       lock.unlock();
     }
+  }
+
+  /**
+   * Takes a block out for the store, of the reserve if need be.
+   *
+   * @throws SlabMemoryException if the operating system refuses
+   */
+  @Nullable Block commitForStore(Wanted wanted) throws SlabMemoryException {
+    lock.lock();
+    try {
+      if (sealed || wanted.bytes() > limit - committed) {
+        return null;
+      }
+      if (!memory.poolsItself()) {
+        Block block = take(wanted);
+        charge(wanted.bytes());
+        return block;
+      }
+      charge(wanted.bytes());
+    } finally {
+      lock.unlock();
+    }
+    return takeReserved(wanted);
   }
 
   /**
@@ -150,7 +180,8 @@ final class Slabs {
 
   /** How many of several blocks the limit allows, with the lock. */
   private int roomFor(Wanted each, int count) {
-    return sealed ? 0 : (int) Math.min(count, (limit - committed) / each.bytes());
+    long room = Math.max(0, limit - reserve - committed);
+    return sealed ? 0 : (int) Math.min(count, room / each.bytes());
   }
 
   /**
@@ -195,17 +226,17 @@ final class Slabs {
    * the limit and the slabs aren't sealed: all of them or none.
    */
   boolean reserve(long bytes) {
-    return reserve(bytes, true);
+    return reserve(bytes, true, false);
   }
 
-  private boolean reserve(long bytes, boolean patiently) {
+  private boolean reserve(long bytes, boolean patiently, boolean comesBack) {
     if (patiently) {
       lock.lock();
     } else if (!lock.tryLock()) {
       return false;
     }
     try {
-      if (sealed || bytes > limit - committed) {
+      if ((sealed && !comesBack) || bytes > limit - reserve - committed) {
         return false;
       }
       charge(bytes);
@@ -269,17 +300,21 @@ final class Slabs {
   }
 
   private void register(Block block) {
+    link(block);
+    if (block.isPooled()) {
+      commits[block.sizeClass]++;
+    } else {
+      unpooledCommits++;
+    }
+  }
+
+  private void link(Block block) {
     Block head = first;
     block.after = head;
     if (head != null) {
       head.before = block;
     }
     first = block;
-    if (block.isPooled()) {
-      commits[block.sizeClass]++;
-    } else {
-      unpooledCommits++;
-    }
   }
 
   private void unregister(Block block) {
@@ -297,7 +332,102 @@ final class Slabs {
     block.after = null;
   }
 
+  // ---- blocks without memory ----
+
+  /** Gives the memory of a block to a new one, which counts as live as that did. */
+  Block succeed(Block block) {
+    Block heir = new Block(block);
+    lock.lock();
+    try {
+      link(heir);
+      block.hollow = true;
+      hollow++;
+    } finally {
+      lock.unlock();
+    }
+    return heir;
+  }
+
+  /** Gives the memory of a block that nobody has to a hollow one. */
+  void refill(Block block, Block other) {
+    lock.lock();
+    try {
+      unregister(other);
+      block.takeOver(other);
+      hollow--;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Nobody refers to a hollow block any more. */
+  void dropHollow(Block block) {
+    lock.lock();
+    try {
+      unregister(block);
+      hollow--;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Counts buffers that have no memory, and aren't blocks. */
+  void addHollow(int count) {
+    lock.lock();
+    try {
+      hollow += count;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** How many buffers have no memory. */
+  int hollow() {
+    lock.lock();
+    try {
+      return hollow;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Keeps a part of the limit for the store. */
+  void setReserve(long bytes) {
+    reserve = bytes;
+  }
+
+  /** How much of the limit is for the store alone. */
+  long reserve() {
+    return reserve;
+  }
+
+  /** Whether the store has some of that, or users have what they may have. */
+  boolean isShortOfReserve() {
+    long kept = reserve;
+    return kept != 0 && committed > limit - kept;
+  }
+
   // ---- blocks go back ----
+
+  /**
+   * Gives blocks back that count as live, as if they had not been taken out.
+   *
+   * @return how many bytes went back
+   */
+  long giveBackLive(List<Block> block) {
+    long bytes = giveBack(block);
+    lock.lock();
+    try {
+      for (Block one : block) {
+        if (one.isPooled()) {
+          commits[one.sizeClass]--;
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+    return bytes;
+  }
 
   /**
    * Gives blocks back: their memory to the operating system, their bytes to the limit.
@@ -445,7 +575,7 @@ final class Slabs {
   boolean areSpent() {
     lock.lock();
     try {
-      return sealed && committed == 0;
+      return sealed && committed == 0 && hollow == 0;
     } finally {
       lock.unlock();
     }

@@ -3,13 +3,10 @@ package io.github.dmabuf4j.offheap;
 import io.github.dmabuf4j.HeapUnavailableException;
 import io.github.dmabuf4j.offheap.strategy.BuiltIn;
 import io.github.dmabuf4j.spi.PoolingStrategyProvider;
-import java.lang.System.Logger.Level;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.stream.Collectors;
 
@@ -22,9 +19,6 @@ import java.util.stream.Collectors;
 final class Strategies {
   /** The heap's own pool. */
   static final String OWN = "dmabuf4j";
-
-  private static final int MOST_FAILURES = 100;
-  private static final System.Logger LOG = System.getLogger(Strategies.class.getName());
 
   private Strategies() {}
 
@@ -81,30 +75,7 @@ final class Strategies {
 
   private static List<PoolingStrategyProvider> providers() {
     List<PoolingStrategyProvider> providers = new ArrayList<>(BuiltIn.providers());
-    addFrom(ServiceLoader.load(PoolingStrategyProvider.class), providers);
-    if (providers.size() == BuiltIn.providers().size()) { // the context may know less than we do
-      addFrom(
-          ServiceLoader.load(PoolingStrategyProvider.class, Strategies.class.getClassLoader()),
-          providers);
-    }
+    providers.addAll(Providers.of(PoolingStrategyProvider.class));
     return providers;
-  }
-
-  /** A provider that can't be loaded is in nobody's way but those who name it. */
-  private static void addFrom(
-      ServiceLoader<PoolingStrategyProvider> loader, List<PoolingStrategyProvider> to) {
-    Iterator<PoolingStrategyProvider> found = loader.iterator();
-    int failures = 0;
-    while (failures < MOST_FAILURES) { // a loader may fail at the same place again and again
-      try {
-        if (!found.hasNext()) {
-          return;
-        }
-        to.add(found.next());
-      } catch (ServiceConfigurationError e) {
-        failures++;
-        LOG.log(Level.WARNING, "a strategy can't be loaded", e);
-      }
-    }
   }
 }

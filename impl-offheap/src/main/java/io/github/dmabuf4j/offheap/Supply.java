@@ -120,6 +120,22 @@ final class Supply {
     }
   }
 
+  /**
+   * Finds a block for a buffer that comes back, as TRY_HARD does; also while the pool is drained,
+   * but without waiting for others then.
+   */
+  Block obtainAgain(Wanted wanted) {
+    try {
+      Block found = tryPolicy(wanted, false);
+      if (found != null) {
+        return found;
+      }
+    } catch (InterruptedException e) {
+      throw new AssertionError("an uninterruptible wait was interrupted", e);
+    }
+    throw Shortage.inUse(wanted, pool.statistics(), pool.info(true));
+  }
+
   private @Nullable Block tryPolicy(Wanted wanted, boolean interruptibly)
       throws InterruptedException {
     checkFits(wanted);
@@ -149,7 +165,7 @@ final class Supply {
   /** Refuses what not even an empty heap could serve. */
   void checkFits(Wanted wanted) {
     long regionBytes = pool.regionBytes();
-    boolean neverInPool = wanted.bytes() > pool.limit - regionBytes || wanted.bytes() < 0;
+    boolean neverInPool = wanted.bytes() > pool.mostBytes() || wanted.bytes() < 0;
     if (neverInPool && !(wanted.movable() && wanted.size() <= regionBytes)) {
       throw Shortage.neverFits(wanted, pool.limits(), pool.name, regionBytes);
     }
@@ -214,6 +230,8 @@ final class Supply {
         throw e;
       }
       return pool.slabs.commit(wanted, true);
+    } finally {
+      pool.afterCommit();
     }
   }
 
@@ -226,6 +244,8 @@ final class Supply {
         throw e;
       }
       return pool.slabs.commitReserved(wanted);
+    } finally {
+      pool.afterCommit();
     }
   }
 
@@ -238,7 +258,7 @@ final class Supply {
     }
   }
 
-  /** FAIL_FAST: passes by what is busy, gives back as much as is needed. */
+  /** FAIL_FAST: passes by what is busy, gives back as much as is needed, drops what isn't. */
   private @Nullable Block lightly(Wanted wanted) throws SlabMemoryException {
     Block block = popPatiently(wanted);
     if (block == null) {
@@ -248,12 +268,17 @@ final class Supply {
       pool.giveBackLightly(missing(wanted));
       block = commit(wanted);
     }
+    if (block == null && pool.askOthers(missing(wanted), AllocPolicy.FAIL_FAST) > 0) {
+      pool.giveBackLightly(missing(wanted));
+      block = popPatiently(wanted);
+      block = block == null ? commit(wanted) : block;
+    }
     return block;
   }
 
   /**
-   * NORMAL: waits for busy stripes, gives everything idle back, and then asks those who registered
-   * to give back what they can do without.
+   * NORMAL: waits for busy stripes, gives everything idle back, and then reclaims: see {@link
+   * PoolShrinker}.
    */
   private @Nullable Block thoroughly(Wanted wanted) throws SlabMemoryException {
     for (int tries = 0; ; tries++) {
@@ -270,7 +295,8 @@ final class Supply {
       }
       // What was given back may be in other magazines again by now: those who took it are done with
       // it.
-      if (pool.magazines.idleBytes() < missing(wanted) && pool.askOthers(missing(wanted)) == 0) {
+      if (pool.magazines.idleBytes() < missing(wanted)
+          && pool.askOthers(missing(wanted), wanted.policy()) == 0) {
         return null;
       }
     }
@@ -296,11 +322,11 @@ final class Supply {
     return block;
   }
 
-  /** Asks those who registered to give back what is lacking. */
+  /** Reclaims what is lacking. */
   private void askIfShort(Wanted wanted) {
     long lacking = wanted.bytes() - available();
     if (lacking > 0) {
-      long _ = pool.askOthers(lacking);
+      long _ = pool.askOthers(lacking, wanted.policy());
     }
   }
 

@@ -12,6 +12,8 @@ import io.github.dmabuf4j.AllocPolicy;
  * @param policy what to do when memory is short
  * @param movable whether it may lie in the region
  * @param quiet whether nobody wants to know who is in the way
+ * @param comesBack whether it is for a buffer that there is, and whose content is elsewhere: then
+ *     also while the pool is drained
  */
 record Wanted(
     long size,
@@ -20,10 +22,11 @@ record Wanted(
     long alignment,
     AllocPolicy policy,
     boolean movable,
-    boolean quiet) {
+    boolean quiet,
+    boolean comesBack) {
   /** Of a buffer that isn't movable. */
   Wanted(long size, long bytes, int sizeClass, long alignment, AllocPolicy policy) {
-    this(size, bytes, sizeClass, alignment, policy, false, false);
+    this(size, bytes, sizeClass, alignment, policy, false, false, false);
   }
 
   /** The bits that an address must not have. Every block begins at a page. */
@@ -42,12 +45,12 @@ record Wanted(
 
   /** The same with another policy. */
   Wanted with(AllocPolicy other) {
-    return new Wanted(size, bytes, sizeClass, alignment, other, movable, quiet);
+    return new Wanted(size, bytes, sizeClass, alignment, other, movable, quiet, comesBack);
   }
 
   /** The same, but not in the region. */
   Wanted inThePool() {
-    return new Wanted(size, bytes, sizeClass, alignment, policy, false, quiet);
+    return new Wanted(size, bytes, sizeClass, alignment, policy, false, quiet, comesBack);
   }
 
   /** Several of these together, for what is said and counted of them. */
@@ -59,7 +62,8 @@ record Wanted(
         alignment,
         policy,
         movable,
-        quiet);
+        quiet,
+        comesBack);
   }
 
   private static long saturated(long value, int count) {

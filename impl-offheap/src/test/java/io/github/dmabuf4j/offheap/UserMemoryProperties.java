@@ -97,7 +97,15 @@ class UserMemoryProperties {
         PooledHeap.open(
             "offheap:test",
             new HeapOptions(
-                MIB, MIB, 0, LIMIT, Retention.of(Duration.ofHours(1)), false, Strategies.OWN),
+                MIB,
+                MIB,
+                0,
+                LIMIT,
+                Retention.of(Duration.ofHours(1)),
+                false,
+                Strategies.OWN,
+                null,
+                Watermarks.NONE),
             new ArenaMemory());
     private final UserMemory user = heap.userMemory().orElseThrow();
     private final List<Expected> live = new ArrayList<>();

@@ -56,7 +56,14 @@ final class UserMemoryTest {
         PooledHeap.open(
             "offheap:test",
             new HeapOptions(
-                MIB, 0, 0, userLimit, Retention.of(Duration.ofHours(1)), false, Strategies.OWN),
+                MIB,
+                0,
+                0,
+                userLimit,
+                Retention.of(Duration.ofHours(1)),
+                false,
+                Strategies.OWN,
+                null),
             new ArenaMemory()));
   }
 

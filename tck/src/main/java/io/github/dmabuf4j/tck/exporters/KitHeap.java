@@ -388,6 +388,7 @@ public class KitHeap implements Heap {
           liveBytes,
           live.size(),
           committed - liveBytes,
+          0,
           pinned,
           limit,
           allocations,

@@ -1,0 +1,110 @@
+package io.github.dmabuf4j.offheap;
+
+import io.github.dmabuf4j.spi.SwapMemory;
+import io.github.dmabuf4j.spi.SwapStore;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The store of a pool, and the blocks that it has of the pool's memory: they count against the
+ * limit as any other (design rule AL9).
+ *
+ * <p><b>The reserve.</b> Content is stored before its memory is free, when there may be none left.
+ * So a part of the limit is for this alone: users can't commit it. What was stored out of it comes
+ * off what was freed: as long as the reserve isn't whole, memory that becomes free goes back to the
+ * limit instead of into a magazine, where users would take it (design rule SH5).
+ *
+ * <p><b>Invariant.</b> {@code bytes} is what the pieces that are open take. The store is closed
+ * once, when the pool gives nothing out any more and no buffer has anything of it.
+ *
+ * <p><b>Locks.</b> None of its own.
+ */
+final class SwapSpace implements SwapMemory {
+  /** Which part of the limit is kept free: one in so many. */
+  static final int RESERVE_SHARE = 16;
+
+  private final Pool pool;
+  private final AtomicLong bytes = new AtomicLong();
+  private final AtomicLong count = new AtomicLong();
+  private final AtomicBoolean ended = new AtomicBoolean();
+  private @Nullable SwapStore store;
+
+  SwapSpace(Pool pool) {
+    this.pool = pool;
+  }
+
+  /** What has to stay free of a limit. */
+  static long reserveOf(long limit) {
+    return (limit / RESERVE_SHARE + SizeClasses.PAGE - 1) & -SizeClasses.PAGE;
+  }
+
+  /** Says what it is the memory of; once, before any buffer is evicted. */
+  void setStore(SwapStore opened) {
+    store = opened;
+  }
+
+  /** Moves on what was stored for long. By the timer. */
+  void age() {
+    SwapStore present = store;
+    if (present != null && !ended.get()) {
+      present.age();
+    }
+  }
+
+  @Override
+  public @Nullable Piece allocate(long byteSize) {
+    Block block = pool.takeForStore(byteSize);
+    if (block == null) {
+      return null;
+    }
+    bytes.addAndGet(block.bytes());
+    count.incrementAndGet();
+    return new BlockPiece(block, byteSize);
+  }
+
+  /** What it takes now. */
+  long bytes() {
+    return bytes.get();
+  }
+
+  /** How many blocks that is. */
+  long count() {
+    return count.get();
+  }
+
+  /** Closes the store. Called when nobody needs it, possibly again. */
+  void end() {
+    SwapStore present = store;
+    if (present != null && ended.compareAndSet(false, true)) {
+      present.close();
+    }
+  }
+
+  /** A block of the pool. */
+  private final class BlockPiece implements Piece {
+    private final Block block;
+    private final MemorySegment segment;
+    private final AtomicBoolean open = new AtomicBoolean(true);
+
+    BlockPiece(Block block, long byteSize) {
+      this.block = block;
+      this.segment = block.segment(byteSize);
+    }
+
+    @Override
+    public MemorySegment segment() {
+      return segment;
+    }
+
+    @Override
+    public void close() {
+      if (open.compareAndSet(true, false)) {
+        bytes.addAndGet(-block.bytes());
+        count.decrementAndGet();
+        pool.handOn(block);
+      }
+    }
+  }
+}
