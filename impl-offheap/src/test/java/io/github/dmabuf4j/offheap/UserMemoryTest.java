@@ -63,7 +63,8 @@ final class UserMemoryTest {
                 Retention.of(Duration.ofHours(1)),
                 false,
                 Strategies.OWN,
-                null),
+                null,
+                Watermarks.NONE),
             new ArenaMemory()));
   }
 
