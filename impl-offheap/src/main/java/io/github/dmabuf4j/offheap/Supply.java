@@ -20,6 +20,12 @@ final class Supply {
   /** How long TRY_HARD waits for others, in nanoseconds. */
   static final long TRY_HARD_NANOS = 50_000_000;
 
+  /**
+   * How often the first in line reclaims, in nanoseconds: nobody wakes it when a buffer is no
+   * longer used that could be evicted or purged.
+   */
+  private static final long RECLAIM_NANOS = 20_000_000;
+
   /** How often NORMAL tries again when others were faster. */
   private static final int RACES = 10;
 
@@ -148,10 +154,7 @@ final class Supply {
           Block now = orInRegion(thoroughly(wanted), wanted);
           yield now != null ? now : await(new OneBlock(wanted), TRY_HARD_NANOS, interruptibly);
         }
-        case NO_FAIL -> {
-          askIfShort(wanted);
-          yield await(new OneBlock(wanted), Long.MAX_VALUE, interruptibly);
-        }
+        case NO_FAIL -> await(new OneBlock(wanted), Long.MAX_VALUE, interruptibly);
       };
     } catch (SlabMemoryException e) {
       throw refused(wanted, e);
@@ -322,12 +325,10 @@ final class Supply {
     return block;
   }
 
-  /** Reclaims what is lacking. */
-  private void askIfShort(Wanted wanted) {
+  /** Reclaims what is lacking; false if that gave nothing. */
+  private boolean askIfShort(Wanted wanted) {
     long lacking = wanted.bytes() - available();
-    if (lacking > 0) {
-      long _ = pool.askOthers(lacking, wanted.policy());
-    }
+    return lacking > 0 && pool.askOthers(lacking, wanted.policy()) > 0;
   }
 
   /** How many bytes are free or idle. */
@@ -414,8 +415,10 @@ final class Supply {
         if (taken != null || timeIsUp) {
           return taken;
         }
+        if (first && patience.reclaimIsDue() && askIfShort(attempt.wanted())) {
+          continue;
+        }
         if (first && patience.reportIsDue()) {
-          askIfShort(attempt.wanted());
           report(attempt.wanted(), patience);
         }
         // A wake-up during the try may have been used up by a lock in there: the count tells.
@@ -485,6 +488,7 @@ final class Supply {
     private final WaitReports reports;
     private final long start;
     private final long limit;
+    private long reclaimAt = System.nanoTime();
 
     Patience(WaitReports reports, long limit) {
       this.reports = reports;
@@ -500,6 +504,16 @@ final class Supply {
       return passed() >= limit;
     }
 
+    /** Whether to reclaim now, which gave nothing a while ago. */
+    boolean reclaimIsDue() {
+      long now = System.nanoTime();
+      boolean due = now - reclaimAt >= 0;
+      if (due) {
+        reclaimAt = now + RECLAIM_NANOS;
+      }
+      return due;
+    }
+
     boolean reportIsDue() {
       return reports.begin(start, reports.now());
     }
@@ -507,7 +521,8 @@ final class Supply {
     /** How long to park, in nanoseconds. */
     long next(boolean first) {
       long now = reports.now();
-      long look = first ? reports.untilDue(start, now) : Waiters.STALL_NANOS;
+      long look =
+          first ? Math.min(RECLAIM_NANOS, reports.untilDue(start, now)) : Waiters.STALL_NANOS;
       return Math.max(1, Math.min(limit - (now - start), look));
     }
   }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.github.dmabuf4j.Advice;
 import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.AllocationRequest;
+import io.github.dmabuf4j.ArenaKind;
 import io.github.dmabuf4j.BufferObject.Residency;
 import io.github.dmabuf4j.BufferPurgedException;
 import io.github.dmabuf4j.DmaBuf;
@@ -18,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Timeout;
@@ -270,5 +272,44 @@ final class EvictionTest {
     for (int i = 0; i < 40; i++) {
       check(buffers.get(i), i);
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(TestMemory.class)
+  void allocateAsync_evicts(TestMemory memory) throws Exception {
+    PooledHeap heap = open(memory);
+    fillUp(heap);
+    DmaBuf late = heap.allocateAsync(AllocationRequest.of(SIZE).build()).get(30, TimeUnit.SECONDS);
+    buffers.add(late);
+    assertThat(heap.shrinker().statistics().evictedBuffers()).isPositive();
+  }
+
+  /** Closing a hold wakes nobody. */
+  @ParameterizedTest
+  @EnumSource(TestMemory.class)
+  void noFail_waitsUntilSomebodyIsNoLongerBusy(TestMemory memory) throws Exception {
+    PooledHeap heap = open(memory);
+    int count = fillUp(heap);
+    List<Hold> holds = buffers.stream().map(buffer -> buffer.hold(ArenaKind.SHARED)).toList();
+    var late = heap.allocateAsync(AllocationRequest.of(SIZE).build());
+    holds
+        .subList(0, 2)
+        .forEach(Hold::close); // one, less what that takes in the store, isn't enough
+    buffers.add(late.get(30, TimeUnit.SECONDS));
+    assertThat(residency(buffers.getFirst())).isEqualTo(Residency.EVICTED);
+    holds.forEach(Hold::close);
+    for (int i = 0; i < count; i++) {
+      check(buffers.get(i), i);
+    }
+  }
+
+  /** Until the next allocation would have to evict. */
+  private int fillUp(PooledHeap heap) {
+    int count = (int) (heap.pool.mostBytes() / SIZE);
+    for (int i = 0; i < count; i++) {
+      allocate(heap, i);
+    }
+    assertThat(heap.shrinker().statistics().evictions()).isZero();
+    return count;
   }
 }
