@@ -27,9 +27,9 @@ import org.w3c.dom.Node;
 import org.w3c.dom.NodeList;
 
 /**
- * The arrows between the modules, read from the classes and from the poms: exporters, the kit and
- * the views for Netty stand on the api and do not know each other, and nobody depends on what runs
- * things.
+ * The arrows between the modules, read from the classes and from the poms: exporters, the kit, the
+ * views for Netty and the swap stores stand on the api and do not know each other, and nobody
+ * depends on what runs things.
  *
  * <p>It lives in examples because that module is built last and sees all others.
  */
@@ -44,14 +44,21 @@ final class ArchitectureTest {
           "impl-device", Set.of("dmabuf4j-api"),
           "tck", Set.of("dmabuf4j-api"),
           "netty", Set.of("dmabuf4j-api"),
+          "swap", Set.of("dmabuf4j-api"),
           "benchmarks",
-              Set.of("dmabuf4j-api", "dmabuf4j-offheap", "dmabuf4j-device", "dmabuf4j-netty"),
+              Set.of(
+                  "dmabuf4j-api",
+                  "dmabuf4j-offheap",
+                  "dmabuf4j-device",
+                  "dmabuf4j-netty",
+                  "dmabuf4j-swap"),
           "examples", Set.of("dmabuf4j-api", "dmabuf4j-offheap", "dmabuf4j-device"));
 
   private static final String OFFHEAP = "io.github.dmabuf4j.offheap..";
   private static final String DEVICE = "io.github.dmabuf4j.device..";
   private static final String TCK = "io.github.dmabuf4j.tck..";
   private static final String NETTY = "io.github.dmabuf4j.netty..";
+  private static final String SWAP = "io.github.dmabuf4j.swap..";
   private static final String BENCHMARKS = "io.github.dmabuf4j.benchmarks..";
   private static final String EXAMPLES = "io.github.dmabuf4j.examples..";
 
@@ -66,7 +73,8 @@ final class ArchitectureTest {
                 output("impl-offheap"),
                 output("impl-device"),
                 output("tck"),
-                output("netty"));
+                output("netty"),
+                output("swap"));
   }
 
   @Test
@@ -88,7 +96,7 @@ final class ArchitectureTest {
         .that(areIn("api"))
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(OFFHEAP, DEVICE, TCK, NETTY, BENCHMARKS, EXAMPLES)
+        .resideInAnyPackage(OFFHEAP, DEVICE, TCK, NETTY, SWAP, BENCHMARKS, EXAMPLES)
         .check(libraries);
   }
 
@@ -98,19 +106,19 @@ final class ArchitectureTest {
         .that(areIn("impl-offheap"))
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(DEVICE, TCK, NETTY, BENCHMARKS, EXAMPLES)
+        .resideInAnyPackage(DEVICE, TCK, NETTY, SWAP, BENCHMARKS, EXAMPLES)
         .check(libraries);
     noClasses()
         .that(areIn("impl-device"))
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(OFFHEAP, TCK, NETTY, BENCHMARKS, EXAMPLES)
+        .resideInAnyPackage(OFFHEAP, TCK, NETTY, SWAP, BENCHMARKS, EXAMPLES)
         .check(libraries);
     noClasses()
         .that(areIn("tck"))
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(OFFHEAP, DEVICE, NETTY, BENCHMARKS, EXAMPLES)
+        .resideInAnyPackage(OFFHEAP, DEVICE, NETTY, SWAP, BENCHMARKS, EXAMPLES)
         .check(libraries);
   }
 
@@ -120,13 +128,23 @@ final class ArchitectureTest {
         .that(areIn("netty"))
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage(OFFHEAP, DEVICE, TCK, BENCHMARKS, EXAMPLES)
+        .resideInAnyPackage(OFFHEAP, DEVICE, TCK, SWAP, BENCHMARKS, EXAMPLES)
         .check(libraries);
     noClasses()
         .that(areIn("netty"))
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage("io.netty.util.internal..")
+        .check(libraries);
+  }
+
+  @Test
+  void swapStores_standOnTheApi_soThatTheyServeAnyHeap() {
+    noClasses()
+        .that(areIn("swap"))
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(OFFHEAP, DEVICE, TCK, NETTY, BENCHMARKS, EXAMPLES)
         .check(libraries);
   }
 
@@ -142,7 +160,16 @@ final class ArchitectureTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"api", "impl-offheap", "impl-device", "tck", "netty", "benchmarks", "examples"})
+      strings = {
+        "api",
+        "impl-offheap",
+        "impl-device",
+        "tck",
+        "netty",
+        "swap",
+        "benchmarks",
+        "examples"
+      })
   void poms_followTheArrows(String module) throws Exception {
     assertThat(siblings(ROOT.resolve(module).resolve("pom.xml"), true))
         .isSubsetOf(ARROWS.get(module));
@@ -153,7 +180,8 @@ final class ArchitectureTest {
    * see everything.
    */
   @ParameterizedTest
-  @ValueSource(strings = {"api", "impl-offheap", "impl-device", "tck", "netty", "benchmarks"})
+  @ValueSource(
+      strings = {"api", "impl-offheap", "impl-device", "tck", "netty", "swap", "benchmarks"})
   void tests_ofExporters_mayUseTheKit(String module) throws Exception {
     Set<String> allowed = new TreeSet<>(ARROWS.get(module));
     if (module.startsWith("impl-")) {
