@@ -13,6 +13,8 @@
  * <tr><td>swap-second</td><td>what becomes of old content: {@code zstd} packs it at level 3; {@code file} moves it to a file, which also
  *   takes what finds no room in memory and what can't be compressed; {@code none}</td><td>{@code none}</td></tr>
  * <tr><td>swap-age</td><td>when content is old, for example {@code 500ms}, {@code 30s}, {@code 5m}</td><td>30 s</td></tr>
+ * <tr><td>swap-checksum</td><td>{@code false} to do without checksums, which cost some 5 % of what LZ4 does: a damaged store may
+ *   then give wrong content</td><td>{@code true}</td></tr>
  * <tr><td>swap-second-limit, swap-second-directory, swap-second-encrypted</td><td>with {@code swap-second=file} its options, as
  *   below</td><td>as below</td></tr>
  * </table>

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class CompressedStoreProvider implements SwapStoreProvider {
   private static final String SECOND = "second-";
-  private static final Set<String> OPTIONS = Set.of("limit", "codec", "second", "age");
+  private static final Set<String> OPTIONS = Set.of("limit", "codec", "second", "age", "checksum");
   private static final Duration DEFAULT_AGE = Duration.ofSeconds(30);
 
   private final LongSupplier clock;
@@ -52,9 +52,12 @@ public final class CompressedStoreProvider implements SwapStoreProvider {
       throw own.wrong("second", "none or file, for swap-codec=zstd is zstd already", second);
     }
     FileOptions file = second.equals("file") ? FileOptions.of("swap-" + SECOND, ofTheFile) : null;
+    boolean checked = own.choice("checksum", "true", Set.of("true", "false")).equals("true");
     String name = "compressed (%s)".formatted(own.text("codec", "lz4"));
     return new SlicedStore(
-        parts(name, stage, second, new MemoryRoom(memory, limit), file, memory), age, clock);
+        parts(name, stage, second, checked, new MemoryRoom(memory, limit), file, memory),
+        age,
+        clock);
   }
 
   private static StoreOptions own(Map<String, String> options, Map<String, String> ofTheFile) {
@@ -75,6 +78,7 @@ public final class CompressedStoreProvider implements SwapStoreProvider {
       String name,
       Stage stage,
       String second,
+      boolean checked,
       MemoryRoom room,
       @Nullable FileOptions fileOptions,
       SwapMemory memory) {
@@ -86,14 +90,14 @@ public final class CompressedStoreProvider implements SwapStoreProvider {
       if (second.equals("zstd")) {
         next =
             new SecondStage.Stronger(
-                name, Lane.openOne(Stage.ZSTD_STRONG, memory), List.copyOf(rooms));
+                name, Lane.openOne(Stage.ZSTD_STRONG, memory), List.copyOf(rooms), checked);
       } else if (fileOptions != null) {
         Room file = SwapFile.open(name, fileOptions, memory);
         rooms.add(file);
         next = new SecondStage.ToFile(file);
       }
       done = true;
-      return new SlicedStore.Parts(name, stage, lanes, List.copyOf(rooms), next);
+      return new SlicedStore.Parts(name, stage, lanes, List.copyOf(rooms), next, checked);
     } finally {
       if (!done) {
         lanes.forEach(Lane::release);

@@ -28,7 +28,7 @@ public final class FileStoreProvider implements SwapStoreProvider {
   /** A store in a file that was opened. */
   static SlicedStore of(SwapFile file) {
     return new SlicedStore(
-        new SlicedStore.Parts("file", Stage.NONE, List.of(), List.of(file), null),
+        new SlicedStore.Parts("file", Stage.NONE, List.of(), List.of(file), null, true),
         0,
         System::nanoTime);
   }

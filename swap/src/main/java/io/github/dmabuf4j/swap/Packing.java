@@ -35,6 +35,7 @@ final class Packing implements AutoCloseable {
   private final List<Chunk> chunks = new ArrayList<>();
   private final int[] marks = new int[SLICES];
   private final int[] checksums = new int[SLICES];
+  private final boolean checked;
   private final long most;
   private int slices;
   private long inMemory;
@@ -44,28 +45,13 @@ final class Packing implements AutoCloseable {
    * Begins.
    *
    * @param rooms where to put it, the best first
+   * @param checked whether checksums are wanted
    * @param most how many bytes of memory it may take: more isn't worth it
    */
-  Packing(List<Room> rooms, long most) {
+  Packing(List<Room> rooms, boolean checked, long most) {
     this.rooms = rooms;
+    this.checked = checked;
     this.most = most;
-  }
-
-  /** Whether content is worth a try, by a look at a few pages of it: large content only. */
-  static boolean looksCompressible(MemorySegment content, Lane lane) {
-    long size = content.byteSize();
-    if (size < FEWEST_SAMPLES * SAMPLED / 2) {
-      return true;
-    }
-    int samples = Math.clamp(size / SAMPLED, FEWEST_SAMPLES, MOST_SAMPLES);
-    long step = size / samples;
-    for (int i = 0; i < samples; i++) {
-      MemorySegment sample = content.asSlice(i * step + step / 2, Slices.PAGE);
-      if (lane.compressor().compress(sample, lane.staging()) <= Slices.PAGE - SAVED) {
-        return true;
-      }
-    }
-    return false;
   }
 
   /**
@@ -98,11 +84,31 @@ final class Packing implements AutoCloseable {
     int filled = 0;
     for (long at = 0; at < size; at += Slices.SLICE) {
       filled = addSlice(content.asSlice(at, Math.min(Slices.SLICE, size - at)), filled, lane);
-      if (filled < 0) {
+      if (filled < 0 || (at == 0 && isIncompressible(content, lane))) {
         return false;
       }
     }
     return filled == 0 || put(lane.staging().asSlice(0, filled));
+  }
+
+  /**
+   * Whether a look at a few pages says that large content, whose first slice didn't shrink, isn't
+   * worth going on. If it did, there is no need to look.
+   */
+  private boolean isIncompressible(MemorySegment content, Lane lane) {
+    long size = content.byteSize();
+    if (Slices.form(marks[0]) != Slices.RAW || size < 2 * Slices.SLICE) {
+      return false;
+    }
+    int samples = Math.clamp(size / SAMPLED, FEWEST_SAMPLES, MOST_SAMPLES);
+    long step = (size - Slices.SLICE) / samples;
+    for (int i = 0; i < samples; i++) {
+      MemorySegment sample = content.asSlice(Slices.SLICE + i * step + step / 2, Slices.PAGE);
+      if (lane.compressor().compress(sample, lane.slice()) <= Slices.PAGE - SAVED) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /**
@@ -144,10 +150,12 @@ final class Packing implements AutoCloseable {
 
   private int note(int form, MemorySegment stored) {
     int bytes = (int) stored.byteSize();
-    checksum.reset();
-    checksum.update(stored.asByteBuffer());
     marks[slices] = Slices.mark(form, bytes);
-    checksums[slices] = (int) checksum.getValue();
+    if (checked) {
+      checksum.reset();
+      checksum.update(stored.asByteBuffer());
+      checksums[slices] = (int) checksum.getValue();
+    }
     slices++;
     return bytes;
   }

@@ -79,6 +79,7 @@ abstract sealed class SecondStage implements AutoCloseable {
     private final String store;
     private final Lane lane;
     private final List<Room> rooms;
+    private final boolean checked;
 
     /**
      * Creates it.
@@ -86,16 +87,18 @@ abstract sealed class SecondStage implements AutoCloseable {
      * @param store the name of the store
      * @param lane of the stronger codec, nobody else's
      * @param rooms where to put it
+     * @param checked whether there are checksums
      */
-    Stronger(String store, Lane lane, List<Room> rooms) {
+    Stronger(String store, Lane lane, List<Room> rooms, boolean checked) {
       this.store = store;
       this.lane = lane;
       this.rooms = rooms;
+      this.checked = checked;
     }
 
     @Override
     @Nullable StoredContent moved(StoredContent old) {
-      try (Packing packing = new Packing(rooms, old.storedBytes() - Slices.PAGE)) {
+      try (Packing packing = new Packing(rooms, checked, old.storedBytes() - Slices.PAGE)) {
         if (old.chunks().isEmpty()) {
           return old;
         }
@@ -107,7 +110,7 @@ abstract sealed class SecondStage implements AutoCloseable {
     }
 
     private boolean repack(StoredContent old, Packing packing) {
-      Unpacking unpacking = new Unpacking(store, old.stage());
+      Unpacking unpacking = new Unpacking(store, old.stage(), checked);
       long left = old.contentBytes();
       int filled = 0;
       for (Chunk chunk : old.chunks()) {

@@ -25,9 +25,23 @@ final class SlicedStore implements SwapStore {
   /** How much content one call of {@link #age} moves at most: it takes a fraction of a second. */
   private static final long MOVED_AT_ONCE = 64L << 20;
 
-  /** What a store is made of. */
+  /**
+   * What a store is made of.
+   *
+   * @param name for messages
+   * @param stage the codec
+   * @param lanes to compress in, if there is a codec
+   * @param rooms where to put things, the best first
+   * @param second where old content goes
+   * @param checked whether stored bytes have checksums
+   */
   record Parts(
-      String name, Stage stage, List<Lane> lanes, List<Room> rooms, @Nullable SecondStage second) {
+      String name,
+      Stage stage,
+      List<Lane> lanes,
+      List<Room> rooms,
+      @Nullable SecondStage second,
+      boolean checked) {
     void close() {
       lanes.forEach(Lane::release);
       if (second != null) {
@@ -101,7 +115,7 @@ final class SlicedStore implements SwapStore {
   }
 
   private @Nullable StoredContent packRaw(MemorySegment content, List<Room> rooms) {
-    try (Packing packing = new Packing(rooms, Long.MAX_VALUE)) {
+    try (Packing packing = new Packing(rooms, parts.checked(), Long.MAX_VALUE)) {
       return packing.addRaw(content) ? packing.finish(content.byteSize(), Stage.NONE) : null;
     }
   }
@@ -112,8 +126,8 @@ final class SlicedStore implements SwapStore {
       return null;
     }
     try (Lane lane = Lane.take(parts.lanes());
-        Packing packing = new Packing(parts.rooms(), most)) {
-      return Packing.looksCompressible(content, lane) && packing.addCompressed(content, lane)
+        Packing packing = new Packing(parts.rooms(), parts.checked(), most)) {
+      return packing.addCompressed(content, lane)
           ? packing.finish(content.byteSize(), parts.stage())
           : null;
     }
@@ -138,7 +152,8 @@ final class SlicedStore implements SwapStore {
               "wanted a target of %d B, the size of what was stored, got one of %d B"
                   .formatted(content.contentBytes(), target.byteSize()));
         }
-        new Unpacking(parts.name(), content.stage()).load(content, target, parts.lanes());
+        new Unpacking(parts.name(), content.stage(), parts.checked())
+            .load(content, target, parts.lanes());
       } finally {
         free(own.endLoad());
       }

@@ -79,6 +79,20 @@ final class DamageTest {
     }
   }
 
+  @Test
+  void withoutChecksums_theCodecItselfMayNotice_andNothingCrashes() {
+    try (SlicedStore store = Stores.UNCHECKED.open(memory, clock);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment back = arena.allocate(SIZE);
+      StoredTicket ticket = stored(store, Content.PICTURE.fill(arena.allocate(SIZE), 1));
+      MemorySegment bytes = ticket.content().chunks().getFirst().place().inMemory();
+      bytes.fill((byte) 0xF0);
+      assertThatThrownBy(() -> store.load(ticket, back))
+          .isInstanceOf(DmaBufException.class)
+          .hasMessageContaining("wanted a slice that decompresses to 131072 B");
+    }
+  }
+
   static SwapFile file(SlicedStore store) {
     return (SwapFile) store.rooms().getLast();
   }

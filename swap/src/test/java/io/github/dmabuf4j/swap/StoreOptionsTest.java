@@ -41,7 +41,7 @@ final class StoreOptionsTest {
       delimiter = '|',
       textBlock =
           """
-          compressed | colour=red            | wanted options of [swap-age, swap-codec, swap-limit, swap-second], got [swap-colour]
+          compressed | colour=red            | wanted options of [swap-age, swap-checksum, swap-codec, swap-limit, swap-second], got [swap-colour]
           compressed | codec=snappy          | swap-codec: wanted one of [lz4, none, zstd], got "snappy"
           compressed | second=tape           | swap-second: wanted one of [file, none, zstd], got "tape"
           compressed | limit=lots            | swap-limit: wanted a size such as 4096, 64KiB or 256MiB, got "lots"

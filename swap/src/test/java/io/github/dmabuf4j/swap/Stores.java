@@ -10,6 +10,7 @@ enum Stores {
   LZ4(Map.of()),
   ZSTD(Map.of("codec", "zstd")),
   NONE(Map.of("codec", "none")),
+  UNCHECKED(Map.of("checksum", "false")),
   LZ4_THEN_ZSTD(Map.of("second", "zstd", "age", "10s")),
   NONE_THEN_ZSTD(Map.of("codec", "none", "second", "zstd", "age", "10s")),
   LZ4_THEN_FILE(Map.of("second", "file", "second-limit", "32MiB", "age", "10s")),
@@ -34,7 +35,7 @@ enum Stores {
 
   /** Whether it may refuse content because of what it is. */
   boolean isChoosy() {
-    return this == LZ4 || this == ZSTD || this == LZ4_THEN_ZSTD;
+    return this == LZ4 || this == UNCHECKED || this == ZSTD || this == LZ4_THEN_ZSTD;
   }
 
   SlicedStore open(TestMemory memory, AtomicLong clock) {
