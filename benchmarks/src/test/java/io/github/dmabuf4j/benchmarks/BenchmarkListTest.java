@@ -42,6 +42,7 @@ final class BenchmarkListTest {
               NettyInteropBenchmark.class.getName(),
               PipelineBenchmark.class.getName(),
               ReservationBenchmark.class.getName(),
+              SwapStoreBenchmark.class.getName(),
               UserMemoryBenchmark.class.getName(),
               VmapBenchmark.class.getName());
     }
@@ -301,5 +302,18 @@ final class BenchmarkListTest {
       benchmark.handOver(pair);
     }
     pair.end();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"lz4", "zstd", "none", "none-unchecked", "file", "encrypted"})
+  void swapStoreBenchmark_getsTheFrameBack_fromEachStore(String store) {
+    for (String picture : new String[] {"720x405", "1920x1080"}) {
+      SwapStoreBenchmark.Frame frame = new SwapStoreBenchmark.Frame();
+      frame.store = store;
+      frame.picture = picture;
+      frame.open();
+      assertThat(frame.decompress()).isEqualTo(frame.compress());
+      frame.close(); // compares
+    }
   }
 }
