@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Memory of a heap for its {@link SwapStore}: it counts against the limit of the heap (design rule
  * AL9), part of which is kept free for this, so that there is some when everything else is taken
- * (design rule SH5).
+ * (design rule SH5). A store gets half of the limit at most.
  *
  * <p><b>Threads.</b> Any; a piece is used and closed by one thread at a time.
  */

@@ -4,6 +4,7 @@ import io.github.dmabuf4j.ByteSize;
 import io.github.dmabuf4j.examples.demo.Clip;
 import io.github.dmabuf4j.examples.demo.Demo;
 import io.github.dmabuf4j.examples.demo.DemoOptions;
+import io.github.dmabuf4j.examples.demo.PressureDemo;
 import io.github.dmabuf4j.examples.demo.Summary;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -21,14 +22,18 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** Decodes, filters and encodes a video without copying it between the stages. */
 @Command(
     name = "demo",
     description = {
       "Finds the edges in a video: decode, filter, encode, without a copy in between.",
+      "With --pressure: keeps every picture, in a budget for a fifth of them, and plays them"
+          + " backwards; nothing is written.",
       "The last line is for machines. Ctrl-C ends the run early: what was begun is encoded, the"
           + " file can be played, and the line says truncated=true."
     },
@@ -95,20 +100,34 @@ final class DemoCommand implements Callable<Integer> {
               + " (default: ${DEFAULT-VALUE}).")
   private int runs = 1;
 
+  @Option(
+      names = "--pressure",
+      description =
+          "Keep every decoded picture in a cache that has room for a fifth of them (or for"
+              + " --budget): key frames are evicted, others dropped; then play the cache"
+              + " backwards.")
+  private boolean pressure;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
   private final PrintStream results = System.out;
   private final PrintStream messages = System.err;
 
   @Override
   public Integer call() throws Exception {
-    long budgetBytes = checkedBudget();
+    long budgetBytes = isBudgetOpen() ? 0 : checkedBudget();
     checkNumbers();
-    makeFolder();
+    checkChoice();
+    if (!pressure) {
+      makeFolder();
+    }
     try (Ending end = Ending.prepare()) {
       if (end != null) {
         run(budgetBytes, end);
       }
     } catch (CancellationException e) {
-      messages.println("interrupted before the first picture: nothing was written");
+      messages.println(
+          pressure ? "interrupted" : "interrupted before the first picture: nothing was written");
     }
     return CommandLine.ExitCode.OK; // the JVM has another one where it was interrupted
   }
@@ -126,22 +145,31 @@ final class DemoCommand implements Callable<Integer> {
   private void run(Path file, String name, long budgetBytes, Ending end) throws Exception {
     int threads = Math.min(MAX_DECODER_THREADS, Runtime.getRuntime().availableProcessors());
     DemoOptions options = new DemoOptions(file, out, budgetBytes, frames, loops, threads);
-    if (compare) {
+    if (pressure) {
+      runUnderPressure(options, end);
+    } else if (compare) {
       compare(options, name, end);
     } else {
       print(runShared(options, name, end), "");
     }
   }
 
+  private void runUnderPressure(DemoOptions options, Ending end) throws Exception {
+    PressureDemo demo = new PressureDemo(options, messages);
+    end.concerns(demo::stop);
+    results.println(demo.run().line());
+    results.flush();
+  }
+
   private Summary runShared(DemoOptions options, String name, Ending end) throws Exception {
     Demo demo = new Demo(options, name + "-edges", messages);
-    end.concerns(demo);
+    end.concerns(demo::stop);
     return demo.runShared();
   }
 
   private Summary runCopying(DemoOptions options, String name, Ending end) throws Exception {
     Demo demo = new Demo(options, name + "-edges-copying", messages);
-    end.concerns(demo);
+    end.concerns(demo::stop);
     return demo.runCopying();
   }
 
@@ -193,6 +221,19 @@ final class DemoCommand implements Callable<Integer> {
     messages.printf("%d bytes of Java heap per frame%n", summary.heapBytesPerFrame());
     results.println(summary.line() + suffix);
     results.flush(); // before a shutdown that waits for this ends
+  }
+
+  /** Whether the budget depends on the video. */
+  private boolean isBudgetOpen() {
+    return pressure && !spec.commandLine().getParseResult().hasMatchedOption("--budget");
+  }
+
+  private void checkChoice() throws BadInputException {
+    if (pressure && (compare || loops != 1)) {
+      throw new BadInputException(
+          "--pressure plays one video once, and has nothing to compare: leave out "
+              + (compare ? "--compare" : "--loop"));
+    }
   }
 
   private long checkedBudget() throws BadInputException {

@@ -1,6 +1,5 @@
 package io.github.dmabuf4j.examples;
 
-import io.github.dmabuf4j.examples.demo.Demo;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -17,7 +16,7 @@ final class Ending implements AutoCloseable {
   private final Thread hook = new Thread(this::begin, "dmabuf4j-interrupted");
 
   // Guarded by this.
-  private @Nullable Demo running;
+  private @Nullable Runnable stop;
   private boolean begun;
 
   private Ending() {}
@@ -33,11 +32,11 @@ final class Ending implements AutoCloseable {
     }
   }
 
-  /** What to stop; stopped at once if that was asked for before. */
-  synchronized void concerns(Demo demo) {
-    running = demo;
+  /** How to stop what runs; that is done at once if it was asked for before. */
+  synchronized void concerns(Runnable toStop) {
+    stop = toStop;
     if (begun) {
-      demo.stop();
+      toStop.run();
     }
   }
 
@@ -48,8 +47,8 @@ final class Ending implements AutoCloseable {
   private void begin() {
     synchronized (this) {
       begun = true;
-      if (running != null) {
-        running.stop();
+      if (stop != null) {
+        stop.run();
       }
     }
     try {

@@ -30,6 +30,9 @@ final class Decay implements Runnable {
    */
   static final Duration ATTENTION = Duration.ofMillis(500);
 
+  /** How often stores move on what is old. */
+  private static final Duration AGING = Duration.ofSeconds(1);
+
   private final WeakReference<Pool> pool;
 
   /**
@@ -64,6 +67,11 @@ final class Decay implements Runnable {
     if (retention.needsAttention()) {
       begin(pool, target -> target.attend(retention), Math.min(period, ATTENTION.toNanos()));
     }
+  }
+
+  /** Lets the store of a pool move on what is old, until the pool has ended or is lost. */
+  static void beginAging(Pool pool) {
+    begin(pool, Pool::ageStore, AGING.toNanos());
   }
 
   private static void begin(Pool pool, Consumer<Pool> work, long period) {

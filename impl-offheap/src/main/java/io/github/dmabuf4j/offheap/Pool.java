@@ -715,6 +715,13 @@ final class Pool {
     }
   }
 
+  /** Lets the store move on what is old. Called by the timer. */
+  void ageStore() {
+    if (swap != null) {
+      swap.age();
+    }
+  }
+
   /** Gives back what refused it. Called by the timer, also after the end. */
   void retry() {
     returning.lock();

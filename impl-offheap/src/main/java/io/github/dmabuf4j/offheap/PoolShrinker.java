@@ -12,6 +12,9 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
  * Gives the memory of a {@link Pool} back, in stages, as long as it isn't enough: what is idle;
@@ -21,22 +24,28 @@ import java.util.concurrent.CopyOnWriteArrayList;
  *
  * <p><b>Invariant.</b> A thread that reclaims doesn't begin to do so again, or somebody who is
  * asked could be asked again and again: what it allocates meanwhile has to do with what is there,
- * and with NO_FAIL it would wait. Different threads may ask the same one at once.
+ * and with NO_FAIL it would wait. Different threads may ask the same one at once. Who finds nothing
+ * because others are just giving it back waits until they are done, for a while: each of them holds
+ * {@code reclaiming} for reading, and counts what it gave before it lets go.
  *
- * <p><b>Locks.</b> None is held while somebody is asked, but the reservation of a buffer that comes
- * back.
+ * <p><b>Locks.</b> None is held while somebody is asked, but {@code reclaiming} for reading, and
+ * the reservation of a buffer that comes back.
  *
  * <p>Source: drivers/gpu/drm/msm/msm_gem_shrinker.c; rule CG11, design rules SH1 to SH8.
  */
 final class PoolShrinker implements Shrinker {
   private static final System.Logger LOG = System.getLogger(PoolShrinker.class.getName());
 
-  /** How long fences of buffers are waited for, by who has time. */
+  /** How long fences of buffers, and others who reclaim, are waited for. */
   private static final Duration PATIENCE = Duration.ofNanos(Supply.TRY_HARD_NANOS);
 
   private final Pool pool;
   private final List<Registered> registered = new CopyOnWriteArrayList<>();
   private final Set<Thread> scanning = ConcurrentHashMap.newKeySet();
+  private final ReentrantReadWriteLock reclaiming = new ReentrantReadWriteLock();
+
+  /** How many bytes all together gave back. */
+  private final LongAdder givenSoFar = new LongAdder();
 
   PoolShrinker(Pool pool) {
     this.pool = pool;
@@ -95,7 +104,19 @@ final class PoolShrinker implements Shrinker {
       return 0;
     }
     try {
-      long given = pool.lru.purge(bytes);
+      long before = givenSoFar.sum();
+      long given = stages(bytes, policy);
+      return given == 0 && policy != AllocPolicy.FAIL_FAST ? awaitOthers(before) : given;
+    } finally {
+      scanning.remove(Thread.currentThread());
+    }
+  }
+
+  private long stages(long bytes, AllocPolicy policy) {
+    long given = 0;
+    reclaiming.readLock().lock();
+    try {
+      given = pool.lru.purge(bytes);
       if (policy == AllocPolicy.FAIL_FAST) {
         return given;
       }
@@ -106,8 +127,27 @@ final class PoolShrinker implements Shrinker {
       }
       return given;
     } finally {
-      scanning.remove(Thread.currentThread());
+      givenSoFar.add(given);
+      reclaiming.readLock().unlock();
     }
+  }
+
+  /** What others have given back since, who may have been at all that could be. */
+  private long awaitOthers(long before) {
+    boolean interrupted = false;
+    boolean waited = false;
+    try {
+      waited = reclaiming.writeLock().tryLock(PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      interrupted = true;
+    }
+    if (waited) {
+      reclaiming.writeLock().unlock();
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    return givenSoFar.sum() - before;
   }
 
   /**

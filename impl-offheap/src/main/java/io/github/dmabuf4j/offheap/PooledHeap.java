@@ -62,6 +62,9 @@ final class PooledHeap implements Heap {
         new Pool(
             name, options.limit(), options.pinned(), options.user(), memory, stripes, reserved);
     openStore(pool, options.swap());
+    if (options.swap() != null) {
+      Decay.beginAging(pool);
+    }
     if (options.watermarks().low() > 0) {
       pool.background = new BackgroundReclaim(pool, options.watermarks());
     }

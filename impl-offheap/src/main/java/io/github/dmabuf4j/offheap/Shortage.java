@@ -214,12 +214,15 @@ final class Shortage {
     private long holds;
     private long pins;
     private int quarantined;
+    private int evicted;
     private @Nullable String fence;
     private @Nullable String attachment;
 
     void add(BufInfo.Buffer buffer) {
       count++;
-      bytes += buffer.size();
+      boolean resident = buffer.residency() == BufferObject.Residency.RESIDENT;
+      bytes += resident ? buffer.size() : 0;
+      evicted += resident ? 0 : 1;
       references += buffer.references();
       holds += buffer.holds();
       pins += buffer.pins();
@@ -239,6 +242,9 @@ final class Shortage {
                   .formatted(count, name, Shortage.bytes(bytes), references, holds, pins));
       if (quarantined > 0) {
         line.append(", %d in quarantine".formatted(quarantined));
+      }
+      if (evicted > 0) {
+        line.append(", %d evicted or purged".formatted(evicted));
       }
       if (attachment != null) {
         line.append(", attached to ").append(attachment);

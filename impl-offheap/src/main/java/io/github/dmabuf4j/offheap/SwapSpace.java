@@ -25,6 +25,12 @@ final class SwapSpace implements SwapMemory {
   /** Which part of the limit is kept free: one in so many. */
   static final int RESERVE_SHARE = 16;
 
+  /**
+   * Which part of the limit it takes at most: one in so many. Content that hardly shrinks would
+   * fill the memory that it makes room in.
+   */
+  private static final int MOST_SHARE = 2;
+
   private final Pool pool;
   private final AtomicLong bytes = new AtomicLong();
   private final AtomicLong count = new AtomicLong();
@@ -53,8 +59,12 @@ final class SwapSpace implements SwapMemory {
     }
   }
 
+  /** Several threads at once may take a little more than the most. */
   @Override
   public @Nullable Piece allocate(long byteSize) {
+    if (byteSize > pool.limit / MOST_SHARE - bytes.get()) {
+      return null;
+    }
     Block block = pool.takeForStore(byteSize);
     if (block == null) {
       return null;

@@ -28,7 +28,7 @@ final class Decoder implements AutoCloseable {
   private static final int MAX_ERRORS_AT_END = 100;
 
   private final AVCodecContext context;
-  private final Handover handover;
+  private final DecoderMemory memory;
   private final String codecName;
   private final AVPacket packet = avcodec.av_packet_alloc();
   private final NativeFrame frame = new NativeFrame();
@@ -43,15 +43,15 @@ final class Decoder implements AutoCloseable {
   private int pixelFormat = -1;
   private PixelFormat format = PixelFormat.I420;
 
-  private Decoder(AVCodecContext context, String name, Demuxer source, Handover handover) {
+  private Decoder(AVCodecContext context, String name, Demuxer source, DecoderMemory memory) {
     this.context = context;
     this.codecName = name;
     this.source = source;
-    this.handover = handover;
+    this.memory = memory;
   }
 
   /** Opens the decoder for a video. */
-  static Decoder open(Demuxer source, Handover handover, int threads) throws BadInputException {
+  static Decoder open(Demuxer source, DecoderMemory memory, int threads) throws BadInputException {
     AVCodec codec = avcodec.avcodec_find_decoder(source.parameters().codec_id());
     if (codec == null) {
       throw new BadInputException(
@@ -66,10 +66,10 @@ final class Decoder implements AutoCloseable {
           avcodec.avcodec_parameters_to_context(context, source.parameters()), "codec parameters");
       context.thread_count(threads);
       context.thread_type(ANY_THREADS);
-      handover.installInto(context, (codec.capabilities() & AV_CODEC_CAP_DR1) != 0);
+      memory.installInto(context, (codec.capabilities() & AV_CODEC_CAP_DR1) != 0);
       Ffmpeg.check(
           avcodec.avcodec_open2(context, codec, (AVDictionary) null), "opening the decoder");
-      return new Decoder(context, codec.name().getString(), source, handover);
+      return new Decoder(context, codec.name().getString(), source, memory);
     } catch (RuntimeException e) {
       avcodec.avcodec_free_context(context);
       throw e;
@@ -122,7 +122,15 @@ final class Decoder implements AutoCloseable {
     lastDamage = frames;
   }
 
-  /** Goes on with another source of the same kind, after the end of the last. */
+  /** Whether the picture can be decoded without any before it. */
+  boolean isKeyFrame() {
+    return (frame.pointer().flags() & AVFrame.AV_FRAME_FLAG_KEY) != 0;
+  }
+
+  /**
+   * Goes on with another source of the same kind, after the end of the last; or with the same one
+   * at another place.
+   */
   void restart(Demuxer next) {
     avcodec.avcodec_flush_buffers(context);
     source = next;
@@ -178,7 +186,7 @@ final class Decoder implements AutoCloseable {
   }
 
   private void checkCallbacks() throws Exception {
-    Throwable failure = handover.failure();
+    Throwable failure = memory.failure();
     if (failure == null) {
       failure = Lent.takeFailure();
     }

@@ -177,6 +177,18 @@ final class Demuxer implements AutoCloseable {
   }
 
   /**
+   * Goes to about a time: many formats know only when pictures are decoded, not when they are
+   * shown.
+   *
+   * @param timestamp in ticks of the stream's clock
+   */
+  void seek(long timestamp) {
+    Ffmpeg.check(
+        avformat.av_seek_frame(context, streamIndex, timestamp, avformat.AVSEEK_FLAG_BACKWARD),
+        "seeking");
+  }
+
+  /**
    * Whether the file ended before its time: reading failed, a packet was cut, or its header
    * promised more.
    *

@@ -3,10 +3,10 @@ package io.github.dmabuf4j.examples.demo;
 import static io.github.dmabuf4j.examples.demo.CLinker.INT;
 import static io.github.dmabuf4j.examples.demo.CLinker.POINTER;
 
+import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.ArenaKind;
 import io.github.dmabuf4j.Attachment;
 import io.github.dmabuf4j.DmaBuf;
-import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.Hold;
 import io.github.dmabuf4j.PixelFormat;
 import io.github.dmabuf4j.PlaneLayout;
@@ -43,16 +43,20 @@ final class FrameBuffers implements AutoCloseable {
       CLinker.callback(
           MethodHandles.lookup(), "getBuffer", FunctionDescriptor.of(INT, POINTER, POINTER, INT));
 
-  private final Heap heap;
-  private final Traffic traffic;
+  /** Where buffers come from. */
+  @FunctionalInterface
+  interface Source {
+    DmaBuf allocate(AllocationRequest request) throws Exception;
+  }
+
+  private final Source source;
   private final long handle = NativeHandles.register(this);
   private final List<Decoded> live = new ArrayList<>(); // guarded by itself
   private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
   private volatile @Nullable FrameGeometry geometry;
 
-  FrameBuffers(Heap heap, Traffic traffic) {
-    this.heap = heap;
-    this.traffic = traffic;
+  FrameBuffers(Source source) {
+    this.source = source;
   }
 
   /** Makes a codec ask here for its buffers. Before it is opened. */
@@ -134,7 +138,7 @@ final class FrameBuffers implements AutoCloseable {
       return avcodec.avcodec_default_get_buffer2(
           codecAt(codec), new AVFrame(new Address().at(address)), flags);
     }
-    DmaBuf buffer = traffic.allocate(heap, wanted.request());
+    DmaBuf buffer = source.allocate(wanted.request());
     Decoded decoded = decoded(buffer);
     synchronized (live) {
       live.add(decoded);

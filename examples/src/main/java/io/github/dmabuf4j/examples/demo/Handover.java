@@ -1,13 +1,10 @@
 package io.github.dmabuf4j.examples.demo;
 
-import org.bytedeco.ffmpeg.avcodec.AVCodecContext;
-import org.jspecify.annotations.Nullable;
-
 /**
  * How pictures get from stage to stage: the one thing in which the two pipelines differ. {@link
  * SharedFrames} hands buffers on, {@link CopiedFrames} copies their content.
  */
-interface Handover extends AutoCloseable {
+interface Handover extends DecoderMemory, AutoCloseable {
   /** How many pictures a queue has room for. */
   int QUEUE_CAPACITY = 3;
 
@@ -19,12 +16,6 @@ interface Handover extends AutoCloseable {
 
   /** The queue from the filter to the encoder. */
   PictureQueue toEncoder();
-
-  /** Prepares a decoder that isn't open yet. */
-  void installInto(AVCodecContext decoder, boolean canUseOurMemory);
-
-  /** Why a callback of the decoder failed, or null. */
-  @Nullable Throwable failure();
 
   /**
    * Takes a decoded picture over, and makes room for what the filter will make of it. The decode

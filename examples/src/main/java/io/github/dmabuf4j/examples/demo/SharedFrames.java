@@ -32,7 +32,7 @@ final class SharedFrames implements Handover {
 
   private final Heap heap;
   private final Traffic traffic;
-  private final FrameBuffers buffers;
+  private final DecodedPictures decodedPictures;
   private final SharedQueue toFilter =
       new SharedQueue("decoder", "filter", SharedQueue.Cargo.DECODED, QUEUE_CAPACITY);
   private final SharedQueue toEncoder =
@@ -40,9 +40,7 @@ final class SharedFrames implements Handover {
   private final FenceContext filterOrder = FenceContext.create("edges");
 
   // Of the decode thread.
-  private @Nullable AVCodecContext decoder;
   private @Nullable AllocationRequest edgesRequest;
-  private @Nullable FrameGeometry copies;
   private int edgesStride;
 
   private @Nullable DmaBuf neutral;
@@ -56,7 +54,7 @@ final class SharedFrames implements Handover {
   SharedFrames(Heap heap, Traffic traffic) {
     this.heap = heap;
     this.traffic = traffic;
-    this.buffers = new FrameBuffers(heap, traffic);
+    this.decodedPictures = new DecodedPictures(request -> traffic.allocate(heap, request), true);
   }
 
   @Override
@@ -76,15 +74,12 @@ final class SharedFrames implements Handover {
 
   @Override
   public void installInto(AVCodecContext codec, boolean canUseOurMemory) {
-    decoder = codec;
-    if (canUseOurMemory) {
-      buffers.installInto(codec);
-    }
+    decodedPictures.installInto(codec, canUseOurMemory);
   }
 
   @Override
   public @Nullable Throwable failure() {
-    return buffers.failure();
+    return decodedPictures.failure();
   }
 
   @Override
@@ -96,17 +91,7 @@ final class SharedFrames implements Handover {
 
   @Override
   public void accept(NativeFrame frame, Picture picture) throws Exception {
-    FrameBuffers.Decoded decoded = buffers.delivered(frame.bufferBase());
-    if (decoded != null) {
-      // Read-only, for the codec may deliver one buffer twice, and reads it as a reference.
-      picture.decoded = decoded.buffer().dupReadOnly();
-      for (int plane = 0; plane < picture.format.planes().size(); plane++) {
-        picture.offsets[plane] = frame.plane(plane) - decoded.address();
-        picture.strides[plane] = frame.stride(plane);
-      }
-    } else {
-      copyIn(frame, picture);
-    }
+    decodedPictures.accept(frame, picture);
     if (edgesRequest == null) {
       edgesRequest = edgesRequest(picture);
     }
@@ -129,46 +114,13 @@ final class SharedFrames implements Handover {
 
   private AllocationRequest edgesRequest(Picture picture) {
     edgesStride =
-        FrameGeometry.paddedWidth(Objects.requireNonNull(decoder), PixelFormat.I420, picture.width);
+        FrameGeometry.paddedWidth(decodedPictures.decoder(), PixelFormat.I420, picture.width);
     long size = (long) edgesStride * picture.height + TAIL_BYTES;
     FrameLayout layout =
         FrameLayout.builder(PixelFormat.GRAY8, picture.width, picture.height)
             .plane(new PlaneLayout(0, 0, edgesStride, size))
             .build();
     return AllocationRequest.of(layout).uninitialized().name("edges").build();
-  }
-
-  /** For a codec that insists on memory of its own. */
-  private void copyIn(NativeFrame frame, Picture picture) throws Exception {
-    if (!FrameGeometry.fits(copies, frame.format(), picture.width, picture.height)) {
-      copies =
-          FrameGeometry.of(
-              Objects.requireNonNull(decoder),
-              frame.format(),
-              picture.format,
-              picture.width,
-              picture.height);
-    }
-    FrameGeometry geometry = Objects.requireNonNull(copies);
-    FrameLayout layout = geometry.layout();
-    DmaBuf copy = traffic.allocate(heap, geometry.request());
-    picture.decoded = copy;
-    copy.write(
-        segment -> {
-          for (int plane = 0; plane < layout.planes().size(); plane++) {
-            PlaneLayout place = layout.planes().get(plane);
-            picture.offsets[plane] = place.offset();
-            picture.strides[plane] = place.stride();
-            Planes.copyOut(
-                frame,
-                plane,
-                segment,
-                place.offset(),
-                place.stride(),
-                layout.rowBytes(plane),
-                layout.planeRows(plane));
-          }
-        });
   }
 
   // ---- filter ----
@@ -355,7 +307,7 @@ final class SharedFrames implements Handover {
     if (neutral != null) {
       neutral.close();
     }
-    buffers.close();
+    decodedPictures.close();
     filterOrder.close();
     synchronized (idle) {
       idle.forEach(encoding -> encoding.order.close());
