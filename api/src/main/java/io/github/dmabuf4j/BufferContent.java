@@ -36,7 +36,7 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
     reclaim = state;
   }
 
-  /** It has an owner from now on. By the export. */
+  /** It has an owner in a moment. By the export, before anybody can refer to it. */
   final void beginContent() {
     ReclaimState state = reclaim;
     if (state != null && state.lru != null) {
@@ -74,23 +74,18 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
     if (Lockdep.isEnabled()) {
       Lockdep.mayReclaim("using the evicted buffer " + self().displayName());
     }
+    RunAll steps = new RunAll();
     exporter().restore();
-    boolean loaded = false;
-    try {
-      load(evicted);
-      loaded = true;
-    } finally {
-      if (!loaded) {
-        endMapping();
-        boolean _ = exporter().evict();
-      }
+    steps.run(() -> load(evicted));
+    if (steps.failure() != null) {
+      steps.run(this::endMapping).run(this::giveUpAgain).finish();
     }
     state.evicted = null;
-    evicted.discard();
     if (state.lru != null) {
       state.lru.place(state);
       state.lru.restored(self().size());
     }
+    evicted.discard(); // last: whoever counts what is stored looks at buffers in their place
   }
 
   private void load(EvictedContent evicted) {
@@ -99,7 +94,7 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
     try {
       exporter().beginCpuAccess(Access.WRITE);
       try {
-        evicted.store().load(evicted.ticket(), bytes.segment(size));
+        evicted.load(bytes.segment(size));
       } finally {
         exporter().endCpuAccess(Access.WRITE);
       }
@@ -108,20 +103,40 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
     }
   }
 
+  /** What couldn't be filled: the exporter keeps it where somebody is still unmapping. */
+  private void giveUpAgain() {
+    if (!isUnmapping()) {
+      boolean _ = exporter().evict();
+    }
+  }
+
   /**
    * Saves the content; the exporter then has to give its memory up. Importers were told, nobody
-   * uses the bytes.
+   * uses the bytes. Where this fails, nothing is in the store.
    *
    * @return null if the store refuses
    */
   final @Nullable EvictedContent saveLocked(SwapStore store) {
     ReclaimState _ = stateLocked(); // once the memory is given up nothing may fail
-    SwapStore.Ticket ticket;
+    EvictedContent content = new EvictedContent(store);
+    boolean saved = false;
+    try {
+      save(content);
+      saved = true;
+    } finally {
+      if (!saved) {
+        content.discard();
+      }
+    }
+    return content.isStored() ? content : null;
+  }
+
+  private void save(EvictedContent content) {
     var bytes = addUser();
     try {
       exporter().beginCpuAccess(Access.READ);
       try {
-        ticket = store.store(bytes.segment(self().size()).asReadOnly());
+        content.store(bytes.segment(self().size()).asReadOnly());
       } finally {
         exporter().endCpuAccess(Access.READ);
       }
@@ -129,7 +144,6 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
       dropUser();
       endMapping();
     }
-    return ticket == null ? null : new EvictedContent(store, ticket);
   }
 
   /** The content is in a store and nowhere else. */
@@ -190,17 +204,22 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
     return state != null && state.dontNeed && !state.purged;
   }
 
-  /** Drops what is in the store; false if that isn't where the content is. */
-  final boolean purgeStoredLocked() {
+  /**
+   * Drops what is in the store.
+   *
+   * @return how much room that gave; negative if the content isn't there
+   */
+  final long purgeStoredLocked() {
     ReclaimState state = Objects.requireNonNull(reclaim);
     EvictedContent stored = state.evicted;
     if (stored == null) {
-      return false;
+      return -1;
     }
+    long bytes = stored.storedBytes();
     state.evicted = null;
-    purgedLocked(stored.storedBytes());
+    purgedLocked(bytes);
     stored.discard();
-    return true;
+    return bytes;
   }
 
   /** The content is gone for good: until the memory has another owner. */

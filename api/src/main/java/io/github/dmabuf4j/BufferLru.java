@@ -178,12 +178,15 @@ public final class BufferLru {
           break;
         }
         int tried = 0;
-        while (tried < count && given < bytes && refused < MOST_REFUSALS) {
-          long got = reclaim(batch[tried++], line, deadline);
-          refused = got == REFUSED ? refused + 1 : got > 0 ? 0 : refused;
-          given += Math.max(0, got);
+        try {
+          while (tried < count && given < bytes && refused < MOST_REFUSALS) {
+            long got = reclaim(batch[tried++], line, began, deadline);
+            refused = got == REFUSED ? refused + 1 : got > 0 ? 0 : refused;
+            given += Math.max(0, got);
+          }
+        } finally { // an error, too, or the next scan would meet the same buffer first
+          passBy(line, began, batch, tried);
         }
-        passBy(line, began, batch, tried);
       }
     }
     return given;
@@ -193,17 +196,7 @@ public final class BufferLru {
   private int takeBatch(LruLine line, long began, ReclaimState[] batch) {
     lock.lock();
     try {
-      line.settle();
-      int count = 0;
-      ReclaimState next = line.head();
-      while (next != null
-          && count < batch.length
-          && next.placedAt < began
-          && next.usedAt() == next.placedAt) {
-        batch[count++] = next;
-        next = next.after;
-      }
-      return count;
+      return line.oldest(batch, began);
     } finally {
       lock.unlock();
     }
@@ -226,31 +219,36 @@ public final class BufferLru {
   }
 
   /** Bytes; 0 if the buffer is busy, or not what it was; or {@link #REFUSED}. */
-  private long reclaim(ReclaimState state, LruLine line, @Nullable Deadline deadline) {
+  private long reclaim(ReclaimState state, LruLine line, long began, @Nullable Deadline deadline) {
     BufferObject object = state.object;
-    if (object.isSeenInUse() || !object.tryBeginReclaim()) {
-      return 0;
-    }
     try {
-      return reclaimLocked(state, line, deadline);
+      if (object.isSeenInUse() || !object.tryBeginReclaim()) {
+        return 0;
+      }
+      try {
+        return reclaimLocked(state, line, began, deadline);
+      } finally {
+        object.endReclaim();
+      }
     } catch (LockdepException e) {
       throw e;
     } catch (RuntimeException e) { // of an importer, the exporter or the store
       LOG.log(Level.WARNING, object.displayName() + " could not be reclaimed", e);
       return 0;
-    } finally {
-      object.endReclaim();
     }
   }
 
-  private long reclaimLocked(ReclaimState state, LruLine line, @Nullable Deadline deadline) {
+  private long reclaimLocked(
+      ReclaimState state, LruLine line, long began, @Nullable Deadline deadline) {
     BufferObject object = state.object;
+    if (state.usedAt() >= began) { // since it was taken from the line, or by its next owner
+      return 0;
+    }
     if (deadline != null && !object.isSeenInUse()) {
       boolean _ = object.reservation().awaitUninterruptibly(FenceUsage.BOOKKEEP, deadline.left());
     }
     if (line == notNeeded) {
-      long held = idleBytes(state);
-      return object.purgeLocked() ? held : 0;
+      return Math.max(0, object.tryPurgeLocked());
     }
     return switch (object.tryEvictLocked(Objects.requireNonNull(store))) {
       case DONE -> object.size();

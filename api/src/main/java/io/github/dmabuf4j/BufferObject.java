@@ -124,8 +124,8 @@ public final class BufferObject extends BufferPlacement {
     size = byteSize;
     NAME.setOpaque(this, bufferName);
     LAYOUT.setOpaque(this, frameLayout);
+    beginContent(); // before a scan that knows the memory from earlier can refer to it
     begin(generation);
-    beginContent();
     return handle;
   }
 
@@ -512,17 +512,27 @@ public final class BufferObject extends BufferPlacement {
    * @throws IllegalStateException if the calling thread doesn't hold the reservation
    */
   public boolean purgeLocked() {
+    return tryPurgeLocked() >= 0;
+  }
+
+  /**
+   * As {@link #purgeLocked}, but says how much was given up: memory, or room in the store. Negative
+   * if nothing was.
+   */
+  long tryPurgeLocked() {
     if (isBusyLocked() || !mayBePurgedLocked()) {
-      return false;
+      return -1;
     }
-    if (purgeStoredLocked()) {
-      return true;
+    long stored = purgeStoredLocked();
+    if (stored >= 0) {
+      return stored;
     }
-    if (!leaveMemoryLocked() || !exporter.evict()) {
-      return false;
+    // An importer that is told may take the advice back.
+    if (!leaveMemoryLocked() || !mayBePurgedLocked() || !exporter.evict()) {
+      return -1;
     }
     purgedLocked(size);
-    return true;
+    return size;
   }
 
   /**

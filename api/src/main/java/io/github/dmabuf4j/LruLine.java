@@ -13,7 +13,9 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Invariant.</b> From the head to the tail {@code placedAt} doesn't fall, and for each buffer
  * it is at most {@code usedAt}, for that only grows. So if they are equal at the head, nobody in
  * the line was used before it: it is the least recently used of all. If they differ it was used
- * since it was placed, and {@link #settle} puts it where it belongs.
+ * since it was placed, and {@link #settle} puts it where it belongs. A use and a scan that puts the
+ * same buffer at the tail may write {@code usedAt} in the other order than they asked the clock;
+ * then it is as old as that use, and comes to its place the same way.
  *
  * <p><b>Threads.</b> All methods with the lock of the {@link BufferLru}.
  *
@@ -21,15 +23,37 @@ import org.jspecify.annotations.Nullable;
  */
 final class LruLine {
   private static final Comparator<ReclaimState> NEWEST_FIRST =
-      Comparator.comparingLong((ReclaimState state) -> state.placedAt).reversed();
+      Comparator.comparingLong((ReclaimState state) -> state.seenAt).reversed();
 
   private final List<ReclaimState> moving = new ArrayList<>();
   private @Nullable ReclaimState head;
   private @Nullable ReclaimState tail;
 
-  /** The least recently used, once {@link #settle} was called; null if the line is empty. */
-  @Nullable ReclaimState head() {
-    return head;
+  /**
+   * The least recently used, in order; they stay in the line. None is missed because somebody uses
+   * another meanwhile: there are some as long as anybody in the line wasn't used since.
+   *
+   * @param into as many as it has room for
+   * @param began only those that were used before
+   * @return how many
+   */
+  int oldest(ReclaimState[] into, long began) {
+    int count = 0;
+    while (count == 0) {
+      settle();
+      ReclaimState next = head;
+      if (next == null || next.placedAt >= began) {
+        return 0;
+      }
+      while (next != null
+          && count < into.length
+          && next.placedAt < began
+          && next.usedAt() == next.placedAt) {
+        into[count++] = next;
+        next = next.after;
+      }
+    }
+    return count;
   }
 
   /** Puts one at the tail that is in no line, as used now. */
@@ -71,23 +95,31 @@ final class LruLine {
    * Brings those at the head that were used since they were placed to where they belong. Then the
    * head is the least recently used, until somebody uses it.
    */
-  void settle() {
+  private void settle() {
     try {
-      for (ReclaimState one = head; one != null && one.usedAt() != one.placedAt; one = one.after) {
+      for (ReclaimState one = head; one != null; one = one.after) {
+        one.seenAt = one.usedAt(); // read once, for it may grow meanwhile
+        if (one.seenAt == one.placedAt) {
+          break;
+        }
         moving.add(one);
       }
-      moving.forEach(one -> one.placedAt = one.usedAt());
       moving.sort(NEWEST_FIRST);
-      moving.forEach(this::remove); // nothing is allocated from here on
-      insert(moving);
+      insertMoving(); // nothing is allocated from here on, so nothing can fail half way
     } finally {
       moving.clear();
     }
   }
 
-  private void insert(List<ReclaimState> newestFirst) {
+  private void insertMoving() {
+    for (int i = 0; i < moving.size(); i++) {
+      ReclaimState one = moving.get(i);
+      remove(one);
+      one.placedAt = one.seenAt;
+    }
     ReclaimState place = tail; // what was used lately belongs near it
-    for (ReclaimState one : newestFirst) {
+    for (int i = 0; i < moving.size(); i++) {
+      ReclaimState one = moving.get(i);
       while (place != null && place.placedAt > one.placedAt) {
         place = place.before;
       }

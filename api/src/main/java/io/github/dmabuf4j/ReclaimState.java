@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>dontNeed, purged, evicted</td><td>plain; racy for reports</td><td>plain</td><td>the buffer's reservation; at release nobody
  *   else is left</td></tr>
  * <tr><td>usedAt</td><td>opaque</td><td>opaque</td><td>none: whoever writes last was the last to use it</td></tr>
- * <tr><td>line, before, after, placedAt</td><td>plain</td><td>plain</td><td>the lock of the {@link BufferLru}</td></tr>
+ * <tr><td>line, before, after, placedAt, seenAt</td><td>plain</td><td>plain</td><td>the lock of the {@link BufferLru}</td></tr>
  * </table>
  */
 final class ReclaimState {
@@ -48,6 +48,9 @@ final class ReclaimState {
 
   /** What {@link #usedAt} was when it came to its place in the line. */
   long placedAt;
+
+  /** What {@link #usedAt} was when it was last looked at, to find its place. */
+  long seenAt;
 
   @SuppressWarnings("UnusedVariable") // read by its VarHandle
   private long usedAt;

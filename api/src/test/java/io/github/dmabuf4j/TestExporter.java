@@ -36,6 +36,7 @@ class TestExporter implements Exporter, MappedBytes {
     MAP,
     UNMAP,
     EVICT,
+    RESTORE,
     RELEASE,
     SEGMENT
   }
