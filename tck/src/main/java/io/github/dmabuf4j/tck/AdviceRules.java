@@ -72,6 +72,22 @@ public abstract class AdviceRules extends Rules {
   }
 
   @Test
+  @Rule({"CG3", "CG5"})
+  @Needs({Capability.PURGES, Capability.HOST_PIECES})
+  void m8_purge_takesWhatWasOffered_andItsMappings(Bench bench) throws Exception {
+    DmaBuf buffer = bench.allocate();
+    assertEquals(0, bench.under().purgeAll(), "a new object isn't purgeable");
+    try (Device device = Device.following(buffer)) {
+      device.map();
+      assertEquals(0, bench.under().purgeAll(), "nor one with a table");
+      assertTrue(advise(buffer, Advice.DONT_NEED));
+      assertEquals(1, bench.under().purgeAll());
+      assertFalse(device.isMapped(), "the table is gone");
+    }
+    assertEquals(BufferObject.Residency.PURGED, buffer.info().residency(), "state -1");
+  }
+
+  @Test
   @Rule({"CG6", "SH2"})
   @Needs(Capability.PURGES)
   void cg6_everyUseOfDroppedContent_isAnExceptionAndLeavesNothing(Bench bench) {

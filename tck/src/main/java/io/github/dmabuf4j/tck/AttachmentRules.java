@@ -18,6 +18,7 @@ import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FenceContext;
 import io.github.dmabuf4j.FenceUsage;
 import io.github.dmabuf4j.Importer;
+import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.Reservation;
 import io.github.dmabuf4j.ScatterList;
 import io.github.dmabuf4j.tck.exporters.Callback;
@@ -329,6 +330,30 @@ public abstract class AttachmentRules extends Rules {
           assertNotSame(lists.get(i), lists.get(j));
         }
       }
+    }
+  }
+
+  @Test
+  @Rule({"CM7", "CM8", "CG1"})
+  void m5_tableOfAPinnedBuffer_isANewOne_andCoversIt(Bench bench) throws Exception {
+    DmaBuf buffer = bench.allocate(1 << 20);
+    try (Attachment one = buffer.attach(NOBODY);
+        Attachment two = buffer.attach(NOBODY)) {
+      locked(
+          buffer,
+          () -> {
+            Pin pin = buffer.pin(Pin.Term.SHORT);
+            ScatterList first = one.map(Access.READ);
+            ScatterList second = two.map(Access.READ);
+            assertNotSame(first, second);
+            for (ScatterList table : List.of(first, second)) {
+              assertTrue(table.byteSize() >= 1 << 20);
+              assertTrue(table.pieces().stream().allMatch(piece -> piece.address() != 0));
+            }
+            one.unmap();
+            two.unmap();
+            pin.close();
+          });
     }
   }
 

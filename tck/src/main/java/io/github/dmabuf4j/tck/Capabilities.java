@@ -40,6 +40,7 @@ public final class Capabilities {
           .has(Capability.HOST_PIECES, Capability.OBSERVABLE)
           .has(Capability.MOVES, Capability.CONTIGUOUS_REGION, Capability.FREED_BY_ANY_THREAD)
           .lacks(Capability.PURGES, "the memory of a live buffer isn't given up")
+          .lacks(Capability.EVICTS, "there is no store")
           .lacks(Capability.DROPS_MAPPINGS, "a mapping costs nothing and is kept until a move")
           .lacks(Capability.SEPARATE_COPIES, "the CPU and importers see the same bytes")
           .lacks(Capability.REVOCABLE, "nobody else has the memory")
@@ -57,6 +58,10 @@ public final class Capabilities {
           .has(Capability.MOVES, Capability.CONTIGUOUS_REGION, Capability.PURGES)
           .has(Capability.REFUSES_IMPORTERS)
           .build();
+
+  /** The heap of {@link io.github.dmabuf4j.tck.exporters.EvictingExporter}s. */
+  public static final Capabilities KIT_EVICTING =
+      kit("kit:evicting").has(Capability.EVICTS, Capability.PURGES).build();
 
   /** The heap of {@link io.github.dmabuf4j.tck.exporters.SeparateCopiesExporter}s. */
   public static final Capabilities KIT_SEPARATE_COPIES =
@@ -86,6 +91,7 @@ public final class Capabilities {
         .lacks(Capability.MOVES, "a block stays where its slab is")
         .lacks(Capability.CONTIGUOUS_REGION, "plain buffers lie outside of one")
         .lacks(Capability.PURGES, "the memory of a live block isn't given up")
+        .lacks(Capability.EVICTS, "there is no store")
         .lacks(Capability.DROPS_MAPPINGS, "a mapping costs nothing and is kept")
         .lacks(Capability.SEPARATE_COPIES, "the CPU and importers see the same bytes")
         .lacks(Capability.REVOCABLE, "nobody else has the memory")

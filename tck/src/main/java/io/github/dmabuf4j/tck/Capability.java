@@ -16,6 +16,12 @@ public enum Capability {
   /** Content that isn't needed can be dropped; {@link HeapUnderTest#purgeAll} drops it. */
   PURGES,
   /**
+   * Content that is needed can be stored and its memory given up; {@link HeapUnderTest#evictAll}
+   * does it, and so does the heap's {@link io.github.dmabuf4j.Shrinker} when asked with the policy
+   * NORMAL, once nothing is idle and nothing can be dropped.
+   */
+  EVICTS,
+  /**
    * Mappings that nobody uses are given up at times, to save address space or memory; {@link
    * HeapUnderTest#dropIdleMappings} does it.
    */

@@ -7,6 +7,7 @@ import io.github.dmabuf4j.Advice;
 import io.github.dmabuf4j.ArenaKind;
 import io.github.dmabuf4j.BufferPurgedException;
 import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.Job;
 import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.Vmap;
@@ -103,6 +104,19 @@ public abstract class FaultRules extends Rules {
     };
   }
 
+  private static Faults.Use evict(Bench bench) {
+    return buffer -> {
+      Pattern.write(buffer, 4);
+      bench.under().evictAll();
+      try {
+        Pattern.assertIn(buffer, 4);
+      } catch (DmaBufException | OutOfMemoryError | IllegalStateException failed) {
+        Pattern.assertIn(buffer, 4); // it isn't lost
+        throw failed;
+      }
+    };
+  }
+
   private static Faults.Use givingUpMappings(Bench bench) {
     return buffer -> {
       buffer.hold().close();
@@ -165,6 +179,13 @@ public abstract class FaultRules extends Rules {
   @Needs(Capability.PURGES)
   void cg5_exporterThatFailsInAPurge_leavesNothing(Bench bench) throws Exception {
     Faults.inEachCallbackOf(bench, purge(bench));
+  }
+
+  @Test
+  @Rule({"SH2", "SH7", "CB4"})
+  @Needs(Capability.EVICTS)
+  void sh2_exporterThatFailsInAnEviction_losesAndLeavesNothing(Bench bench) throws Exception {
+    Faults.inEachCallbackOfReclaim(bench, evict(bench));
   }
 
   // ---- they take their time ----

@@ -142,6 +142,14 @@ public abstract class HeapConformance implements Subject {
   }
 
   @Nested
+  class Reclaims extends ReclaimRules {
+    @Override
+    protected Subject subject() {
+      return HeapConformance.this;
+    }
+  }
+
+  @Nested
   class Vmaps extends VmapRules {
     @Override
     protected Subject subject() {

@@ -52,6 +52,17 @@ public interface HeapUnderTest {
   }
 
   /**
+   * Tries to store the content of every buffer and to give its memory up, as a shrinker would: for
+   * {@link Capability#EVICTS}. What isn't needed, but is there, may be stored as well; nothing is
+   * dropped.
+   *
+   * @return how many were evicted
+   */
+  default int evictAll() {
+    throw missing(Capability.EVICTS, "evictAll");
+  }
+
+  /**
    * Gives up every idle mapping, as its cache would: for {@link Capability#DROPS_MAPPINGS}.
    *
    * @return how many were given up

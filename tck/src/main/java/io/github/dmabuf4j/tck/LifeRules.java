@@ -38,7 +38,17 @@ public abstract class LifeRules extends Rules {
   /** For subclasses. */
   protected LifeRules() {}
 
-  // ---- CB1, CB2 ----
+  // ---- M1, CB1, CB2 ----
+
+  @Test
+  @Rule({"CB3", "CG1"})
+  void m1_newBuffer_hasItsSizeAndContent_andNobodyUsesIt(Bench bench) {
+    DmaBuf buffer = bench.allocate(1 << 20);
+    assertEquals(1 << 20, buffer.size());
+    assertEquals(BufferObject.Residency.RESIDENT, buffer.info().residency());
+    assertEquals(0, buffer.info().holds());
+    assertEquals(0, buffer.info().pins());
+  }
 
   @Test
   @Rule("CB1")

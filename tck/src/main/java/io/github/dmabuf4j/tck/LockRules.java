@@ -45,6 +45,10 @@ public abstract class LockRules extends Rules {
           buffer.vmapLocked().segment().fill((byte) 3);
         });
     Job.named("job").writes(buffer).publish().run(access -> access.segment(buffer).fill((byte) 4));
+    if (bench.has(Capability.EVICTS)) {
+      assertEquals(1, bench.under().evictAll());
+      buffer.hold().close();
+    }
     if (bench.has(Capability.PURGES)) {
       locked(buffer, () -> buffer.advise(Advice.DONT_NEED));
       assertEquals(1, bench.under().purgeAll());
@@ -72,8 +76,10 @@ public abstract class LockRules extends Rules {
   private static Set<Callback> called(Bench bench, Callback.Lock lock) {
     Set<Callback> wanted = EnumSet.allOf(Callback.class);
     wanted.removeIf(callback -> callback.lock() != lock);
-    wanted.remove(Callback.RESTORE); // nothing is evicted yet
-    if (!bench.has(Capability.PURGES)) {
+    if (!bench.has(Capability.EVICTS)) {
+      wanted.remove(Callback.RESTORE);
+    }
+    if (!bench.has(Capability.EVICTS) && !bench.has(Capability.PURGES)) {
       wanted.remove(Callback.EVICT);
     }
     return wanted;
@@ -85,6 +91,10 @@ public abstract class LockRules extends Rules {
       if (entry.reservationHeld() == held && entry.callback().lock() != Callback.Lock.EITHER) {
         seen.add(entry.callback());
       }
+    }
+    if (held && bench.has(Capability.EVICTS)) { // to save and to fill
+      seen.remove(Callback.BEGIN_CPU_ACCESS);
+      seen.remove(Callback.END_CPU_ACCESS);
     }
     return seen;
   }

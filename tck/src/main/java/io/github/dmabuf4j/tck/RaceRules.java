@@ -142,6 +142,9 @@ public abstract class RaceRules extends Rules {
       if (bench.has(Capability.PURGES)) {
         assertEquals(0, bench.under().purgeAll(), "nobody offered anything");
       }
+      if (bench.has(Capability.EVICTS)) {
+        bench.under().evictAll();
+      }
     }
   }
 
@@ -169,6 +172,12 @@ public abstract class RaceRules extends Rules {
     }
     if (bench.has(Capability.MOVES)) {
       assertEquals(BUFFERS, bench.under().moveAll(), "all have let go");
+      for (DmaBuf buffer : buffers) {
+        Pattern.assertWhole(buffer);
+      }
+    }
+    if (bench.has(Capability.EVICTS)) {
+      assertEquals(BUFFERS, bench.under().evictAll(), "all have let go");
       for (DmaBuf buffer : buffers) {
         Pattern.assertWhole(buffer);
       }

@@ -24,6 +24,7 @@ final class ConformanceTable {
           Capabilities.OFFHEAP_CONTIGUOUS,
           Capabilities.KIT_PLAIN,
           Capabilities.KIT_MOVING,
+          Capabilities.KIT_EVICTING,
           Capabilities.KIT_SEPARATE_COPIES,
           Capabilities.KIT_BOUNCING,
           Capabilities.KIT_REVOCABLE);
@@ -38,7 +39,7 @@ final class ConformanceTable {
 
   private static Map<String, String> keptByOthers() {
     Map<String, String> kept = new TreeMap<>();
-    Stream.of("CL1", "CL2", "CL7", "CM1", "CG1", "CG2", "FN5", "FN6")
+    Stream.of("CL1", "CL2", "CL7", "CM1", "CG1", "CG2", "FN4", "FN5", "FN6")
         .forEach(rule -> kept.put(rule, "core: refuses"));
     Stream.of("CL6", "CB5", "CB8", "CB9", "CB10", "CB11", "CB12", "CM4", "CM5", "CM10", "CM12")
         .forEach(rule -> kept.put(rule, "core"));

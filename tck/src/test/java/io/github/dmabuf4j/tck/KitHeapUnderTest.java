@@ -4,6 +4,7 @@ import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Importer;
 import io.github.dmabuf4j.Reservation;
 import io.github.dmabuf4j.tck.exporters.CrampedImporter;
+import io.github.dmabuf4j.tck.exporters.EvictingExporter;
 import io.github.dmabuf4j.tck.exporters.KitHeap;
 import io.github.dmabuf4j.tck.exporters.MovingExporter;
 import io.github.dmabuf4j.tck.exporters.PlainExporter;
@@ -31,7 +32,15 @@ record KitHeapUnderTest(KitHeap heap) implements HeapUnderTest {
   public int purgeAll() {
     int[] dropped = new int[1];
     heap.forEach(MovingExporter.class, exporter -> dropped[0] += exporter.tryPurge() ? 1 : 0);
+    heap.forEach(EvictingExporter.class, exporter -> dropped[0] += exporter.tryPurge() ? 1 : 0);
     return dropped[0];
+  }
+
+  @Override
+  public int evictAll() {
+    int[] evicted = new int[1];
+    heap.forEach(EvictingExporter.class, exporter -> evicted[0] += exporter.tryEvict() ? 1 : 0);
+    return evicted[0];
   }
 
   @Override

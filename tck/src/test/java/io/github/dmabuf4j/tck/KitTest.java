@@ -35,11 +35,7 @@ final class KitTest {
   private static final Map<String, String> LEFT_OUT =
       Map.of(
           "CM11", "nobody revokes a pinned buffer yet",
-          "CG7", "there are no lists yet",
-          "CG8", "there is no scan yet",
-          "CG9", "there is no scan yet",
-          "CG11", "there is no shrinker yet",
-          "CG12", "nothing evicts yet");
+          "CG9", "a scan has no acquire context: it locks one buffer at a time");
 
   @Test
   void everyTest_isNamedAfterARule_andSaysWhichItProves() {
@@ -84,7 +80,9 @@ final class KitTest {
     for (String group : List.of("PN", "VM", "CA")) {
       assertThat(names).containsAll(contract(group));
     }
-    assertThat(names).as("rows of the kernel's own tests").contains("M3", "M4", "M7", "H2");
+    assertThat(names)
+        .as("rows of the kernel's own tests")
+        .contains("M1", "M3", "M4", "M5", "M7", "M8", "H2");
   }
 
   private static Set<String> contract(String group) throws IOException {

@@ -8,6 +8,7 @@ import io.github.dmabuf4j.Job;
 import io.github.dmabuf4j.Lockdep;
 import io.github.dmabuf4j.spi.Exporter;
 import io.github.dmabuf4j.tck.exporters.BouncingExporter;
+import io.github.dmabuf4j.tck.exporters.EvictingExporter;
 import io.github.dmabuf4j.tck.exporters.KitHeap;
 import io.github.dmabuf4j.tck.exporters.MovingExporter;
 import io.github.dmabuf4j.tck.exporters.PlainExporter;
@@ -133,6 +134,7 @@ final class WrongExportersTest {
     return Stream.of(
         new Exporters(Capabilities.KIT_PLAIN, around -> PlainExporter.heap(limit, around)),
         new Exporters(Capabilities.KIT_MOVING, around -> MovingExporter.heap(limit, around)),
+        new Exporters(Capabilities.KIT_EVICTING, around -> EvictingExporter.heap(limit, around)),
         new Exporters(
             Capabilities.KIT_SEPARATE_COPIES, around -> SeparateCopiesExporter.heap(limit, around)),
         new Exporters(Capabilities.KIT_BOUNCING, around -> BouncingExporter.heap(limit, around)),
@@ -178,7 +180,7 @@ final class WrongExportersTest {
   }
 
   @Test
-  void everyRuleOfPinsMappingsAndAccess_isBrokenBySomebody() {
+  void everyRuleOfPinsMappingsAccessAndReclaim_isBrokenBySomebody() {
     Set<String> broken =
         Stream.of(Wrong.values())
             .flatMap(wrong -> wrong.rules().stream())
@@ -186,6 +188,8 @@ final class WrongExportersTest {
     assertThat(broken)
         .contains("PN1", "PN2", "PN3", "PN4", "PN5", "PN6")
         .contains("VM1", "VM2", "VM3", "VM4")
-        .contains("CA1", "CA2", "CA3", "CA4");
+        .contains("CA1", "CA2", "CA3", "CA4")
+        .contains("SH1", "SH2", "SH3", "SH6", "SH7", "SH8")
+        .contains("CG7", "CG8", "CG10", "CG11", "CG12");
   }
 }

@@ -4,7 +4,8 @@ import io.github.dmabuf4j.spi.Exporter;
 
 /**
  * The callbacks of an {@link Exporter}, and what its documentation says about the lock (rules CL3,
- * CL4).
+ * CL4). While content is saved or brought back, the lock is held for {@link #BEGIN_CPU_ACCESS} and
+ * {@link #END_CPU_ACCESS}, too.
  */
 public enum Callback {
   /** {@link Exporter#attach}. */

@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
@@ -32,9 +33,10 @@ import org.jspecify.annotations.Nullable;
  * used again, as a pool's blocks are, so that mistakes of pooling can show.
  *
  * <p><b>Invariant.</b> An exporter is in {@code live} from just before it is exported until its
- * release, in {@code idle} from then until it is taken out again, and nowhere else. {@code
- * committed} is the bytes of both, and never above the limit. All of it is guarded by {@code lock},
- * under which nothing of a buffer is called.
+ * release, in {@code idle} from then until it is taken out again, and nowhere else; but one that
+ * has given its memory up is in {@code without} as well, and never becomes idle. {@code committed}
+ * is the bytes of those that have memory, and never above the limit. All of it is guarded by {@code
+ * lock}, under which nothing of a buffer is called.
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
@@ -57,6 +59,7 @@ public class KitHeap implements Heap {
   private final Condition released = lock.newCondition();
   final Set<PlainExporter> live = new LinkedHashSet<>();
   final Deque<PlainExporter> idle = new ArrayDeque<>();
+  private final Set<PlainExporter> without = new HashSet<>();
   private final IdleMappings idleMappings = new IdleMappings(IDLE_MAPPINGS);
   private long committed;
   private long peak;
@@ -151,6 +154,9 @@ public class KitHeap implements Heap {
       Lockdep.mayReclaim("allocating from " + name);
     }
     long bytes = Math.ceilDiv(request.size(), PlainExporter.PAGE) * PlainExporter.PAGE;
+    if (request.policy().compareTo(AllocPolicy.NORMAL) >= 0) {
+      makeRoom(bytes * count);
+    }
     boolean all = request.policy() == AllocPolicy.NO_FAIL;
     long nanos = patience(request.policy());
     lock.lockInterruptibly();
@@ -296,6 +302,54 @@ public class KitHeap implements Heap {
     return future;
   }
 
+  // ---- memory that is given up, and taken again ----
+
+  /** Gives up buffers of others, so that there is room. Does nothing where nobody can. */
+  void makeRoom(long bytes) {}
+
+  /** How much has to be given up for something to fit. */
+  final long missing(long wanted) {
+    lock.lock();
+    try {
+      if (committed + wanted > limit) {
+        dropIdle();
+      }
+      return Math.max(0, committed + wanted - limit);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The buffer lives, but not in memory. */
+  final void gaveUp(PlainExporter exporter) {
+    lock.lock();
+    try {
+      if (without.add(exporter)) {
+        committed -= exporter.bytes;
+        released.signalAll();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** It needs memory again. */
+  final void takeBack(PlainExporter exporter) {
+    makeRoom(exporter.bytes);
+    lock.lock();
+    try {
+      if (committed + exporter.bytes > limit) {
+        throw outOfBuffers(AllocationRequest.of(exporter.bytes).build());
+      }
+      if (without.remove(exporter)) {
+        committed += exporter.bytes;
+        peak = Math.max(peak, committed);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
   // ---- giving back ----
 
   /** A release: the memory is the heap's again. May run on a thread that signals a fence. */
@@ -303,7 +357,9 @@ public class KitHeap implements Heap {
     lock.lock();
     try {
       live.remove(exporter);
-      idle.addFirst(exporter); // found first: mistakes of reuse show at once
+      if (!without.remove(exporter)) {
+        idle.addFirst(exporter); // found first: mistakes of reuse show at once
+      }
       released.signalAll();
       if (closed && live.isEmpty()) {
         dropIdle();
@@ -380,7 +436,11 @@ public class KitHeap implements Heap {
             .sum();
     lock.lock();
     try {
-      long liveBytes = live.stream().mapToLong(exporter -> exporter.bytes).sum();
+      long liveBytes =
+          live.stream()
+              .filter(exporter -> !without.contains(exporter))
+              .mapToLong(exporter -> exporter.bytes)
+              .sum();
       return new HeapStatistics(
           limit,
           committed,

@@ -7,6 +7,8 @@
  * <ul>
  *   <li>{@link io.github.dmabuf4j.tck.exporters.MovingExporter} moves its bytes and spoils the old
  *       place; its content can be dropped; one of its two places is a contiguous region;
+ *   <li>{@link io.github.dmabuf4j.tck.exporters.EvictingExporter} gives its memory up when its heap
+ *       is full, and its content goes to a {@link io.github.dmabuf4j.tck.exporters.CopyingStore};
  *   <li>{@link io.github.dmabuf4j.tck.exporters.SeparateCopiesExporter} has a copy for the CPU and
  *       one for devices, which meet in brackets only: a missing bracket shows;
  *   <li>{@link io.github.dmabuf4j.tck.exporters.BouncingExporter} has a copy for each mapping,

@@ -20,6 +20,7 @@ final class MyHeapConformanceTest extends HeapConformance {
           .has(Capability.HOST_PIECES, Capability.OBSERVABLE, Capability.FREED_BY_ANY_THREAD)
           .lacks(Capability.CONTIGUOUS_REGION, "all of its memory is alike")
           .lacks(Capability.PURGES, "content is never dropped")
+          .lacks(Capability.EVICTS, "there is no store")
           .lacks(Capability.DROPS_MAPPINGS, "a mapping costs nothing and is kept")
           .lacks(Capability.SEPARATE_COPIES, "devices see what the CPU sees")
           .lacks(Capability.REVOCABLE, "nobody else has the memory")

@@ -303,7 +303,79 @@ public enum Wrong {
       "allocates after it was closed",
       WrongHeaps.AllocatesAfterItsEnd::new,
       Capabilities.KIT_PLAIN,
-      "AL11");
+      "AL11"),
+  RESTORES_ZEROS(
+      "brings zeros back instead of content",
+      WrongEvicters::restoresZeros,
+      Capabilities.KIT_EVICTING,
+      "SH2",
+      "SH7",
+      "CG12"),
+  RESTORES_THE_CONTENT_OF_ANOTHER(
+      "brings back what was stored last, whoever asks",
+      WrongEvicters::restoresTheContentOfAnother,
+      Capabilities.KIT_EVICTING,
+      "SH2",
+      "CG12"),
+  GIVES_UP_WHAT_IS_HELD(
+      "gives up the memory of what is held",
+      WrongEvicters::givesUpWhatIsHeld,
+      Capabilities.KIT_EVICTING,
+      "PN2",
+      "VM2"),
+  GIVES_UP_WHAT_IS_PINNED(
+      "gives up the memory of what is pinned",
+      WrongEvicters::givesUpWhatIsPinned,
+      Capabilities.KIT_EVICTING,
+      "PN2",
+      "PN4"),
+  GIVES_UP_WHAT_IS_WORKED_ON(
+      "gives up the memory of what has pending fences",
+      WrongEvicters::givesUpWhatIsWorkedOn,
+      Capabilities.KIT_EVICTING,
+      "PN2",
+      "CG10"),
+  EVICTS_WITHOUT_A_WORD(
+      "gives memory up, and tells no importer",
+      WrongEvicters.TellsNobody::heap,
+      Capabilities.KIT_EVICTING,
+      "PN5",
+      "CM13"),
+  WAITS_FOR_THE_LOCK_TO_EVICT(
+      "waits for a reservation instead of evicting another",
+      WrongEvicters.WaitsForTheLock::heap,
+      Capabilities.KIT_EVICTING,
+      "CG8",
+      "SH3"),
+  KEEPS_ITS_MEMORY(
+      "says that memory was given up, and has it all the time",
+      WrongEvicters.KeepsItsMemory::heap,
+      Capabilities.KIT_EVICTING,
+      "SH8",
+      "AL9"),
+  EVICTS_IN_THE_ORDER_OF_ALLOCATION(
+      "evicts what is oldest, however lately it was used",
+      WrongEvicters.EvictsInTheOrderOfAllocation::new,
+      Capabilities.KIT_EVICTING,
+      "SH6",
+      "CG8"),
+  EVICTS_BEFORE_IT_DROPS(
+      "evicts what is needed before it drops what isn't",
+      WrongEvicters.EvictsBeforeItDrops::new,
+      Capabilities.KIT_EVICTING,
+      "CG11"),
+  NEVER_WAITS_FOR_WORK(
+      "gives up where it was asked to wait for fences",
+      WrongEvicters.NeverWaits::new,
+      Capabilities.KIT_EVICTING,
+      "CG11",
+      "FN3"),
+  LOSES_COUNT_OF_WHAT_IT_STORED(
+      "says that nothing is stored",
+      WrongEvicters.LosesCount::new,
+      Capabilities.KIT_EVICTING,
+      "CG7",
+      "SH1");
 
   private final String mistake;
   private final Function<UnaryOperator<Exporter>, KitHeap> factory;
