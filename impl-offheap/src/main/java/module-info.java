@@ -22,9 +22,18 @@
  *   {@code demand}</td></tr>
  * <tr><td>hugepages</td><td>{@code true} to ask the operating system for huge pages for buffers of 2 MiB and more and for the
  *   contiguous region, on Linux</td><td>{@code false}</td></tr>
+ * <tr><td>swap</td><td>the name of a {@link io.github.dmabuf4j.spi.SwapStore}: where the content of buffers goes that are evicted. A
+ *   sixteenth of the limit is kept free for it</td><td>none: nothing is evicted</td></tr>
+ * <tr><td>swap-…</td><td>what the store wants to know itself; its documentation says what</td><td>the store's</td></tr>
+ * <tr><td>low-watermark, high-watermark</td><td>committed bytes: with less than the first free, memory is reclaimed in the background,
+ *   until the second is; {@code 0} for never, else the second is at least the first and below the limit</td><td>with a store a 64th and a
+ *   32nd of the limit, else 0</td></tr>
+ * <tr><td>pressure</td><td>{@code heed}: under memory pressure from the operating system everything idle goes back, buffers that aren't
+ *   needed are purged, and an eighth of what is committed is evicted, at most once in a second; or {@code ignore}</td><td>{@code heed}</td></tr>
  * <tr><td>strategy</td><td>where the memory of each buffer comes from: {@code dmabuf4j}, or, to compare, {@code arena-confined}, {@code
  *   arena-shared}, {@code buddy}, {@code malloc}, {@code netty-adaptive}, {@code netty-pooled}, {@code netty-pooled-o13}, or what a
- *   {@link io.github.dmabuf4j.spi.PoolingStrategyProvider} calls its own; the five options before go with none but the first</td><td>{@code dmabuf4j}, the heap's own pool</td></tr>
+ *   {@link io.github.dmabuf4j.spi.PoolingStrategyProvider} calls its own; contiguous, decay, retained, zeroing and hugepages go with
+ *   none but the first</td><td>{@code dmabuf4j}, the heap's own pool</td></tr>
  * </table>
  *
  * <p>The strategies of Netty need netty-buffer 4.2, which doesn't come with this module: {@code
@@ -32,6 +41,12 @@
  * {@code arena-confined} is to be closed by the thread that allocated it, with nothing in flight
  * that another thread ends: else its memory stays committed until that thread meets the limit,
  * trims or closes the heap, and for ever if it has ended.
+ *
+ * <p>Memory pressure is read from Linux's pressure stall information, from the limits of the
+ * process's cgroups, of both versions, and from the JVM's direct memory, by one thread for all
+ * heaps; the system property {@code dmabuf4j.offheap.pressure.root} names a folder other than
+ * {@code /} that {@code proc} and {@code sys} are in. What is heeded, and what isn't and why, is in
+ * the description of the heap ({@code Heaps.describe()}).
  *
  * <p>Needs native access: {@code --enable-native-access=io.github.dmabuf4j.offheap}.
  */

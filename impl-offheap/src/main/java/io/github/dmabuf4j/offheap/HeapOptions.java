@@ -41,6 +41,8 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>low-watermark, high-watermark</td><td>a {@link ByteSize} each: with less than the first free memory is reclaimed in the
  *   background, until the second is; 0 for never, else the second is at least the first and below the limit</td><td>with a store a 64th and a
  *   32nd of the limit, else 0</td></tr>
+ * <tr><td>pressure</td><td>{@code heed}: memory pressure from the operating system makes the heap give memory back, see {@link
+ *   PressureReclaim}; {@code ignore}: it doesn't</td><td>heed</td></tr>
  * <tr><td>strategy</td><td>the name of a {@link io.github.dmabuf4j.spi.PoolingStrategy}; one that isn't the heap's own goes with
  *   no contiguous, decay, retained, zeroing or hugepages: the heap has no region then and keeps nothing idle</td><td>dmabuf4j, the heap's own pool</td></tr>
  * </table>
@@ -55,6 +57,7 @@ import org.jspecify.annotations.Nullable;
  * @param strategy where the memory of buffers comes from
  * @param swap where evicted content goes; null for nowhere
  * @param watermarks when memory is reclaimed in the background
+ * @param heedsPressure whether memory goes back under memory pressure
  */
 record HeapOptions(
     long limit,
@@ -65,7 +68,8 @@ record HeapOptions(
     boolean hugePages,
     String strategy,
     @Nullable Swap swap,
-    Watermarks watermarks) {
+    Watermarks watermarks,
+    boolean heedsPressure) {
   /**
    * A store.
    *
@@ -134,12 +138,12 @@ record HeapOptions(
           "h",
           Duration.ofHours(1));
 
-  /** Without a contiguous region. */
+  /** Without a contiguous region; heeds no memory pressure. */
   HeapOptions(long limit, long pinned, Duration decay) {
     this(limit, pinned, 0, decay);
   }
 
-  /** With the heap's own pool, and as much user memory as the limit. */
+  /** With the heap's own pool, and as much user memory as the limit; heeds no memory pressure. */
   HeapOptions(long limit, long pinned, long contiguous, Duration decay) {
     this(
         limit,
@@ -150,7 +154,8 @@ record HeapOptions(
         false,
         Strategies.OWN,
         null,
-        Watermarks.NONE);
+        Watermarks.NONE,
+        false);
   }
 
   /** Whether memory comes from the heap's own pool. */
@@ -160,7 +165,7 @@ record HeapOptions(
 
   static HeapOptions of(HeapUri uri) {
     Set<String> known = new HashSet<>(OF_THE_OWN_POOL.keySet());
-    known.addAll(List.of("limit", "pinned", "user", "strategy", "swap", LOW, HIGH));
+    known.addAll(List.of("limit", "pinned", "user", "strategy", "swap", "pressure", LOW, HIGH));
     Map<String, String> options = uri.options();
     options.keySet().stream().filter(option -> option.startsWith("swap-")).forEach(known::add);
     uri.requireOptions(known);
@@ -176,7 +181,8 @@ record HeapOptions(
         choice(options, "hugepages", "false", "true"),
         strategy,
         Swap.of(options),
-        watermarks(options, limit));
+        watermarks(options, limit),
+        !choice(options, "pressure", "heed", "ignore"));
   }
 
   private static Watermarks watermarks(Map<String, String> options, long limit) {

@@ -92,6 +92,11 @@ final class LinuxMemory implements SlabMemory {
   }
 
   @Override
+  public boolean isDirectMemory() {
+    return false;
+  }
+
+  @Override
   public Region map(long bytes, long alignment, boolean shared) throws SlabMemoryException {
     boolean huge = hugePages && !shared && bytes >= HUGE_PAGE;
     long whole = roundUp(bytes, pageSize);

@@ -4,6 +4,7 @@ import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.HeapDescription;
 import io.github.dmabuf4j.HeapUnavailableException;
 import io.github.dmabuf4j.HeapUri;
+import io.github.dmabuf4j.offheap.pressure.PressureSources;
 import io.github.dmabuf4j.spi.HeapProvider;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -23,13 +24,19 @@ public final class OffHeapProvider implements HeapProvider {
   public List<HeapDescription> describe() {
     return List.of(
         hasNativeAccess()
-            ? HeapDescription.available(
-                NAME, SUMMARY + "; " + Strategies.summary() + "; " + SwapStores.summary())
+            ? HeapDescription.available(NAME, summary())
             : HeapDescription.unavailable(
                 NAME,
                 SUMMARY,
                 "this JVM denies native access to " + moduleName(),
                 "java " + flag() + " …"));
+  }
+
+  private static String summary() {
+    try (PressureSources pressure = PressureSources.open()) {
+      return String.join(
+          "; ", SUMMARY, Strategies.summary(), SwapStores.summary(), pressure.summary());
+    }
   }
 
   @Override

@@ -39,6 +39,9 @@ final class PoolShrinker implements Shrinker {
   /** How long fences of buffers, and others who reclaim, are waited for. */
   private static final Duration PATIENCE = Duration.ofNanos(Supply.TRY_HARD_NANOS);
 
+  /** Which part of what is committed is asked for under memory pressure: one in so many. */
+  private static final int RELIEVED_SHARE = 8;
+
   private final Pool pool;
   private final List<Registered> registered = new CopyOnWriteArrayList<>();
   private final Set<Thread> scanning = ConcurrentHashMap.newKeySet();
@@ -86,6 +89,30 @@ final class PoolShrinker implements Shrinker {
       long _ = pool.giveBack(bytes - idle); // what was given back lies in magazines
     }
     return idle + reclaimed;
+  }
+
+  /**
+   * Gives back under memory pressure: everything idle; all that isn't needed; and then an eighth of
+   * what is committed, as NORMAL gets it: from those who registered, and by evicting. All of it
+   * goes to the operating system.
+   *
+   * @return how many bytes were given back
+   */
+  long relieve() {
+    long idle = pool.trim();
+    long dropped = purgeAll();
+    if (dropped > 0) {
+      long _ = pool.trim(); // what was dropped lies in magazines
+    }
+    long more = scan(pool.slabs.committed() / RELIEVED_SHARE, AllocPolicy.NORMAL);
+    if (more > 0) {
+      long _ = pool.trim();
+    }
+    return idle + dropped + more;
+  }
+
+  private long purgeAll() {
+    return scan(Long.MAX_VALUE, AllocPolicy.FAIL_FAST);
   }
 
   @Override

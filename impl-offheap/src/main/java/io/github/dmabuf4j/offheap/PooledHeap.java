@@ -9,6 +9,7 @@ import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.HeapUnavailableException;
 import io.github.dmabuf4j.Shrinker;
 import io.github.dmabuf4j.UserMemory;
+import io.github.dmabuf4j.offheap.pressure.PressureWatch;
 import java.lang.System.Logger.Level;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
@@ -72,6 +73,9 @@ final class PooledHeap implements Heap {
     RetainedBytes.OF_THIS_PROCESS.add(pool);
     PooledHeap heap = new PooledHeap(pool);
     CLEANER.register(heap, () -> lost(pool));
+    if (options.heedsPressure()) {
+      PressureWatch.OF_THIS_PROCESS.add(new PressureReclaim(pool, memory.isDirectMemory()));
+    }
     return heap;
   }
 

@@ -62,6 +62,14 @@ interface SlabMemory {
     return "";
   }
 
+  /**
+   * Whether it counts as the JVM's direct memory, which has a limit of its own; true where that
+   * isn't known.
+   */
+  default boolean isDirectMemory() {
+    return true;
+  }
+
   /** The pool has ended: nothing of it is in use. Never fails. */
   default void close() {}
 

@@ -121,8 +121,22 @@ final class HeapOptionsTest {
     assertThat(of("").hugePages()).isFalse();
   }
 
+  @Test
+  void pressure_isHeeded_unlessItIsIgnored() {
+    assertThat(of("").heedsPressure()).isTrue();
+    assertThat(of("?pressure=heed").heedsPressure()).isTrue();
+    assertThat(of("?pressure=ignore&strategy=malloc").heedsPressure()).isFalse();
+  }
+
   @ParameterizedTest
-  @CsvSource({"zeroing, often", "zeroing, ''", "hugepages, yes", "retained, much", "retained, -1"})
+  @CsvSource({
+    "pressure, never",
+    "zeroing, often",
+    "zeroing, ''",
+    "hugepages, yes",
+    "retained, much",
+    "retained, -1"
+  })
   void optionThatHasNoSuchValue_isRefusedNamingBoth(String option, String text) {
     assertThatThrownBy(() -> of("?%s=%s".formatted(option, text)))
         .isInstanceOf(IllegalArgumentException.class)

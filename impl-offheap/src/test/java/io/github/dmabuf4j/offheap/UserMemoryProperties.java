@@ -105,7 +105,8 @@ class UserMemoryProperties {
                 false,
                 Strategies.OWN,
                 null,
-                Watermarks.NONE),
+                Watermarks.NONE,
+                false),
             new ArenaMemory());
     private final UserMemory user = heap.userMemory().orElseThrow();
     private final List<Expected> live = new ArrayList<>();

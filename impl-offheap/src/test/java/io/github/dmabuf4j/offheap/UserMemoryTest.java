@@ -64,7 +64,8 @@ final class UserMemoryTest {
                 false,
                 Strategies.OWN,
                 null,
-                Watermarks.NONE),
+                Watermarks.NONE,
+                false),
             new ArenaMemory()));
   }
 
