@@ -175,6 +175,113 @@ public class MagazineStress {
     }
   }
 
+  // ---- from stripe to stripe ----
+
+  /**
+   * Two stripes: the first one is empty, the second one has three blocks, two of which can move.
+   */
+  public static class Apart {
+    final Magazine magazine = new Magazine(2);
+    final PatientLooks looks = magazine.looks;
+    final Stripe empty = magazine.stripes[0];
+    final List<Block> blocks =
+        List.of(StressBlocks.block(1), StressBlocks.block(2), StressBlocks.block(3));
+
+    Apart() {
+      blocks.forEach(magazine.stripes[1]::push);
+    }
+
+    final @Nullable Block popAndMove() {
+      return empty.tryPopFrom(magazine.stripes[1], looks);
+    }
+
+    final List<Block> rest() {
+      List<Block> rest = new ArrayList<>();
+      magazine.takeOldest(9, true, rest);
+      return rest;
+    }
+  }
+
+  /** A patient count beside blocks that move: one is taken out, and no other is missed. */
+  @JCStressTest
+  @Outcome(
+      id = {"3, 3", "2, 3"},
+      expect = ACCEPTABLE,
+      desc = "all were seen, or all but the one that was taken out")
+  @Outcome(expect = FORBIDDEN, desc = "one moved past the look, or was seen twice")
+  @State
+  public static class MoveAndCount extends Apart {
+    private @Nullable Block popped;
+
+    @Actor
+    public void move() {
+      popped = popAndMove();
+    }
+
+    @Actor
+    public void count(II_Result r) {
+      r.r1 = (int) magazine.count();
+    }
+
+    @Arbiter
+    public void after(II_Result r) {
+      r.r2 = countDifferent(listOf(popped), rest());
+    }
+  }
+
+  /** A patient look for all beside blocks that move. */
+  @JCStressTest
+  @Outcome(id = "3, 0", expect = ACCEPTABLE, desc = "each is somebody's")
+  @Outcome(expect = FORBIDDEN, desc = "passed by, lost, or found twice")
+  @State
+  public static class MoveAndTakeAll extends Apart {
+    private final List<Block> taken = new ArrayList<>();
+    private @Nullable Block popped;
+
+    @Actor
+    public void move() {
+      popped = popAndMove();
+    }
+
+    @Actor
+    public void take() {
+      magazine.takeOldest(9, true, taken);
+    }
+
+    @Arbiter
+    public void after(II_Result r) {
+      r.r1 = countDifferent(listOf(popped), taken);
+      r.r2 = rest().size();
+    }
+  }
+
+  /** Blocks move both ways while some come back. */
+  @JCStressTest
+  @Outcome(id = "4", expect = ACCEPTABLE, desc = "each is somebody's, or still there")
+  @Outcome(expect = FORBIDDEN, desc = "lost, or found twice")
+  @State
+  public static class MoveAndMoveBackAndPush extends Apart {
+    private final Block fourth = StressBlocks.block(4);
+    private @Nullable Block popped;
+    private @Nullable Block back;
+
+    @Actor
+    public void move() {
+      popped = popAndMove();
+    }
+
+    @Actor
+    public void moveBack() {
+      boolean _ = magazine.pushPatiently(fourth);
+      back = magazine.stripes[1].tryPopFrom(empty, looks);
+    }
+
+    @Arbiter
+    public void after(I_Result r) {
+      r.r1 = countDifferent(listOf(popped), listOf(back), rest());
+    }
+  }
+
   // ---- the overflow stack ----
 
   /** Magazines of one stripe, with a block on the overflow stack. */

@@ -23,7 +23,12 @@ final class StressBlocks {
 
   /** A pool of one stripe. */
   static Pool pool(SlabMemory memory, long limitBlocks) {
-    return new Pool("stress", limitBlocks * BYTES, limitBlocks * BYTES, memory, 1);
+    return pool(memory, limitBlocks, 1);
+  }
+
+  /** A pool of some stripes. */
+  static Pool pool(SlabMemory memory, long limitBlocks, int stripes) {
+    return new Pool("stress", limitBlocks * BYTES, limitBlocks * BYTES, memory, stripes);
   }
 
   /** A block without memory, of a pool that is in no race. */

@@ -69,6 +69,50 @@ public class WaitersStress {
     }
   }
 
+  /**
+   * A block comes back while another thread moves blocks to its own stripe and takes one: of the
+   * two that were there one stays, and the look must not miss it.
+   */
+  @JCStressTest
+  @Outcome(
+      id = {"1, 0", "1, 1"},
+      expect = ACCEPTABLE,
+      desc = "found")
+  @Outcome(expect = FORBIDDEN, desc = "it moved past the look")
+  @State
+  public static class MoveBesideTheLook {
+    private final Pool pool = StressBlocks.pool(new StressMemory(true), 3, 2);
+    private final Magazine magazine = pool.magazines.magazine(CLASS);
+    private final Block third;
+
+    public MoveBesideTheLook() {
+      magazine.stripes[1].push(StressBlocks.first(pool));
+      magazine.stripes[1].push(StressBlocks.first(pool));
+      third = StressBlocks.first(pool);
+    }
+
+    @Actor
+    public void release() {
+      pool.release(third);
+    }
+
+    @Actor
+    public void move() {
+      Block _ = magazine.stripes[0].tryPopFrom(magazine.stripes[1], magazine.looks);
+    }
+
+    @Actor
+    public void look(II_Result r) {
+      pool.waiters.watch(true);
+      r.r1 = count(pool.magazines.popPatiently(CLASS, 0));
+    }
+
+    @Arbiter
+    public void after(II_Result r) {
+      r.r2 = pool.waiters.wakeUps() == 0 ? 0 : 1;
+    }
+  }
+
   /** A block comes back that is the first of its class: the magazine is made for it. */
   @JCStressTest
   @Outcome(id = "1, 0", expect = ACCEPTABLE, desc = "found, and not woken in vain")

@@ -1,20 +1,25 @@
 package io.github.dmabuf4j.offheap;
 
 import java.util.List;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The idle blocks of one class, in stripes. A thread has a home stripe by its id, so that threads
  * rarely meet; nothing is kept per thread, so that virtual threads cost nothing (design rule AL10).
+ * Where one thread allocates and another one releases, the first finds its stripe empty, and moves
+ * some blocks there at once, so that the two meet once for all of them.
  *
  * <p><b>Invariant.</b> Each method that sets the flag of a stripe gives it back before it ends,
  * also by an Error; one that ends by an Error has moved no block, but for those that are in the
- * list it was given.
+ * list it was given. Those that must miss no block say so in {@code looks}, from before the first
+ * flag until after the last: no block changes its stripe meanwhile.
  */
 final class Magazine {
   private static final int SWEEPS = 8;
 
   final Stripe[] stripes;
+  final PatientLooks looks = new PatientLooks();
   private final int mask;
 
   /**
@@ -49,7 +54,10 @@ final class Magazine {
       boolean busy = false;
       for (int i = 0; i <= mask; i++) {
         Stripe stripe = stripes[(home + i) & mask];
-        Block block = stripe.tryPop(addressMask);
+        Block block =
+            i == 0 || addressMask != 0
+                ? stripe.tryPop(addressMask)
+                : stripes[home & mask].tryPopFrom(stripe, looks);
         if (block != null) {
           return block;
         }
@@ -66,19 +74,24 @@ final class Magazine {
   /** Takes a block out wherever one is, waiting for busy stripes; null if there is none. */
   @Nullable Block popPatiently(long addressMask) {
     int home = home();
-    for (int i = 0; i <= mask; i++) {
-      Stripe stripe = stripes[(home + i) & mask];
-      stripe.lock();
-      try {
-        Block block = stripe.pop(addressMask);
-        if (block != null) {
-          return block;
+    looks.begin();
+    try {
+      for (int i = 0; i <= mask; i++) {
+        Stripe stripe = stripes[(home + i) & mask];
+        stripe.lock();
+        try {
+          Block block = stripe.pop(addressMask);
+          if (block != null) {
+            return block;
+          }
+        } finally {
+          stripe.flag = Stripe.FREE;
         }
-      } finally {
-        stripe.flag = Stripe.FREE;
       }
+      return null;
+    } finally {
+      looks.end();
     }
-    return null;
   }
 
   /**
@@ -101,13 +114,23 @@ final class Magazine {
     }
   }
 
-  /** Puts a block into the home stripe, else into one that isn't busy; false if all are. */
+  /**
+   * Puts a block into the home stripe, else into one that isn't busy; false if all were, some times
+   * in a row.
+   */
   boolean push(Block block) {
     int home = home();
-    for (int i = 0; i <= mask; i++) {
-      if (stripes[(home + i) & mask].tryPush(block)) {
-        return true;
+    return stripes[home & mask].tryPush(block) || pushElsewhere(home, block);
+  }
+
+  private boolean pushElsewhere(int home, Block block) {
+    for (int sweep = 0; sweep < SWEEPS; sweep++) {
+      for (int i = 1; i <= mask + 1; i++) { // the home stripe last
+        if (stripes[(home + i) & mask].tryPush(block)) {
+          return true;
+        }
       }
+      Thread.onSpinWait(); // two may be one thread's that moves blocks: for some dozen loads
     }
     return false;
   }
@@ -151,72 +174,73 @@ final class Magazine {
    */
   void takeOldest(int count, boolean patiently, List<Block> to) {
     int wanted = to.size() + count;
-    for (int i = 0; i <= mask && to.size() < wanted; i++) {
-      Stripe stripe = stripes[i];
-      if (patiently) {
-        stripe.lock();
-      } else if (!stripe.tryLock()) {
-        continue;
+    looks.begin();
+    try {
+      for (int i = 0; i <= mask && to.size() < wanted; i++) {
+        Stripe stripe = stripes[i];
+        if (patiently) {
+          stripe.lock();
+        } else if (!stripe.tryLock()) {
+          continue;
+        }
+        try {
+          stripe.takeOldest(wanted - to.size(), to);
+        } finally {
+          stripe.flag = Stripe.FREE;
+        }
       }
-      try {
-        stripe.takeOldest(wanted - to.size(), to);
-      } finally {
-        stripe.flag = Stripe.FREE;
-      }
+    } finally {
+      looks.end();
     }
   }
 
   /** Moves to a list what nobody needed since the last call. */
   void takeSurplus(List<Block> to) {
-    for (Stripe stripe : stripes) {
-      stripe.lock();
-      try {
-        stripe.takeOldest(stripe.surplus(), to);
-      } finally {
-        stripe.flag = Stripe.FREE;
+    looks.begin();
+    try {
+      for (Stripe stripe : stripes) {
+        stripe.lock();
+        try {
+          stripe.takeOldest(stripe.surplus(), to);
+        } finally {
+          stripe.flag = Stripe.FREE;
+        }
       }
+    } finally {
+      looks.end();
     }
   }
 
   /** How many blocks are idle. */
   long count() {
-    long count = 0;
-    for (Stripe stripe : stripes) {
-      stripe.lock();
-      try {
-        count += stripe.size();
-      } finally {
-        stripe.flag = Stripe.FREE;
-      }
+    looks.begin();
+    try {
+      return sum(Stripe::size);
+    } finally {
+      looks.end();
     }
-    return count;
   }
 
   /** How many more blocks were taken out for users than came back from them. */
   long taken() {
-    long taken = 0;
-    for (Stripe stripe : stripes) {
-      stripe.lock();
-      try {
-        taken += stripe.taken() - stripe.put();
-      } finally {
-        stripe.flag = Stripe.FREE;
-      }
-    }
-    return taken;
+    return sum(stripe -> stripe.taken() - stripe.put());
   }
 
   /** How many blocks were taken out for users so far. */
   long hits() {
-    long hits = 0;
+    return sum(Stripe::taken);
+  }
+
+  private long sum(ToLongFunction<Stripe> figure) {
+    long sum = 0;
     for (Stripe stripe : stripes) {
       stripe.lock();
       try {
-        hits += stripe.taken();
+        sum += figure.applyAsLong(stripe);
       } finally {
         stripe.flag = Stripe.FREE;
       }
     }
-    return hits;
+    return sum;
   }
 }

@@ -15,9 +15,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Invariant.</b> A block is in at most one place. It is put where any later patient call by
  * any thread finds it: those empty the overflow stack first, or wait for whoever is doing that, and
- * then visit every stripe with its flag set. While they empty it they wait for busy stripes, too,
- * so that nothing goes back to it that was there before. Hence they find the block, or came before
- * it was put; see {@link Waiters} for what that is good for.
+ * then visit every stripe with its flag set, while no block moves from one to another ({@link
+ * PatientLooks}). While they empty it they wait for busy stripes, too, so that nothing goes back to
+ * it that was there before. Hence they find the block, or came before it was put; see {@link
+ * Waiters} for what that is good for.
  *
  * <table>
  * <caption>Access modes</caption>

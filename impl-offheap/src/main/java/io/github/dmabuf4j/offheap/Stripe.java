@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Invariant.</b> Who has set {@code flag} from 0 to 1 owns the rest. The flag is held for a
  * few dozen instructions that neither block nor allocate, but for the growth of the array; those
  * who take a block out of the middle, or put one at the bottom, move the rest. No other lock is
- * taken while it is held. On the hot path nobody waits for it: {@link #tryLock} fails and the
- * caller goes to the next stripe.
+ * taken while it is held, and the flag of a second stripe is only tried: {@link #tryPopFrom}. On
+ * the hot path nobody waits for it: {@link #tryLock} fails and the caller goes to the next stripe.
  *
  * <p><b>Errors.</b> A caller may have no stack left, and every call needs some, also the one that
  * would give the flag back. So a method that changes the stack does first whatever can fail, and
@@ -25,8 +25,9 @@ import org.jspecify.annotations.Nullable;
  * <caption>Access modes</caption>
  * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
  * <tr><td>flag</td><td>opaque, before the CAS</td><td>CAS to 1 (acquire), to 0 release, or volatile off the hot paths</td><td>-</td></tr>
- * <tr><td>size</td><td>plain; opaque without the flag, where a late value only costs a try</td><td>plain</td><td>flag</td></tr>
- * <tr><td>blocks, low, taken, put</td><td>plain</td><td>plain</td><td>flag</td></tr>
+ * <tr><td>size</td><td>plain; opaque or plain without the flag, where a late value only costs a try or makes a figure rough</td><td>plain</td><td>flag</td></tr>
+ * <tr><td>taken</td><td>plain, also without the flag, for rough figures</td><td>plain</td><td>flag</td></tr>
+ * <tr><td>blocks, low, put</td><td>plain</td><td>plain</td><td>flag</td></tr>
  * </table>
  */
 final class Stripe {
@@ -35,6 +36,10 @@ final class Stripe {
 
   private static final Block[] NONE = {};
   private static final int FIRST_CAPACITY = 16;
+
+  /** How many blocks move to another stripe at once, at most: those below stay warm, or decay. */
+  private static final int MOVED = 32;
+
   private static final VarHandle FLAG;
   private static final VarHandle SIZE;
 
@@ -127,7 +132,57 @@ final class Stripe {
     return done;
   }
 
+  /**
+   * Takes the newest block of another stripe, of any address, and moves some below it to this one,
+   * for those who come next; null if there is none, or somebody else owns the other one. Where
+   * somebody else owns this one, or blocks mustn't move, they stay where they are.
+   *
+   * @param looks who mustn't miss one
+   */
+  @Nullable Block tryPopFrom(Stripe other, PatientLooks looks) {
+    if ((int) SIZE.getOpaque(other) <= 1 || !tryLock()) {
+      return other.tryPop(0);
+    }
+    try {
+      if (!other.tryLock()) {
+        return null;
+      }
+      try {
+        if (!looks.areUnderWay()) { // not before both are owned
+          moveFrom(other);
+        }
+        return other.pop(0);
+      } finally {
+        other.flag = FREE;
+      }
+    } finally {
+      flag = FREE;
+    }
+  }
+
   // ---- with it ----
+
+  /** Moves the newer half of another stripe but its newest one, at most {@link #MOVED}. */
+  @SuppressWarnings({"NullAway", "ManualMinMaxComputation"}) // beyond size there is nothing
+  private void moveFrom(Stripe other) {
+    int top = other.size - 1;
+    int count = other.size / 2 < MOVED ? other.size / 2 : MOVED;
+    if (count == 0 || (size + count > blocks.length && !grow(size + count))) {
+      return; // it may have been emptied since the first glance
+    }
+    Block[] from = other.blocks;
+    int left = top - count; // no call from here on
+    for (int i = left; i < top; i++) {
+      blocks[size] = from[i];
+      size++;
+    }
+    from[left] = from[top];
+    for (int i = left + 1; i <= top; i++) {
+      from[i] = null;
+    }
+    other.size = left + 1;
+    other.low = other.low < left + 1 ? other.low : left + 1;
+  }
 
   int size() {
     return size;
@@ -157,7 +212,7 @@ final class Stripe {
 
   private boolean place(Block block) {
     int at = size;
-    if (at == blocks.length && !grow()) {
+    if (at == blocks.length && !grow(at + 1)) {
       return false;
     }
     blocks[at] = block;
@@ -165,9 +220,10 @@ final class Stripe {
     return true;
   }
 
-  private boolean grow() {
+  /** Makes room for so many blocks in all. */
+  private boolean grow(int least) {
     try {
-      blocks = Arrays.copyOf(blocks, Math.max(FIRST_CAPACITY, 2 * size));
+      blocks = Arrays.copyOf(blocks, Math.max(Math.max(FIRST_CAPACITY, 2 * size), least));
       return true;
     } catch (OutOfMemoryError | StackOverflowError e) {
       return false;
@@ -292,7 +348,7 @@ final class Stripe {
   boolean putOldest(Block block) {
     lock();
     try {
-      if (size == blocks.length && !grow()) {
+      if (size == blocks.length && !grow(size + 1)) {
         return false;
       }
       for (int i = size; i > 0; i--) { // no call from here on

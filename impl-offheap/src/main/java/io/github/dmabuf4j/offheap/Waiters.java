@@ -16,9 +16,10 @@ import java.util.concurrent.locks.LockSupport;
  * block can be, setting each stripe's flag in turn. A releaser first puts the block into a place,
  * and then reads {@code watchers}. For the flag of that place, either the waiter came second and
  * finds the block; or the releaser did, and then the waiter's release of the flag and the
- * releaser's acquire make the raised count visible to it, and it wakes the waiter. The overflow
- * stack and the first use of a magazine are volatile on both sides, and the lock of the slabs does
- * the same for bytes that go back to the limit.
+ * releaser's acquire make the raised count visible to it, and it wakes the waiter. From that place
+ * a block moves to no other while somebody looks ({@link PatientLooks}). The overflow stack and the
+ * first use of a magazine are volatile on both sides, and the lock of the slabs does the same for
+ * bytes that go back to the limit.
  *
  * <p>The wake-up itself can still be used up by a lock that the waiter parks for during its try; it
  * compares {@code wakeUps} before it parks for memory.

@@ -51,8 +51,19 @@ class MagazinesProperties {
         magazines.undo(block);
       } else if (random.nextInt(4) == 0) {
         putWhileBusy(block);
+      } else if (random.nextInt(4) == 0) {
+        putByAnother(block);
       } else {
         magazines.push(block);
+      }
+    }
+
+    /** By another thread: into another stripe, from where later ones move. */
+    void putByAnother(Block block) {
+      try {
+        Await.joined(Thread.ofPlatform().start(() -> magazines.push(block)));
+      } catch (InterruptedException e) {
+        throw new AssertionError(e);
       }
     }
 

@@ -12,6 +12,8 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Stripes and magazines, with blocks that have no memory. */
 @Timeout(60)
@@ -99,6 +101,138 @@ final class MagazinesTest {
     stripe.undo(block);
     assertThat(stripe.taken()).isZero();
     assertThat(stripe.put()).isEqualTo(1);
+  }
+
+  // ---- from stripe to stripe ----
+
+  private static Stripe stripeOf(List<Block> blocks) {
+    Stripe stripe = new Stripe();
+    blocks.forEach(stripe::push);
+    return stripe;
+  }
+
+  private List<Block> blocks(int count) {
+    List<Block> blocks = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      blocks.add(block(4096L * (i + 1)));
+    }
+    return blocks;
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 4, 15, 16, 17, 40, 63, 64, 65, 200})
+  void tryPopFrom_anyNumber_newestIsPoppedAndTheNewerHalfMovesInItsOrder(int count) {
+    List<Block> blocks = blocks(count);
+    Stripe from = stripeOf(blocks);
+    Stripe to = new Stripe();
+    assertThat(to.tryPopFrom(from, new PatientLooks())).isSameAs(blocks.get(count - 1));
+    int moved = Math.min(32, count / 2);
+    assertThat(to.size()).isEqualTo(moved);
+    assertThat(from.size()).isEqualTo(count - 1 - moved);
+    assertThat(from.taken() + to.taken()).as("the others weren't for a user").isEqualTo(1);
+    for (int i = count - 2; i >= 0; i--) {
+      assertThat(i >= count - 1 - moved ? to.pop(0) : from.pop(0)).isSameAs(blocks.get(i));
+    }
+    assertThat(to.pop(0)).isNull();
+    assertThat(from.pop(0)).isNull();
+  }
+
+  @Test
+  void tryPopFrom_patientLookUnderWay_nothingMoves() {
+    List<Block> blocks = blocks(40);
+    Stripe from = stripeOf(blocks);
+    Stripe to = new Stripe();
+    PatientLooks looks = new PatientLooks();
+    looks.begin();
+    looks.begin();
+    looks.end();
+    assertThat(to.tryPopFrom(from, looks)).isSameAs(blocks.get(39));
+    assertThat(to.size()).isZero();
+    looks.end();
+    assertThat(to.tryPopFrom(from, looks)).isSameAs(blocks.get(38));
+    assertThat(to.size()).as("half of 39").isEqualTo(19);
+  }
+
+  @Test
+  void tryPopFrom_eitherIsBusy_nothingMoves() {
+    List<Block> blocks = blocks(40);
+    Stripe from = stripeOf(blocks);
+    Stripe to = new Stripe();
+    to.lock();
+    assertThat(to.tryPopFrom(from, new PatientLooks())).isSameAs(blocks.get(39));
+    to.unlock();
+    from.lock();
+    assertThat(to.tryPopFrom(from, new PatientLooks())).isNull();
+    from.unlock();
+    assertThat(to.size()).isZero();
+    assertThat(from.size()).isEqualTo(39);
+  }
+
+  @Test
+  void tryPopFrom_bothWaysWhileOthersPushPopAndTake_noBlockLost() throws InterruptedException {
+    Magazine two = new Magazine(2);
+    blocks(40).forEach(two.stripes[0]::push);
+    AtomicInteger failed = new AtomicInteger();
+    List<Thread> threads = new ArrayList<>();
+    for (int t = 0; t < 4; t++) {
+      Stripe own = two.stripes[t & 1];
+      Stripe other = two.stripes[1 - (t & 1)];
+      boolean collector = t == 3;
+      threads.add(
+          Thread.ofPlatform()
+              .uncaughtExceptionHandler((_, _) -> failed.incrementAndGet())
+              .start(() -> moveAbout(two, own, other, collector)));
+    }
+    for (Thread thread : threads) {
+      Await.joined(thread);
+    }
+    assertThat(failed).hasValue(0);
+    assertThat(two.count()).isEqualTo(40);
+    List<Block> all = new ArrayList<>();
+    two.takeOldest(100, true, all);
+    assertThat(all).hasSize(40).doesNotHaveDuplicates();
+  }
+
+  private static void moveAbout(Magazine two, Stripe own, Stripe other, boolean collector) {
+    List<Block> mine = new ArrayList<>();
+    for (int i = 0; i < 200_000; i++) {
+      Block block = i % 3 == 0 ? own.tryPop(0) : own.tryPopFrom(other, two.looks);
+      if (block != null) {
+        mine.add(block);
+      }
+      if (collector && i % 50 == 0) {
+        two.takeOldest(30, true, mine);
+      }
+      if (mine.size() > i % 17 || i % 100 == 0) {
+        mine.forEach(two::pushPatiently);
+        mine.clear();
+      }
+    }
+    mine.forEach(two::pushPatiently);
+  }
+
+  @Test
+  void surplus_blocksMovedAway_isWhatStayed() {
+    Stripe from = stripeOf(blocks(40));
+    assertThat(from.surplus()).isZero();
+    assertThat(new Stripe().tryPopFrom(from, new PatientLooks())).isNotNull();
+    assertThat(from.surplus()).isEqualTo(19);
+  }
+
+  @Test
+  void pop_othersStripeHasMany_moveToTheHomeStripe() throws InterruptedException {
+    int count = 20;
+    Await.joined(Thread.ofPlatform().start(() -> blocks(count).forEach(magazines::push)));
+    Stripe home = magazines.magazine(0).stripes[(int) (Thread.currentThread().threadId() & 3)];
+    Set<Block> found = new HashSet<>();
+    found.add(magazines.pop(0, 0));
+    boolean wasHome = home.size() == count - 1; // the other thread may have had the same one
+    assertThat(home.size()).isEqualTo(wasHome ? count - 1 : count / 2);
+    for (Block block = magazines.pop(0, 0); block != null; block = magazines.pop(0, 0)) {
+      found.add(block);
+    }
+    assertThat(found).hasSize(count);
+    assertThat(magazines.hits()).isEqualTo(count);
   }
 
   // ---- all of them ----
