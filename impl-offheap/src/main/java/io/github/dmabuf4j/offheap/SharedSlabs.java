@@ -96,29 +96,55 @@ final class SharedSlabs {
   }
 
   /**
-   * Puts a block back, and its pages to the operating system.
+   * Puts blocks back, and their pages to the operating system: those of neighbours by one call.
    *
-   * @return its slab, out of the list, if nothing of it is outside any more: to be unmapped; else
-   *     null
+   * @param blocks sorted by their address
+   * @param emptied where to put slabs, out of the list, of which nothing is outside any more: to be
+   *     unmapped
    */
-  @Nullable Slab give(Block block) {
-    Slab slab = block.slab;
-    PageRuns runs = slab.sharedRuns();
-    int start = (int) ((block.address - slab.region.address()) >>> SizeClasses.PAGE_SHIFT);
-    PageRuns.Range idle =
-        runs.give(
-            start,
-            (int) (block.bytes() >>> SizeClasses.PAGE_SHIFT),
-            block.written || block.zeroedIdle);
-    if (idle != null && memory.decommit(slab.region, idle.byteOffset(), idle.byteCount())) {
-      runs.zeroed(idle);
+  void give(List<Block> blocks, List<Slab> emptied) {
+    Slab slab = null;
+    PageRuns.@Nullable Range idle = null;
+    for (Block block : blocks) {
+      if (slab != block.slab) {
+        leave(slab, idle, emptied);
+        slab = block.slab;
+        idle = null;
+      }
+      PageRuns.Range next = give(block);
+      if (next != null && idle != null && idle.end() >= next.start()) {
+        idle = new PageRuns.Range(idle.start(), next.end());
+      } else if (next != null) {
+        decommit(slab, idle);
+        idle = next;
+      }
     }
+    leave(slab, idle, emptied);
     barrenSlabs = 0;
-    if (!runs.isEmpty()) {
-      return null;
+  }
+
+  /** Puts a block back: its pages, and others around it, that nobody needs and that aren't zero. */
+  private static PageRuns.@Nullable Range give(Block block) {
+    Slab slab = block.slab;
+    int start = (int) ((block.address - slab.region.address()) >>> SizeClasses.PAGE_SHIFT);
+    int count = (int) (block.bytes() >>> SizeClasses.PAGE_SHIFT);
+    return slab.sharedRuns().give(start, count, block.written || block.zeroedIdle);
+  }
+
+  private void leave(@Nullable Slab slab, PageRuns.@Nullable Range idle, List<Slab> emptied) {
+    if (slab != null) {
+      decommit(slab, idle);
+      if (slab.sharedRuns().isEmpty()) {
+        slabs.remove(slab);
+        emptied.add(slab);
+      }
     }
-    slabs.remove(slab);
-    return slab;
+  }
+
+  private void decommit(Slab slab, PageRuns.@Nullable Range idle) {
+    if (idle != null && memory.decommit(slab.region, idle.byteOffset(), idle.byteCount())) {
+      slab.sharedRuns().zeroed(idle);
+    }
   }
 
   /** Takes out of the list what is empty, as unmapping it was refused: for another try. */

@@ -4,6 +4,7 @@ import io.github.dmabuf4j.BufInfo;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Predicate;
@@ -45,6 +46,9 @@ import org.jspecify.annotations.Nullable;
 final class Slabs {
   /** The largest block that shares a slab, in bytes. */
   static final long LARGEST_SHARED = 1L << 20;
+
+  /** How many bytes of shared slabs go back before others have their turn: some 100 µs. */
+  private static final long GIVEN_BACK_AT_ONCE = 4L << 20;
 
   private static final System.Logger LOG = System.getLogger(Slabs.class.getName());
 
@@ -430,21 +434,39 @@ final class Slabs {
   }
 
   /**
-   * Gives blocks back: their memory to the operating system, their bytes to the limit.
+   * Gives blocks back: their memory to the operating system, their bytes to the limit. Neighbours
+   * in a shared slab go together.
    *
    * @param blocks nobody else has them
    * @return how many bytes went back
    */
   long giveBack(Collection<Block> blocks) {
+    List<Block> sharing = new ArrayList<>(blocks);
+    sharing.removeIf(block -> block.slab.runs == null);
+    sharing.sort(Comparator.comparingLong(block -> block.address));
     long bytes = 0;
     for (Block block : blocks) {
       if (block.slab.runs == null) {
         bytes += giveBackOwn(block);
-      } else {
-        bytes += giveBackShared(block);
       }
     }
+    for (int from = 0; from < sharing.size(); ) {
+      int to = endOfTurn(sharing, from);
+      bytes += giveBackShared(sharing.subList(from, to));
+      from = to;
+    }
     return bytes;
+  }
+
+  /** Where the next turn begins: no lock is held for longer than a few large blocks take. */
+  private static int endOfTurn(List<Block> blocks, int from) {
+    long left = GIVEN_BACK_AT_ONCE;
+    int to = from;
+    while (to < blocks.size() && left > 0) {
+      left -= blocks.get(to).bytes();
+      to++;
+    }
+    return to;
   }
 
   private long giveBackOwn(Block block) {
@@ -463,20 +485,26 @@ final class Slabs {
     }
   }
 
-  private long giveBackShared(Block block) {
-    Slab emptied;
+  /** Gives back blocks of shared slabs, sorted by their address. */
+  private long giveBackShared(List<Block> blocks) {
+    List<Slab> emptied = new ArrayList<>();
+    long bytes = 0;
     lock.lock();
     try {
-      emptied = shared.give(block);
-      unregister(block);
-      charge(-block.bytes());
+      shared.give(blocks, emptied);
+      for (Block block : blocks) {
+        unregister(block);
+        bytes += block.bytes();
+      }
+      charge(-bytes);
     } finally {
       lock.unlock();
     }
-    if (emptied != null && !unmap(emptied)) {
-      keep(List.of(emptied));
+    emptied.removeIf(this::unmap);
+    if (!emptied.isEmpty()) {
+      keep(emptied);
     }
-    return block.bytes();
+    return bytes;
   }
 
   private void keep(List<Slab> slabs) {

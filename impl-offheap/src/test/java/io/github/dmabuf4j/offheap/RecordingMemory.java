@@ -5,12 +5,13 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Memory that counts its regions, and whose arenas refuse to be closed when told to, as those do
- * whose segments native code has. Counts may be read from any thread.
+ * Memory that counts its regions and what goes back of them, and whose arenas refuse to be closed
+ * when told to, as those do whose segments native code has. Counts may be read from any thread.
  */
 final class RecordingMemory implements SlabMemory {
   final AtomicInteger mapped = new AtomicInteger();
   final AtomicInteger unmapped = new AtomicInteger();
+  final AtomicInteger decommits = new AtomicInteger();
   volatile boolean refusesToUnmap;
 
   private final SlabMemory memory;
@@ -52,6 +53,7 @@ final class RecordingMemory implements SlabMemory {
 
   @Override
   public boolean decommit(Region region, long offset, long bytes) {
+    decommits.incrementAndGet();
     return memory.decommit(region, offset, bytes);
   }
 
