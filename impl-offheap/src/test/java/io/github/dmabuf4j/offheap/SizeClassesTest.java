@@ -14,6 +14,9 @@ final class SizeClassesTest {
       long bytes = SizeClasses.bytes(sizeClass);
       assertThat(bytes).isGreaterThanOrEqualTo(pages * SizeClasses.PAGE);
       assertThat(8 * bytes).isLessThanOrEqualTo(9 * pages * SizeClasses.PAGE);
+      if (bytes <= 1L << 20) {
+        assertThat(16 * bytes).isLessThanOrEqualTo(17 * pages * SizeClasses.PAGE);
+      }
       assertThat(sizeClass == 0 || SizeClasses.bytes(sizeClass - 1) < pages * SizeClasses.PAGE)
           .as("the smallest class for %d pages", pages)
           .isTrue();
@@ -27,6 +30,11 @@ final class SizeClassesTest {
           .isEqualTo(sizeClass);
     }
     assertThat(SizeClasses.bytes(SizeClasses.COUNT - 1)).isEqualTo(LARGEST);
+  }
+
+  @Test
+  void count_classes_fitIntoTheByteOfABlock() {
+    assertThat(SizeClasses.COUNT - 1).isLessThanOrEqualTo(Byte.MAX_VALUE);
   }
 
   @Test
