@@ -221,6 +221,24 @@ final class Magazine {
     }
   }
 
+  /** About how many blocks are idle, without the flags. */
+  long roughCount() {
+    long count = 0;
+    for (Stripe stripe : stripes) {
+      count += stripe.size();
+    }
+    return count;
+  }
+
+  /** About how many blocks were taken out for users so far, without the flags. */
+  long roughHits() {
+    long hits = 0;
+    for (Stripe stripe : stripes) {
+      hits += stripe.taken();
+    }
+    return hits;
+  }
+
   /** How many more blocks were taken out for users than came back from them. */
   long taken() {
     return sum(stripe -> stripe.taken() - stripe.put());

@@ -124,6 +124,11 @@ final class Magazines {
     } while (!stack.compareAndSet(this, top, block));
   }
 
+  /** The magazine of a class, if there is one yet. */
+  @Nullable Magazine present(int sizeClass) {
+    return (Magazine) MAGAZINE.getAcquire(magazines, sizeClass);
+  }
+
   /** The magazine of a class, made if there is none yet. */
   Magazine magazine(int sizeClass) {
     Magazine present = (Magazine) MAGAZINE.getVolatile(magazines, sizeClass);

@@ -83,6 +83,7 @@ final class Pool {
   private static final long LEAST_COST = 256L << 10;
 
   private final SlabMemory memory;
+  private final Growth growth;
   private final Supply supply = new Supply(this);
   private final BulkSupply bulk = new BulkSupply(this, supply);
   private final Succession succession = new Succession(this, supply);
@@ -125,6 +126,7 @@ final class Pool {
     this.limit = limit;
     this.memory = memory;
     this.magazines = new Magazines(stripes);
+    this.growth = new Growth(magazines);
     this.slabs = new Slabs(this, memory, limit);
     this.pinned = new PinnedBytes(pinnedLimit);
     this.user = new UserBuffers(this, userLimit, memory.pageSize());
@@ -632,6 +634,20 @@ final class Pool {
   void giveBackStuck() {
     if (memory.poolsItself()) {
       long _ = giveBack(0);
+    }
+  }
+
+  /** Before this grows by some bytes: lets idle blocks go back for them where many lie idle. */
+  void makeRoom(long bytes) {
+    if (returning.tryLock()) {
+      try {
+        List<Block> others = growth.takeFor(bytes, slabs.committed());
+        if (!others.isEmpty()) {
+          giveBack(others);
+        }
+      } finally {
+        returning.unlock();
+      }
     }
   }
 

@@ -226,6 +226,7 @@ final class Supply {
    * Takes a block from the slabs; where the system refuses memory, after giving up what is idle.
    */
   private @Nullable Block commit(Wanted wanted) throws SlabMemoryException {
+    pool.makeRoom(wanted.bytes());
     try {
       return pool.slabs.commit(wanted, true);
     } catch (SlabMemoryException e) {
