@@ -39,18 +39,24 @@ final class MemoryRoom implements Room {
       return null;
     }
     SwapMemory.Piece piece = null;
+    boolean done = false;
     try {
       piece = memory.allocate(bytes.byteSize());
-    } finally {
       if (piece == null) {
+        return null;
+      }
+      MemorySegment segment = piece.segment().asSlice(0, bytes.byteSize()).copyFrom(bytes);
+      Place place = new InMemory(piece, segment, taken);
+      done = true;
+      return place;
+    } finally {
+      if (!done) {
+        if (piece != null) {
+          piece.close();
+        }
         used.addAndGet(-taken);
       }
     }
-    if (piece == null) {
-      return null;
-    }
-    MemorySegment segment = piece.segment().asSlice(0, bytes.byteSize()).copyFrom(bytes);
-    return new InMemory(piece, segment, taken);
   }
 
   private boolean reserve(long bytes) {

@@ -222,10 +222,13 @@ final class SlicedStore implements SwapStore {
     try {
       if (!closed) {
         closed = true;
-        for (StoredTicket ticket : shelf.clear()) {
-          free(ticket.discard());
+        try {
+          for (StoredTicket ticket : shelf.clear()) {
+            free(ticket.discard());
+          }
+        } finally {
+          parts.close();
         }
-        parts.close();
       }
     } finally {
       gate.writeLock().unlock();

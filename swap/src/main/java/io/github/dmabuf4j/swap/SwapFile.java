@@ -100,6 +100,9 @@ final class SwapFile implements Room {
     } finally {
       if (!done) {
         calls.close(descriptor);
+        if (key != null) {
+          key.destroy();
+        }
       }
     }
   }

@@ -77,6 +77,9 @@ final class ConcurrencyTest {
           refusals.incrementAndGet();
         } else {
           stored.add(new Stored(ticket, size, Content.hash(content)));
+          for (int i = random.nextInt(4); i > 0; i--) {
+            check(stored.getLast(), scratch); // while it is being moved on, perhaps
+          }
         }
       } else if (choice < 8) {
         check(stored.get(random.nextInt(stored.size())), scratch);
