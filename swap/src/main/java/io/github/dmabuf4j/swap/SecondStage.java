@@ -17,6 +17,8 @@ abstract sealed class SecondStage implements AutoCloseable {
   enum Outcome {
     /** It was moved, or is better off where it is. */
     DONE,
+    /** It is being loaded, or was discarded. */
+    IN_USE,
     /** There is no room just now. */
     NO_ROOM
   }
@@ -39,29 +41,34 @@ abstract sealed class SecondStage implements AutoCloseable {
   final Outcome move(StoredTicket ticket) {
     StoredContent old = ticket.beginMove();
     if (old == null) {
-      return Outcome.DONE;
+      return Outcome.IN_USE;
     }
     StoredContent moved = null;
-    boolean full = false;
+    Outcome outcome = Outcome.DONE;
     try {
       moved = moved(old);
-      full = moved == null;
-      if (moved == old) {
-        moved = null;
-      }
+      outcome = moved == null ? Outcome.NO_ROOM : Outcome.DONE;
+      moved = moved == old ? null : moved;
     } catch (DmaBufException e) {
-      full = false; // damaged: it stays, and who loads it is told
+      moved = null; // damaged: it stays, and who loads it is told
     } finally {
-      StoredContent dropped = ticket.endMove(moved);
-      if (dropped != null) {
-        dropped.freeExcept(dropped == moved ? old : moved);
-      }
-      StoredContent last = ticket.takeIfUnused();
-      if (last != null) {
-        last.free();
-      }
+      outcome = end(ticket, old, moved) ? outcome : Outcome.IN_USE;
     }
-    return full ? Outcome.NO_ROOM : Outcome.DONE;
+    return outcome;
+  }
+
+  /** Ends a move, and frees what nobody needs; whether what was moved is used from now on. */
+  private static boolean end(
+      StoredTicket ticket, StoredContent old, @Nullable StoredContent moved) {
+    StoredContent dropped = ticket.endMove(moved);
+    if (dropped != null) {
+      dropped.freeExcept(dropped == moved ? old : moved);
+    }
+    StoredContent last = ticket.takeIfUnused();
+    if (last != null) {
+      last.free();
+    }
+    return dropped == null || dropped != moved;
   }
 
   /**

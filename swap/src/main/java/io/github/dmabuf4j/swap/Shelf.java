@@ -30,9 +30,9 @@ final class Shelf {
     }
   }
 
-  /** Settles the oldest of the young, if it was stored so long ago; else null. */
+  /** Settles the oldest of the young, if it was stored or used so long ago; else null. */
   synchronized @Nullable StoredTicket settleOldest(long now, long age) {
-    if (young.isEmpty() || now - young.getFirst().storedAt() < age) {
+    if (young.isEmpty() || now - young.getFirst().usedAt() < age) {
       return null;
     }
     StoredTicket oldest = young.removeFirst();
@@ -44,6 +44,14 @@ final class Shelf {
   synchronized void putBack(StoredTicket ticket) {
     if (settled.remove(ticket)) {
       young.addFirst(ticket);
+    }
+  }
+
+  /** Makes it the youngest, for it is in use; not if it was discarded. */
+  synchronized void renew(StoredTicket ticket, long now) {
+    if (settled.remove(ticket)) {
+      ticket.usedAt(now);
+      young.addLast(ticket);
     }
   }
 

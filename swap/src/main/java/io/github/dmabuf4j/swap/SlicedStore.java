@@ -68,7 +68,7 @@ final class SlicedStore implements SwapStore {
    */
   SlicedStore(Parts parts, long age, LongSupplier clock) {
     this.parts = parts;
-    this.age = age;
+    this.age = Math.max(1, age); // what was used just now is young
     this.clock = clock;
   }
 
@@ -209,9 +209,13 @@ final class SlicedStore implements SwapStore {
       }
       StoredContent content = oldest.content();
       left -= content == null ? 0 : content.contentBytes();
-      if (second.move(oldest) == SecondStage.Outcome.NO_ROOM) {
-        shelf.putBack(oldest);
-        return;
+      switch (second.move(oldest)) {
+        case DONE -> {}
+        case IN_USE -> shelf.renew(oldest, now);
+        case NO_ROOM -> {
+          shelf.putBack(oldest);
+          return;
+        }
       }
     }
   }

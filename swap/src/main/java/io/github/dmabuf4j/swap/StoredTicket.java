@@ -17,12 +17,13 @@ import org.jspecify.annotations.Nullable;
  *   <li>There is at most one move at a time.
  * </ul>
  *
- * <p><b>Guard.</b> All by the monitor, which is held for a few instructions: whoever discards never
- * waits for input or output. What is to be freed is returned, and freed without it.
+ * <p><b>Guard.</b> All but {@code usedAt} by the monitor, which is held for a few instructions:
+ * whoever discards never waits for input or output. What is to be freed is returned, and freed
+ * without it.
  */
 final class StoredTicket implements SwapStore.Ticket {
   private final SlicedStore store;
-  private final long storedAt;
+  private long usedAt;
   private @Nullable StoredContent content;
   private int loads;
   private boolean moving;
@@ -33,21 +34,26 @@ final class StoredTicket implements SwapStore.Ticket {
    *
    * @param store whose it is
    * @param content what was stored
-   * @param storedAt when, by the store's clock
+   * @param usedAt when, by the store's clock
    */
-  StoredTicket(SlicedStore store, StoredContent content, long storedAt) {
+  StoredTicket(SlicedStore store, StoredContent content, long usedAt) {
     this.store = store;
     this.content = content;
-    this.storedAt = storedAt;
+    this.usedAt = usedAt;
   }
 
   SlicedStore store() {
     return store;
   }
 
-  /** When it was stored, by the store's clock. */
-  long storedAt() {
-    return storedAt;
+  /** When it was stored, or seen in use, by the store's clock; guarded by the {@link Shelf}. */
+  long usedAt() {
+    return usedAt;
+  }
+
+  /** Notes that it was seen in use; called by the {@link Shelf}. */
+  void usedAt(long now) {
+    usedAt = now;
   }
 
   @Override

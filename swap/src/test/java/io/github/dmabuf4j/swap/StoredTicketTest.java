@@ -15,7 +15,8 @@ final class StoredTicketTest {
   private final AtomicLong clock = new AtomicLong();
 
   /** What happens in the middle of a move, and how many tickets' worth of memory is left. */
-  private void midMove(Consumer<StoredTicket> between, long left, boolean replaced) {
+  private void midMove(
+      Consumer<StoredTicket> between, long left, boolean replaced, SecondStage.Outcome outcome) {
     SlicedStore store = Stores.LZ4.open(memory, clock);
     long before = memory.live();
     try (Arena arena = Arena.ofConfined()) {
@@ -33,7 +34,7 @@ final class StoredTicketTest {
               return spare; // from now on the move's own, and not the twin's
             }
           };
-      assertThat(second.move(ticket)).isEqualTo(SecondStage.Outcome.DONE);
+      assertThat(second.move(ticket)).isEqualTo(outcome);
       assertThat(ticket.content() == spare).isEqualTo(replaced);
       assertThat(memory.live() - before).isEqualTo(left * each);
       assertThat(memory.closedTwice()).isZero();
@@ -48,17 +49,18 @@ final class StoredTicketTest {
 
   @Test
   void move_replacesTheContent_andFreesTheOld() {
-    midMove(ticket -> {}, 1, true);
+    midMove(ticket -> {}, 1, true, SecondStage.Outcome.DONE);
   }
 
   @Test
   void discardDuringAMove_leavesTheFreeingOfBothToTheMove() {
-    midMove(ticket -> assertThat(ticket.discard()).isNull(), 0, false);
+    midMove(ticket -> assertThat(ticket.discard()).isNull(), 0, false, SecondStage.Outcome.DONE);
   }
 
   @Test
   void loadDuringAMove_keepsTheOldContent() {
-    midMove(ticket -> assertThat(ticket.beginLoad()).isNotNull(), 1, false);
+    midMove(
+        ticket -> assertThat(ticket.beginLoad()).isNotNull(), 1, false, SecondStage.Outcome.IN_USE);
   }
 
   @Test
@@ -69,7 +71,8 @@ final class StoredTicketTest {
           assertThat(ticket.endLoad()).isNull();
         },
         1,
-        true);
+        true,
+        SecondStage.Outcome.DONE);
   }
 
   @Test
@@ -93,5 +96,25 @@ final class StoredTicketTest {
     assertThat(ticket.endMove(null)).isNull();
     assertThat(ticket.beginLoad()).isSameAs(content);
     assertThat(ticket.beginMove()).isNull();
+  }
+
+  @Test
+  void ticketInUse_isYoungAgain_andMovedLater() {
+    try (SlicedStore store = Stores.LZ4_THEN_FILE.open(memory, clock);
+        Arena arena = Arena.ofConfined()) {
+      StoredTicket ticket =
+          (StoredTicket) store.store(Content.TEXT.fill(arena.allocate(20_000), 1));
+      long full = memory.live();
+      clock.addAndGet(11_000_000_000L);
+      assertThat(ticket.beginLoad()).isNotNull();
+      store.age();
+      assertThat(ticket.endLoad()).isNull();
+      store.age();
+      assertThat(memory.live()).isEqualTo(full);
+      clock.addAndGet(11_000_000_000L);
+      store.age();
+      assertThat(memory.live()).isLessThan(full);
+    }
+    assertThat(memory.live()).isZero();
   }
 }
