@@ -145,6 +145,48 @@ final class ConcurrencyTest {
     assertThat(memory.closedTwice()).isZero();
   }
 
+  /** Nothing but stores, loads and discards of the same content: moves come in between often. */
+  @ParameterizedTest
+  @EnumSource(
+      value = Stores.class,
+      names = {"LZ4_THEN_ZSTD", "NONE_THEN_ZSTD", "LZ4_THEN_FILE", "LZ4_THEN_ENCRYPTED"})
+  void loadsAndDiscards_thatMeetMoves_seeTheContentWhole(Stores kind) throws InterruptedException {
+    try (SlicedStore store = kind.open(memory, clock)) {
+      long scratch = memory.live();
+      List<Thread> threads = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        int seed = i;
+        threads.add(Thread.ofPlatform().unstarted(() -> loadAndDiscard(store, seed)));
+      }
+      threads.add(Thread.ofPlatform().unstarted(() -> age(store)));
+      runFor(STRESS_NANOS, threads, stop);
+      assertThat(failures).isEmpty();
+      assertThat(loads.get()).isPositive();
+      assertThat(memory.live()).isEqualTo(scratch);
+    }
+    assertThat(memory.closedTwice()).isZero();
+  }
+
+  private void loadAndDiscard(SlicedStore store, long seed) {
+    try (Arena arena = Arena.ofConfined()) {
+      SplittableRandom random = new SplittableRandom(seed);
+      MemorySegment content = Content.PICTURE.fill(arena.allocate(200_000), seed);
+      MemorySegment back = arena.allocate(200_000);
+      while (!stop.get()) {
+        SwapStore.Ticket ticket = store.store(content);
+        assertThat(ticket).isNotNull();
+        for (int i = random.nextInt(12); i > 0; i--) {
+          store.load(ticket, back);
+          assertThat(back.mismatch(content)).isEqualTo(-1);
+          loads.incrementAndGet();
+        }
+        store.discard(ticket);
+      }
+    } catch (Throwable e) {
+      failures.add(e);
+    }
+  }
+
   @ParameterizedTest
   @EnumSource(
       value = Stores.class,
