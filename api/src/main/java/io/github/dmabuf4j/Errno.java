@@ -14,6 +14,8 @@ public enum Errno {
   ENOENT(2),
   /** Interrupted while waiting. */
   EINTR(4),
+  /** What was stored can't be read back. */
+  EIO(5),
   /** Not now; the answer may differ later. */
   EAGAIN(11),
   /** Out of memory, or a heap's limit is reached. */

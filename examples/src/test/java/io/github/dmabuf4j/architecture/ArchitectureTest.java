@@ -52,7 +52,8 @@ final class ArchitectureTest {
                   "dmabuf4j-device",
                   "dmabuf4j-netty",
                   "dmabuf4j-swap"),
-          "examples", Set.of("dmabuf4j-api", "dmabuf4j-offheap", "dmabuf4j-device"));
+          "examples",
+              Set.of("dmabuf4j-api", "dmabuf4j-offheap", "dmabuf4j-device", "dmabuf4j-swap"));
 
   private static final String OFFHEAP = "io.github.dmabuf4j.offheap..";
   private static final String DEVICE = "io.github.dmabuf4j.device..";
@@ -187,7 +188,7 @@ final class ArchitectureTest {
     if (module.startsWith("impl-")) {
       allowed.add("dmabuf4j-tck");
     }
-    if (module.equals("netty")) {
+    if (module.equals("netty") || module.equals("swap")) {
       allowed.add("dmabuf4j-offheap");
     }
     assertThat(siblings(ROOT.resolve(module).resolve("pom.xml"), false)).isSubsetOf(allowed);

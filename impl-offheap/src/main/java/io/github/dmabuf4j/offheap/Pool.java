@@ -99,8 +99,8 @@ final class Pool {
    */
   private final LongAdder takenForOthers = new LongAdder();
 
-  /** How many blocks were taken from magazines for buffers that were moved. */
-  private final LongAdder poppedForMoves = new LongAdder();
+  /** How many blocks were taken from magazines for these. */
+  private final LongAdder poppedForOthers = new LongAdder();
 
   /** Creates a pool without a contiguous region. */
   Pool(String name, long limit, long pinnedLimit, SlabMemory memory, int stripes) {
@@ -469,6 +469,11 @@ final class Pool {
     }
   }
 
+  /** A block was taken from a magazine that isn't for a new buffer. */
+  void poppedForOthers() {
+    poppedForOthers.increment();
+  }
+
   /** A block was taken out that isn't for a new buffer. */
   void tookAgain(Block block) {
     takenForOthers.increment();
@@ -520,7 +525,7 @@ final class Pool {
     Wanted wanted = wanted(size, alignment, AllocPolicy.NORMAL);
     Block block = supply.popPatiently(wanted);
     if (block != null) {
-      poppedForMoves.increment();
+      poppedForOthers.increment();
     } else {
       block = supply.commitForMove(wanted);
     }
@@ -846,6 +851,6 @@ final class Pool {
         pinned.now(),
         pinned.limit,
         allocations,
-        Math.max(0, hits - poppedForMoves.sum()));
+        Math.max(0, hits - poppedForOthers.sum()));
   }
 }

@@ -72,7 +72,9 @@ final class Succession {
       return null;
     }
     Block block = pool.popIdle(wanted);
-    if (block == null) {
+    if (block != null) {
+      pool.poppedForOthers();
+    } else {
       try {
         block = pool.slabs.commitForStore(wanted);
       } catch (SlabMemoryException e) {

@@ -338,9 +338,14 @@ final class Supply {
   }
 
   @Nullable Block popPatiently(Wanted wanted) {
-    return wanted.isOfAClass()
-        ? pool.magazines.popPatiently(wanted.sizeClass(), wanted.addressMask())
-        : null;
+    Block block =
+        wanted.isOfAClass()
+            ? pool.magazines.popPatiently(wanted.sizeClass(), wanted.addressMask())
+            : null;
+    if (block != null && wanted.comesBack()) {
+      pool.poppedForOthers();
+    }
+    return block;
   }
 
   /** How many bytes have to go back to the limit first. */

@@ -74,7 +74,7 @@ final class DeflatingStore implements SwapStore {
   }
 
   private static DmaBufException damaged(@Nullable Exception cause) {
-    return new DmaBufException("load", Errno.EINVAL, "the store is damaged", cause);
+    return new DmaBufException("load", Errno.EIO, "the store is damaged", cause);
   }
 
   @Override

@@ -1,12 +1,10 @@
 package io.github.dmabuf4j.swap;
 
 import io.github.dmabuf4j.DmaBufException;
+import io.github.dmabuf4j.Errno;
 import org.jspecify.annotations.Nullable;
 
-/**
- * What is thrown where stored content doesn't come back. It is the kernel's EIO, which {@link
- * io.github.dmabuf4j.Errno} doesn't have, so the message says it.
- */
+/** What is thrown where stored content doesn't come back: {@link Errno#EIO}. */
 final class StoreFailures {
   private static final String OPERATION = "swap in";
 
@@ -17,9 +15,9 @@ final class StoreFailures {
       String store, String wanted, String came, @Nullable Throwable cause) {
     return new DmaBufException(
         OPERATION,
-        null,
+        Errno.EIO,
         ("the swap store %s is damaged: wanted %s, got %s. The content is lost, unless a second try"
-             + " reads it right: somebody wrote over the store, or memory or disk is failing [EIO]")
+                + " reads it right: somebody wrote over the store, or memory or disk is failing")
             .formatted(store, wanted, came),
         cause);
   }
@@ -28,9 +26,9 @@ final class StoreFailures {
   static DmaBufException unreadable(String store, long offset, String came) {
     return new DmaBufException(
         OPERATION,
-        null,
+        Errno.EIO,
         ("the swap store %s can't be read at %d: %s. It may be tried again; if it stays so, the"
-                + " content is lost: look at the kernel's log and the disk [EIO]")
+                + " content is lost: look at the kernel's log and the disk")
             .formatted(store, offset, came),
         null);
   }
