@@ -123,9 +123,7 @@
  *
  * <p>Incubating: names and signatures may change until both implementations pass the conformance
  * kit. Types whose documentation says <b>Shape</b> fix the contract and have no implementation yet:
- * {@link io.github.dmabuf4j.SyncFiles}, {@link io.github.dmabuf4j.OwnedFd}, {@link
- * io.github.dmabuf4j.spi.SharedFile} and {@link io.github.dmabuf4j.spi.SwapStore}. Nothing evicts
- * yet: no buffer is ever {@link io.github.dmabuf4j.BufferObject.Residency#EVICTED}, and no heap
- * gives up the memory of a buffer that isn't needed. No heap has file descriptors yet.
+ * {@link io.github.dmabuf4j.SyncFiles}, {@link io.github.dmabuf4j.OwnedFd} and {@link
+ * io.github.dmabuf4j.spi.SharedFile}. No heap has file descriptors yet.
  */
 package io.github.dmabuf4j;

@@ -3,8 +3,9 @@
  * {@link io.github.dmabuf4j.spi.MappedBytes} for what it maps, {@link
  * io.github.dmabuf4j.spi.HeapProvider} for heaps; and, where mapping costs something, a {@link
  * io.github.dmabuf4j.spi.MappingCache}. A {@link io.github.dmabuf4j.spi.PoolingStrategy} is where a
- * heap's memory comes from, for those who compare pools or bring their own. {@link
- * io.github.dmabuf4j.spi.SharedFile} and {@link io.github.dmabuf4j.spi.SwapStore} are shapes.
+ * heap's memory comes from, for those who compare pools or bring their own. A {@link
+ * io.github.dmabuf4j.spi.SwapStore} is where the content of evicted buffers goes. {@link
+ * io.github.dmabuf4j.spi.SharedFile} is a shape.
  *
  * <p>An exporter is a small class: it knows where bytes live and nothing of references, locks or
  * fences. The core, {@link io.github.dmabuf4j.BufferObject}, calls it under the locks that {@link

@@ -67,6 +67,22 @@
  * io.github.dmabuf4j.offheap.CandidateRanges} which range it begins with, {@link
  * io.github.dmabuf4j.offheap.Clearing} how one is cleared.
  *
+ * <h2>Buffers that are evicted or purged</h2>
+ *
+ * <pre>
+ *   Block with a buffer ──evict──▶ hollow Block with the buffer        its memory: another Block, idle, or given back
+ *        ▲                              │
+ *        └──────────restore─────────────┘ takes over the memory of a third Block
+ * </pre>
+ *
+ * <p>The core saves content, or drops it, and then asks a block for its memory: {@link
+ * io.github.dmabuf4j.offheap.Succession} gives that to a new block without a buffer. A store has
+ * blocks of the pool, too: {@link io.github.dmabuf4j.offheap.SwapSpace}, which also says how there
+ * is always room to store something. {@link io.github.dmabuf4j.offheap.PoolShrinker} goes through
+ * the stages; it is called by allocations that are short ({@link
+ * io.github.dmabuf4j.offheap.Supply}), by {@link io.github.dmabuf4j.offheap.BackgroundReclaim}, and
+ * under memory pressure.
+ *
  * <h2>User memory</h2>
  *
  * <p>Memory of others is in no slab: {@link io.github.dmabuf4j.offheap.UserBuffers} has the
