@@ -178,7 +178,7 @@ public abstract class FaultRules extends Rules {
   @Rule({"CG5", "SH2", "CB4"})
   @Needs(Capability.PURGES)
   void cg5_exporterThatFailsInAPurge_leavesNothing(Bench bench) throws Exception {
-    Faults.inEachCallbackOf(bench, purge(bench));
+    Faults.inEachCallbackOfReclaim(bench, purge(bench));
   }
 
   @Test

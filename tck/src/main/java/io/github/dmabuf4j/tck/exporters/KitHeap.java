@@ -260,46 +260,7 @@ public class KitHeap implements Heap {
 
   @Override
   public CompletableFuture<DmaBuf> allocateAsync(AllocationRequest request) {
-    AllocationRequest waits = patient(request);
-    CompletableFuture<DmaBuf> future = new CompletableFuture<>();
-    Thread waiter =
-        Thread.ofVirtual()
-            .name("allocating from " + name)
-            .start(
-                () -> {
-                  try {
-                    DmaBuf buffer = allocate(waits);
-                    request.layout().ifPresent(buffer::setLayout);
-                    if (!future.complete(buffer)) {
-                      buffer.close(); // cancelled meanwhile
-                    }
-                  } catch (InterruptedException | RuntimeException | Error e) {
-                    future.completeExceptionally(e);
-                  }
-                });
-    return cancelling(future, waiter);
-  }
-
-  private static AllocationRequest patient(AllocationRequest request) {
-    AllocationRequest.Builder patient = AllocationRequest.of(request.size());
-    patient.alignment(request.alignment()).policy(AllocPolicy.NO_FAIL);
-    request.name().ifPresent(patient::name);
-    if (request.content() == AllocationRequest.Content.UNINITIALIZED) {
-      patient.uninitialized();
-    }
-    return patient.build();
-  }
-
-  private static CompletableFuture<DmaBuf> cancelling(
-      CompletableFuture<DmaBuf> future, Thread waiter) {
-    var _ =
-        future.whenComplete(
-            (buffer, error) -> {
-              if (future.isCancelled()) {
-                waiter.interrupt();
-              }
-            });
-    return future;
+    return WaitingAllocation.begin(this, request);
   }
 
   // ---- memory that is given up, and taken again ----
