@@ -343,6 +343,38 @@ final class BufferLruTest {
   }
 
   @Test
+  void slowStore_holdsUpOnlyWhoNeedsThatBuffer() throws Exception {
+    allocate(3);
+    CountDownLatch inside = new CountDownLatch(1);
+    CountDownLatch over = new CountDownLatch(1);
+    store.meanwhile =
+        () -> {
+          store.meanwhile = null;
+          inside.countDown();
+          Threads.until(() -> over.getCount() == 0);
+        };
+    Threads.Started scan = Threads.platform(() -> assertThat(lru.evict(1)).isEqualTo(SIZE));
+    Threads.until(() -> inside.getCount() == 0);
+    Threads.Started user = Threads.platform(() -> assertFilled(buffers.get(0), 0)).awaitBlocked();
+    assertThat(buffers.get(0).info().residency()).isEqualTo(Residency.RESIDENT);
+    assertFilled(buffers.get(2), 2);
+    advise(buffers.get(2), Advice.DONT_NEED);
+    advise(buffers.get(2), Advice.WILL_NEED);
+    allocate().close();
+    assertThat(lru.count()).isEqualTo(2 * SIZE);
+    assertThat(lru.statistics().evictions()).isZero();
+    assertThat(lru.evict(1)).as("another scan").isEqualTo(SIZE);
+    assertThat(residency(buffers.get(1))).isEqualTo(Residency.EVICTED);
+    over.countDown();
+    scan.join();
+    user.join();
+    assertThat(lru.statistics().evictions()).isEqualTo(2);
+    assertThat(residency(buffers.get(0)))
+        .as("the user brought it back")
+        .isEqualTo(Residency.RESIDENT);
+  }
+
+  @Test
   void offeredWhileItIsSaved_isTakenByTheNextPurge() {
     allocate(1);
     int[] stores = new int[1];

@@ -232,6 +232,37 @@ final class EvictionFailureTest {
     assertFilled(buffer, 8);
   }
 
+  @Test
+  void jobWhoseSecondBufferDoesNotComeBack_letsGoOfAllOfThem() throws Exception {
+    List<DmaBuf> buffers = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      buffers.add(new EvictableExporter(lru).export());
+      fill(buffers.get(i), i);
+    }
+    assertThat(lru.evict(4 * SIZE)).isEqualTo(4 * SIZE);
+    IllegalStateException failure = new IllegalStateException("thrown on purpose");
+    int[] calls = new int[1];
+    store.meanwhile =
+        () -> {
+          if (calls[0]++ == 2) { // after the first was loaded and discarded
+            throw failure;
+          }
+        };
+    Job.Builder late = Job.named("job");
+    buffers.forEach(late::writes);
+    assertThatThrownBy(late::publish).isSameAs(failure);
+    store.meanwhile = null;
+    buffers.forEach(Evictions::assertNothingLeft);
+    assertThat(buffers).filteredOn(one -> residency(one) == Residency.EVICTED).isNotEmpty();
+    Job.Builder again = Job.named("job");
+    buffers.forEach(again::reads);
+    again.publish().run(access -> {});
+    for (int i = 0; i < 3; i++) {
+      assertFilled(buffers.get(i), i);
+      buffers.get(i).close();
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("kinds")
   void failureToLoad_isWhatTheUserHears_whateverElseFailsThen(Throwable failure) {

@@ -204,18 +204,20 @@ public interface Exporter {
 
   /**
    * Provides memory again for a buffer that was evicted, before its next use; the core then maps
-   * and fills it. Does nothing if it has memory: where the core could not fill it and {@link
-   * #evict} returned false, it is called again at the next use. It may reclaim, and so evict
-   * others.
+   * and fills it. Does nothing if it has memory: where the core could not fill it, and {@link
+   * #evict} returned false or had to be left out because somebody was still unmapping, it is called
+   * again at the next use. It may reclaim, and so evict others.
    *
    * @throws io.github.dmabuf4j.DmaBufException if there is no room; the buffer stays evicted
    */
   default void restore() {}
 
   /**
-   * The last reference is gone and every fence has signaled: the memory is the exporter's again.
-   * Must be quick, must not fail, must neither take a reservation nor wait for a fence: it may run
-   * on a thread that is signaling one.
+   * The last reference is gone and every fence has signaled: the memory is the exporter's again,
+   * unless {@link #evict} gave it up before. What was in a store has been discarded.
+   *
+   * <p>Must be quick, must not fail, must neither take a reservation nor wait for a fence: it may
+   * run on a thread that is signaling one.
    */
   void release();
 }
