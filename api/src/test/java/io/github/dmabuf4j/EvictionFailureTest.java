@@ -14,6 +14,7 @@ import io.github.dmabuf4j.TestExporter.Call;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -325,18 +326,31 @@ final class EvictionFailureTest {
     fill(buffer, 13);
     IllegalStateException failure = new IllegalStateException("thrown on purpose");
     failure.setStackTrace(new StackTraceElement[0]);
-    exporter.onVunmap = Thread::onSpinWait;
+    int[] ends = new int[1];
+    exporter.onVunmap = () -> spin(2000);
     Threads.race(
         () -> {
           assertThat(evict(exporter, store)).isTrue();
           store.failNext(TestStore.Call.LOAD, failure);
+          ends[0] = exporter.count(Call.END);
         },
         () -> assertThatThrownBy(() -> buffer.hold()).isSameAs(failure),
         () -> {
-          for (int i = 0; i < 1000 && !exporter.object.dropIdleMapping(); i++) {
+          for (int i = 0; i < 100_000 && exporter.count(Call.END) == ends[0]; i++) {
             Thread.onSpinWait();
           }
+          spin(ThreadLocalRandom.current().nextInt(30)); // its user is about to let go
+          boolean _ = exporter.object.dropIdleMapping();
         },
-        () -> assertFilled(buffer, 13));
+        () -> {
+          assertThat(failure).hasNoSuppressedExceptions(); // of evict, which looks
+          assertFilled(buffer, 13);
+        });
+  }
+
+  private static void spin(int times) {
+    for (int i = 0; i < times; i++) {
+      Thread.onSpinWait();
+    }
   }
 }
