@@ -42,6 +42,10 @@
  * io.github.dmabuf4j.offheap.Decay}), on {@code trim()}, and when an allocation would fail
  * otherwise ({@link io.github.dmabuf4j.offheap.Supply}).
  *
+ * <p>Memory that is short outside the heap, in the machine, the container or the JVM, is noticed by
+ * the {@link io.github.dmabuf4j.offheap.pressure.PressureWatch} and makes the heap give back, too
+ * ({@link io.github.dmabuf4j.offheap.PressureReclaim}).
+ *
  * <p>Pinned bytes have a limit of their own, {@link io.github.dmabuf4j.offheap.PinnedBytes}, which
  * only pinning and unpinning touch. Whoever meets it is refused at once; nobody waits for an unpin,
  * for a pin has no end in sight.

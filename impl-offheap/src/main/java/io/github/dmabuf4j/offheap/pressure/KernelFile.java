@@ -8,6 +8,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 
@@ -23,6 +24,9 @@ record KernelFile(Path path) {
   /** Of what is read at most; {@code memory.stat} has 2 KiB. */
   private static final int MOST_BYTES = 64 << 10;
 
+  /** Of what is read of nearly all files: who looks each second should leave little garbage. */
+  private static final int USUAL_BYTES = 512;
+
   private static final int MOST_DIGITS = 18; // of a long, for sure
 
   /**
@@ -33,8 +37,11 @@ record KernelFile(Path path) {
    */
   List<String> lines() throws IOException {
     try (InputStream in = Files.newInputStream(path)) {
-      String text = new String(in.readNBytes(MOST_BYTES), StandardCharsets.UTF_8);
-      return text.lines().toList();
+      byte[] head = in.readNBytes(USUAL_BYTES);
+      byte[] tail = head.length < USUAL_BYTES ? new byte[0] : in.readNBytes(MOST_BYTES);
+      byte[] all = Arrays.copyOf(head, head.length + tail.length);
+      System.arraycopy(tail, 0, all, head.length, tail.length);
+      return new String(all, StandardCharsets.UTF_8).lines().toList();
     } catch (IOException e) {
       throw new IOException(path + ": " + reason(e), e);
     }

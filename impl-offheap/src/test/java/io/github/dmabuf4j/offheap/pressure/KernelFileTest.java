@@ -73,6 +73,12 @@ final class KernelFileTest {
   }
 
   @Test
+  void numberInALineFarDown_isFound() throws IOException {
+    KernelFile stat = file("line 1\n".repeat(700) + "inactive_file 5\n");
+    assertThat(stat.number("inactive_file", "")).isEqualTo(5);
+  }
+
+  @Test
   void missing_andUnreadable_sayWhy() throws IOException {
     KernelFile missing = new KernelFile(folder.resolve("missing"));
     assertThatIOException()
