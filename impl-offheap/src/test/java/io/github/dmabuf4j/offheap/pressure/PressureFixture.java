@@ -35,7 +35,7 @@ public final class PressureFixture {
       Path target = root.resolve(file);
       Files.createDirectories(target.getParent());
       Path written = Files.writeString(root.resolve("written"), text + "\n");
-      Files.move(written, target, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(written, target, StandardCopyOption.ATOMIC_MOVE);
       return this;
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.ref.WeakReference;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -141,6 +144,24 @@ final class PressureWatchTest {
     early.needed.set(false);
     late.needed.set(false);
     assertEnds(thread);
+  }
+
+  @Test
+  void listenersThatComeWhileTheThreadEnds_areToldAllTheSame() throws InterruptedException {
+    PressureFixture fixture = new PressureFixture(root).stalls(0);
+    PressureWatch watch = fixture.watch();
+    Set<Thread> threads = new HashSet<>();
+    for (int round = 0; round < 200; round++) {
+      Listener listener = new Listener();
+      watch.add(listener);
+      threads.add(awaitTold(fixture, listener));
+      listener.needed.set(false);
+      LockSupport.parkNanos(round * 20_000L); // from before its next look to long after it
+    }
+    assertThat(threads).as("some have ended").hasSizeGreaterThan(1);
+    for (Thread thread : threads) {
+      assertEnds(thread);
+    }
   }
 
   @Test
