@@ -1,10 +1,10 @@
 package io.github.dmabuf4j.offheap;
 
-import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.spi.Exporter;
 import io.github.dmabuf4j.tck.Capabilities;
 import io.github.dmabuf4j.tck.HeapConformance;
 import io.github.dmabuf4j.tck.HeapUnderTest;
+import io.github.dmabuf4j.tck.exporters.CopyingStore;
 import java.util.Objects;
 import java.util.function.UnaryOperator;
 
@@ -27,22 +27,17 @@ abstract class ContiguousConformance extends HeapConformance {
   public HeapUnderTest open(UnaryOperator<Exporter> around) {
     PooledHeap heap = memory.openContiguous(LIMIT, LIMIT * 3 / 4);
     heap.pool.around = around;
+    heap.pool.openStore(room -> new CopyingStore());
     return new UnderTest(heap, Objects.requireNonNull(heap.pool.region));
   }
 
   /** Moves every buffer from the region into the pool, or back. */
-  private static final class UnderTest implements HeapUnderTest {
-    private final Heap heap;
+  private static final class UnderTest extends ReclaimingHeap {
     private final ReservedRegion region;
 
     UnderTest(PooledHeap heap, ReservedRegion region) {
-      this.heap = new MovableHeap(heap);
+      super(new MovableHeap(heap), heap);
       this.region = region;
-    }
-
-    @Override
-    public Heap heap() {
-      return heap;
     }
 
     @Override

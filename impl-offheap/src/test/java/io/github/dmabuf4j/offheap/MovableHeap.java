@@ -6,6 +6,7 @@ import io.github.dmabuf4j.ContiguousRegion;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.HeapStatistics;
+import io.github.dmabuf4j.Shrinker;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -70,6 +71,11 @@ final class MovableHeap implements Heap {
   @Override
   public Optional<ContiguousRegion> contiguousRegion() {
     return heap.contiguousRegion();
+  }
+
+  @Override
+  public Shrinker shrinker() {
+    return heap.shrinker();
   }
 
   @Override

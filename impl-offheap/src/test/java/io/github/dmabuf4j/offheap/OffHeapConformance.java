@@ -23,6 +23,6 @@ abstract class OffHeapConformance extends HeapConformance {
   public HeapUnderTest open(UnaryOperator<Exporter> around) {
     PooledHeap heap = memory.open(32 * TestMemory.MIB);
     heap.pool.around = around;
-    return () -> heap;
+    return new ReclaimingHeap(heap);
   }
 }

@@ -25,6 +25,6 @@ abstract class StrategyConformance extends HeapConformance {
   public HeapUnderTest open(UnaryOperator<Exporter> around) {
     PooledHeap heap = TestStrategies.open(strategy, 32 * TestMemory.MIB);
     heap.pool.around = around;
-    return () -> heap;
+    return new ReclaimingHeap(heap);
   }
 }

@@ -26,6 +26,10 @@ public final class Capabilities {
    */
   public static final Capabilities OFFHEAP_SYSTEM = offheap("offheap:system").build();
 
+  /** The same with a store that content is evicted to. */
+  public static final Capabilities OFFHEAP_SWAP =
+      offheap("offheap:system?swap").has(Capability.EVICTS).build();
+
   /** The same with a confined arena for each buffer. */
   public static final Capabilities OFFHEAP_ARENA_CONFINED =
       offheap("offheap:system?strategy=arena-confined")
@@ -34,13 +38,12 @@ public final class Capabilities {
               "only the thread that opened a confined arena can close it")
           .build();
 
-  /** The same with a contiguous region, and movable buffers. */
+  /** The same with a contiguous region, movable buffers, and a store. */
   public static final Capabilities OFFHEAP_CONTIGUOUS =
-      of("offheap:system?contiguous")
+      of("offheap:system?contiguous&swap")
           .has(Capability.HOST_PIECES, Capability.OBSERVABLE)
           .has(Capability.MOVES, Capability.CONTIGUOUS_REGION, Capability.FREED_BY_ANY_THREAD)
-          .lacks(Capability.PURGES, "the memory of a live buffer isn't given up")
-          .lacks(Capability.EVICTS, "there is no store")
+          .has(Capability.PURGES, Capability.EVICTS)
           .lacks(Capability.DROPS_MAPPINGS, "a mapping costs nothing and is kept until a move")
           .lacks(Capability.SEPARATE_COPIES, "the CPU and importers see the same bytes")
           .lacks(Capability.REVOCABLE, "nobody else has the memory")
@@ -88,9 +91,9 @@ public final class Capabilities {
   private static Builder offheap(String name) {
     return of(name)
         .has(Capability.HOST_PIECES, Capability.OBSERVABLE, Capability.FREED_BY_ANY_THREAD)
+        .has(Capability.PURGES)
         .lacks(Capability.MOVES, "a block stays where its slab is")
         .lacks(Capability.CONTIGUOUS_REGION, "plain buffers lie outside of one")
-        .lacks(Capability.PURGES, "the memory of a live block isn't given up")
         .lacks(Capability.EVICTS, "there is no store")
         .lacks(Capability.DROPS_MAPPINGS, "a mapping costs nothing and is kept")
         .lacks(Capability.SEPARATE_COPIES, "the CPU and importers see the same bytes")

@@ -165,7 +165,13 @@ public abstract class ReclaimRules extends Rules {
         Pattern.assertIn(hold.segment(), 1);
       }
     }
-    buffer.read(segment -> bench.under().evictAll() == 0 && segment.isReadOnly());
+    int[] whileRead = {-1};
+    buffer.read(
+        segment -> { // others may wait for the closure: it must not reclaim itself (FN4)
+          Worker.start(() -> whileRead[0] = bench.under().evictAll()).join();
+          return segment.isReadOnly();
+        });
+    assertEquals(0, whileRead[0], "read by a closure");
     assertEquals(Residency.RESIDENT, residency(buffer));
     locked(
         buffer,

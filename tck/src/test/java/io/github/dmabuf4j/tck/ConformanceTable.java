@@ -20,6 +20,7 @@ final class ConformanceTable {
   private static final List<Capabilities> ROWS =
       List.of(
           Capabilities.OFFHEAP_SYSTEM,
+          Capabilities.OFFHEAP_SWAP,
           Capabilities.OFFHEAP_ARENA_CONFINED,
           Capabilities.OFFHEAP_CONTIGUOUS,
           Capabilities.KIT_PLAIN,
