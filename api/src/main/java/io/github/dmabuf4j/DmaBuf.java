@@ -502,7 +502,7 @@ public final class DmaBuf extends BufferHandle implements AutoCloseable {
   }
 
   /**
-   * Says whether the content is needed (rules CG3, CG4).
+   * Says whether the content is needed (rules CG3, CG4). Using a buffer doesn't take it back.
    *
    * @param advice what reclaim may do with it
    * @return true if the content is still there; once false it stays so

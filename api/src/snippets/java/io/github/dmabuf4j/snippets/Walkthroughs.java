@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import io.github.dmabuf4j.Access;
 import io.github.dmabuf4j.AcquireContext;
+import io.github.dmabuf4j.Advice;
 import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.ArenaKind;
@@ -35,6 +36,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * The examples in the package documentation. They compile in the build, and {@code
@@ -212,6 +214,33 @@ public final class Walkthroughs {
         buffer.beginCpuAccess(Access.READ)) { // BufferPurgedException if reclaim was first
       return access.segment().get(JAVA_BYTE, 0);
     }
+  }
+
+  // @end
+
+  // @start region="advise"
+  /** A cache offers a picture that it could draw again. */
+  static void offer(DmaBuf picture) {
+    picture.reservation().lock();
+    try {
+      boolean _ = picture.advise(Advice.DONT_NEED);
+    } finally {
+      picture.reservation().unlock();
+    }
+  }
+
+  /** The picture that was offered, or the same drawn again. */
+  static DmaBuf take(DmaBuf picture, Supplier<DmaBuf> draw) {
+    picture.reservation().lock();
+    try {
+      if (picture.advise(Advice.WILL_NEED)) {
+        return picture; // all of it is there, and nobody drops it from now on
+      }
+    } finally {
+      picture.reservation().unlock();
+    }
+    picture.close();
+    return draw.get();
   }
 
   // @end

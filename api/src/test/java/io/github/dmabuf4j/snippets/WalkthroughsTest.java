@@ -218,6 +218,22 @@ final class WalkthroughsTest {
   }
 
   @Test
+  void advise_givesBackWhatWasOffered_orDrawsItAgain() {
+    BufferObject object = new BufferObject(new Movable());
+    BufferObject other = new BufferObject(new Movable());
+    DmaBuf picture = object.export(64, null, null);
+    Walkthroughs.offer(picture);
+    assertThat(Walkthroughs.take(picture, () -> other.export(64, null, null))).isSameAs(picture);
+    assertThat(Walkthroughs.tryPurge(object)).as("needed again").isFalse();
+    Walkthroughs.offer(picture);
+    assertThat(Walkthroughs.tryPurge(object)).isTrue();
+    try (DmaBuf again = Walkthroughs.take(picture, () -> other.export(64, null, null))) {
+      assertThat(again).isNotSameAs(picture);
+      assertThat(object.isReferenced()).isFalse();
+    }
+  }
+
+  @Test
   void foreign_silenceIsGivenUp() throws InterruptedException {
     try (DmaBuf buffer = heap.allocate(64)) {
       FenceContext device =
