@@ -57,7 +57,10 @@ final class ReclaimSoakWorker {
 
   /** A place for a buffer, which is exchanged now and then. */
   static final class Slot {
-    private static final int[] SIZES = {4096, 10_000, 16_384, 65_536, 100_000, 200_000};
+    /** The small ones can't be stored, for that saves no page: they stay. */
+    private static final int[] SIZES = {
+      65_536, 200_000, 100_000, 4096, 150_000, 65_536, 400_000, 10_000, 100_000, 81_920
+    };
 
     private final ReentrantLock lock = new ReentrantLock();
     private final int size;
@@ -178,13 +181,13 @@ final class ReclaimSoakWorker {
     }
   }
 
-  /** Content that shrinks to a tenth or so. */
+  /** Content that shrinks to a page or so: ten times the limit has to fit into half of it. */
   private void write(Slot slot, DmaBuf buffer) {
     try (Hold hold = buffer.hold()) {
       MemorySegment all = hold.segment();
       long word = random.nextLong();
       for (long i = 0; i < all.byteSize() - 7; i += Long.BYTES) {
-        if ((i & 1023) == 0) {
+        if ((i & 4095) == 0) {
           word += i;
         }
         all.set(ValueLayout.JAVA_LONG_UNALIGNED, i, word);
