@@ -20,12 +20,13 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * <p><b>Invariant.</b> While the state isn't OPEN, the waiters' count of watchers has one more, so
  * that allocations and releases look here; and, once the change has come through, the slabs are
- * sealed. CLOSED implies that nothing is committed and no user memory is in use, and is terminal;
- * the memory is closed then, once.
+ * sealed. CLOSED implies that nothing is committed, no buffer was evicted or purged and is live,
+ * and no user memory is in use, and is terminal; the memory is closed then, once.
  *
  * <p>An allocation that took a block out of a magazine before it could see a change goes on: the
  * closer finds its block neither idle nor given back, and waits until it is exported, which makes
- * it live, or put back.
+ * it live, or put back. So it is with a buffer that somebody evicts or purges just now, who has a
+ * reference to it: it may have no other any more.
  *
  * <table>
  * <caption>Access modes</caption>
@@ -158,15 +159,16 @@ final class Lifecycle {
   private void giveAllBack() {
     for (int look = 0; ; look++) {
       pool.giveBackAll();
-      if (pool.user.count() == 0 && pool.slabs.committed() == pool.ownBytes()) {
-        pool.endPartsIfUnused(); // nothing is live, unless in the region
+      if (pool.user.count() == 0 && pool.slabs.committed() <= pool.ownBytes()) {
+        pool.endPartsIfUnused(); // nothing has memory, unless in the region
       }
-      if (pool.slabs.committed() == 0 && pool.user.count() == 0) {
+      if (pool.slabs.areSpent() && pool.user.count() == 0) {
         end();
         return;
       }
       BufInfo live = pool.infoOfAll();
-      if (!live.buffers().isEmpty()) {
+      boolean mayEnd = look < STUCK_LOOKS && pool.isBeingReclaimed();
+      if (!live.buffers().isEmpty() && !mayEnd) {
         throw new IllegalStateException(
             "%s has %d live buffers: close them first, or call drain; %s"
                 .formatted(pool.name, live.buffers().size(), Shortage.holdersOf(live)));

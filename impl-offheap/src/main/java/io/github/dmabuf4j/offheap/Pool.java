@@ -563,7 +563,10 @@ final class Pool {
     if (region != null) {
       region.endIfUnused();
     }
-    if (swap != null && slabs.committed() == swap.bytes() && slabs.hollow() == 0) {
+    if (swap != null
+        && !swap.isAging()
+        && slabs.committed() == swap.bytes()
+        && slabs.hollow() == 0) {
       swap.end();
       giveBackAll();
     }
@@ -788,7 +791,20 @@ final class Pool {
    */
   long askOthers(long bytes, AllocPolicy policy) {
     PoolShrinker present = shrinker.get();
-    return present == null ? 0 : present.scan(bytes, policy);
+    if (present != null) {
+      return present.scan(bytes, policy);
+    }
+    // The heap is lost. What was evicted still comes back, and needs the memory of others.
+    long purged = lru.purge(bytes);
+    return purged >= bytes || policy == AllocPolicy.FAIL_FAST
+        ? purged
+        : purged + lru.evict(bytes - purged);
+  }
+
+  /** Whether another thread has references to buffers, to get their memory. */
+  boolean isBeingReclaimed() {
+    PoolShrinker present = shrinker.get();
+    return present != null && present.isAtWorkElsewhere();
   }
 
   // ---- figures ----

@@ -1,6 +1,7 @@
 package io.github.dmabuf4j.offheap;
 
 import io.github.dmabuf4j.AllocPolicy;
+import io.github.dmabuf4j.LockdepException;
 import io.github.dmabuf4j.Reclaim;
 import io.github.dmabuf4j.ReclaimStatistics;
 import io.github.dmabuf4j.Shrinkable;
@@ -139,6 +140,11 @@ final class PoolShrinker implements Shrinker {
     }
   }
 
+  /** Whether another thread reclaims, and this one doesn't. */
+  boolean isAtWorkElsewhere() {
+    return reclaiming.getReadLockCount() > 0 && !scanning.contains(Thread.currentThread());
+  }
+
   private long stages(long bytes, AllocPolicy policy) {
     long given = 0;
     reclaiming.readLock().lock();
@@ -200,6 +206,8 @@ final class PoolShrinker implements Shrinker {
   private long scan(Shrinkable shrinkable, long bytes) {
     try {
       return shrinkable.count() > 0 ? Math.max(0, shrinkable.scan(bytes)) : 0;
+    } catch (LockdepException e) {
+      throw e;
     } catch (RuntimeException e) {
       LOG.log(
           Level.WARNING, "%s failed to give memory of %s back".formatted(shrinkable, pool.name), e);

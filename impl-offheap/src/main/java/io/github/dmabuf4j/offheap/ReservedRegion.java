@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * {@code returned}, which whoever gets the lock next empties first. Nothing keeps places for later:
  * there are no magazines here that would have to be drained before a range is cleared, and what
  * comes back into an isolated range stays isolated (design rule AL5). Once {@code sealed}, no place
- * is given out.
+ * is given out, but to bring content back that was evicted; once {@code ended}, none at all.
  *
  * <p><b>Releases never wait.</b> A place comes back by a push on {@code returned}; then the lock is
  * tried. Where that fails, its owner sees the stack after its unlock: the push came before the try,
@@ -143,15 +143,21 @@ final class ReservedRegion {
    * @return the place, or null if there is none, or the lock is taken
    */
   @Nullable Block place(long size, long alignment, boolean patiently) {
-    return place(size, alignment, Long.MAX_VALUE, patiently);
+    return place(size, alignment, Long.MAX_VALUE, patiently, false);
+  }
+
+  /** As {@link #place}, for a buffer that comes back: also if the region is sealed. */
+  @Nullable Block placeAgain(long size, long alignment) {
+    return place(size, alignment, Long.MAX_VALUE, true, true);
   }
 
   /** As {@link #place}, but before an address. */
   @Nullable Block placeBelow(long address, long size, long alignment) {
-    return place(size, alignment, address, true);
+    return place(size, alignment, address, true, false);
   }
 
-  private @Nullable Block place(long size, long alignment, long below, boolean patiently) {
+  private @Nullable Block place(
+      long size, long alignment, long below, boolean patiently, boolean comesBack) {
     long count = SizeClasses.pages(size);
     if (count > pages.count()) {
       return null;
@@ -164,7 +170,8 @@ final class ReservedRegion {
     try {
       settle();
       int limit = (int) Math.min(pages.count(), (below - whole.address) >>> SizeClasses.PAGE_SHIFT);
-      RegionRange range = sealed ? null : pages.take((int) count, stepOf(alignment), limit);
+      boolean shut = ended || (sealed && !comesBack);
+      RegionRange range = shut ? null : pages.take((int) count, stepOf(alignment), limit);
       return range == null ? null : range.block;
     } finally {
       exit();
@@ -401,11 +408,15 @@ final class ReservedRegion {
     wakeMovers();
   }
 
-  /** Gives the memory back if the region is sealed and nobody has anything of it. */
+  /**
+   * Gives the memory back if the region is sealed and nobody has anything of it, nor could come
+   * back to it.
+   */
   void endIfUnused() {
     enter();
     try {
-      if (!sealed || ended || !pages.isUnused()) {
+      boolean unused = pages.isUnused() && pool.slabs.hollow() == 0; // in this order
+      if (!sealed || ended || !unused) {
         return;
       }
       ended = true;

@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  * <caption>Access modes</caption>
  * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
  * <tr><td>reserve</td><td>volatile</td><td>volatile</td><td>once, before the first allocation</td></tr>
- * <tr><td>committed, peak</td><td>volatile; with the lock exact</td><td>volatile</td><td>lock</td></tr>
+ * <tr><td>committed, peak, hollow</td><td>volatile; with the lock exact</td><td>volatile</td><td>lock</td></tr>
  * <tr><td>all others</td><td>plain</td><td>plain</td><td>lock</td></tr>
  * </table>
  */
@@ -62,7 +62,7 @@ final class Slabs {
   private final long[] commits = new long[SizeClasses.COUNT];
   private long unpooledCommits;
   private @Nullable Block first;
-  private int hollow;
+  private volatile int hollow;
   private volatile long reserve;
   private boolean sealed;
   private boolean retrying;
@@ -128,14 +128,15 @@ final class Slabs {
   }
 
   /**
-   * Takes a block out for the store, of the reserve if need be.
+   * Takes a block out for the store, of the reserve if need be. Also of slabs that are sealed:
+   * content that comes back may need the memory of other content.
    *
    * @throws SlabMemoryException if the operating system refuses
    */
   @Nullable Block commitForStore(Wanted wanted) throws SlabMemoryException {
     lock.lock();
     try {
-      if (sealed || wanted.bytes() > limit - committed) {
+      if (wanted.bytes() > limit - committed) {
         return null;
       }
       if (!memory.poolsItself()) {
@@ -339,6 +340,7 @@ final class Slabs {
   // ---- blocks without memory ----
 
   /** Gives the memory of a block to a new one, which counts as live as that did. */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // the lock is held
   Block succeed(Block block) {
     Block heir = new Block(block);
     lock.lock();
@@ -353,6 +355,7 @@ final class Slabs {
   }
 
   /** Gives the memory of a block that nobody has to a hollow one. */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // the lock is held
   void refill(Block block, Block other) {
     lock.lock();
     try {
@@ -365,6 +368,7 @@ final class Slabs {
   }
 
   /** Nobody refers to a hollow block any more. */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // the lock is held
   void dropHollow(Block block) {
     lock.lock();
     try {
@@ -376,6 +380,7 @@ final class Slabs {
   }
 
   /** Counts buffers that have no memory, and aren't blocks. */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // the lock is held
   void addHollow(int count) {
     lock.lock();
     try {
@@ -385,14 +390,12 @@ final class Slabs {
     }
   }
 
-  /** How many buffers have no memory. */
+  /**
+   * How many buffers have no memory. One counts before its memory goes: who sees that it is gone
+   * sees this, too.
+   */
   int hollow() {
-    lock.lock();
-    try {
-      return hollow;
-    } finally {
-      lock.unlock();
-    }
+    return hollow;
   }
 
   /** Keeps a part of the limit for the store. */

@@ -177,8 +177,11 @@ final class Supply {
   /** A place in the region for a movable buffer that found no block. */
   private @Nullable Block orInRegion(@Nullable Block block, Wanted wanted) {
     ReservedRegion region = pool.region;
-    return block != null || region == null || !wanted.movable()
-        ? block
+    if (block != null || region == null || !wanted.movable()) {
+      return block;
+    }
+    return wanted.comesBack()
+        ? region.placeAgain(wanted.size(), wanted.alignment())
         : region.place(wanted.size(), wanted.alignment(), wanted.policy() != AllocPolicy.NOWAIT);
   }
 

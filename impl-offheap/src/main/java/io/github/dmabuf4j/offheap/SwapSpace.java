@@ -37,6 +37,9 @@ final class SwapSpace implements SwapMemory {
   private final AtomicBoolean ended = new AtomicBoolean();
   private @Nullable SwapStore store;
 
+  /** Written by the timer alone. */
+  private volatile boolean aging;
+
   SwapSpace(Pool pool) {
     this.pool = pool;
   }
@@ -54,15 +57,27 @@ final class SwapSpace implements SwapMemory {
   /** Moves on what was stored for long. By the timer. */
   void age() {
     SwapStore present = store;
-    if (present != null && !ended.get()) {
-      present.age();
+    if (present == null || ended.get()) {
+      return;
     }
+    aging = true;
+    try {
+      present.age();
+    } finally {
+      aging = false;
+      pool.lifecycle.afterReturn(); // the last buffer may have gone meanwhile
+    }
+  }
+
+  /** Whether the store is moving content, and so may be about to take memory or to give it up. */
+  boolean isAging() {
+    return aging;
   }
 
   /** Several threads at once may take a little more than the most. */
   @Override
   public @Nullable Piece allocate(long byteSize) {
-    if (byteSize > pool.limit / MOST_SHARE - bytes.get()) {
+    if (ended.get() || byteSize > pool.limit / MOST_SHARE - bytes.get()) {
       return null;
     }
     Block block = pool.takeForStore(byteSize);
