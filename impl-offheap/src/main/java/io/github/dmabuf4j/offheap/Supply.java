@@ -147,7 +147,7 @@ final class Supply {
     checkFits(wanted);
     try {
       return switch (wanted.policy()) {
-        case NOWAIT -> orInRegion(pool.slabs.commit(wanted, false), wanted);
+        case NOWAIT -> orInRegion(commitAtOnce(wanted), wanted);
         case FAIL_FAST -> orInRegion(lightly(wanted), wanted);
         case NORMAL -> orInRegion(thoroughly(wanted), wanted);
         case TRY_HARD -> {
@@ -195,7 +195,7 @@ final class Supply {
     pool.lifecycle.requireOpen(false);
     checkFits(wanted);
     try {
-      return behindOthers ? null : orInRegion(pool.slabs.commit(wanted, false), wanted);
+      return behindOthers ? null : orInRegion(commitAtOnce(wanted), wanted);
     } catch (SlabMemoryException e) {
       throw refused(wanted, e);
     }
@@ -224,6 +224,15 @@ final class Supply {
   }
 
   // ---- one try ----
+
+  /** NOWAIT: gives nothing back by itself, but lets it be done in the background. */
+  private @Nullable Block commitAtOnce(Wanted wanted) throws SlabMemoryException {
+    try {
+      return pool.slabs.commit(wanted, false);
+    } finally {
+      pool.afterCommit();
+    }
+  }
 
   /**
    * Takes a block from the slabs; where the system refuses memory, after giving up what is idle.
@@ -301,9 +310,9 @@ final class Supply {
         return block;
       }
       // What was given back may be in other magazines again by now: those who took it are done with
-      // it.
+      // it. Or it was of no use here, as it lies in the region: then more of it is asked for.
       if (pool.magazines.idleBytes() < missing(wanted)
-          && pool.askOthers(missing(wanted), wanted.policy()) == 0) {
+          && pool.askOthers(missing(wanted) << tries, wanted.policy()) == 0) {
         return null;
       }
     }
