@@ -26,8 +26,8 @@
  *   sixteenth of the limit is kept free for it</td><td>none: nothing is evicted</td></tr>
  * <tr><td>swap-…</td><td>what the store wants to know itself; its documentation says what</td><td>the store's</td></tr>
  * <tr><td>low-watermark, high-watermark</td><td>committed bytes: with less than the first free, memory is reclaimed in the background,
- *   until the second is; {@code 0} for never, else the second is at least the first and below the limit</td><td>with a store a 64th and a
- *   32nd of the limit, else 0</td></tr>
+ *   until the second is; {@code 0} for never, else the second is at least the first and below the limit, less the contiguous region and
+ *   what is kept free for the store</td><td>with a store a 64th and a 32nd of that, else 0</td></tr>
  * <tr><td>pressure</td><td>{@code heed}: under memory pressure from the operating system everything idle goes back, buffers that aren't
  *   needed are purged, and an eighth of what is committed is evicted, at most once in a second; or {@code ignore}</td><td>{@code heed}</td></tr>
  * <tr><td>strategy</td><td>where the memory of each buffer comes from: {@code dmabuf4j}, or, to compare, {@code arena-confined}, {@code

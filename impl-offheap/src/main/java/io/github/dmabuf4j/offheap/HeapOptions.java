@@ -39,8 +39,8 @@ import org.jspecify.annotations.Nullable;
  *   wants to know itself are options {@code swap-…}. A part of the limit is kept free for it, see {@link SwapSpace}</td><td>none: nothing is
  *   evicted</td></tr>
  * <tr><td>low-watermark, high-watermark</td><td>a {@link ByteSize} each: with less than the first free memory is reclaimed in the
- *   background, until the second is; 0 for never, else the second is at least the first and below the limit</td><td>with a store a 64th and a
- *   32nd of the limit, else 0</td></tr>
+ *   background, until the second is; 0 for never, else the second is at least the first and below the limit, less the contiguous region and what is kept
+ *   free for the store</td><td>with a store a 64th and a 32nd of that, else 0</td></tr>
  * <tr><td>pressure</td><td>{@code heed}: memory pressure from the operating system makes the heap give memory back, see {@link
  *   PressureReclaim}; {@code ignore}: it doesn't</td><td>heed</td></tr>
  * <tr><td>strategy</td><td>the name of a {@link io.github.dmabuf4j.spi.PoolingStrategy}; one that isn't the heap's own goes with
@@ -172,29 +172,37 @@ record HeapOptions(
     String strategy = options.getOrDefault("strategy", Strategies.OWN);
     checkStrategy(strategy, options);
     long limit = limit(uri);
+    long contiguous = contiguous(options.get("contiguous"), limit);
     return new HeapOptions(
         limit,
         pinned(options.get("pinned"), limit),
-        contiguous(options.get("contiguous"), limit),
+        contiguous,
         user(options.get("user"), limit),
         retention(options),
         choice(options, "hugepages", "false", "true"),
         strategy,
         Swap.of(options),
-        watermarks(options, limit),
+        watermarks(options, limit, contiguous),
         !choice(options, "pressure", "heed", "ignore"));
   }
 
-  private static Watermarks watermarks(Map<String, String> options, long limit) {
+  /**
+   * At most what can be free of a limit, less what the region has: else memory would be reclaimed
+   * for ever.
+   */
+  private static Watermarks watermarks(Map<String, String> options, long limit, long contiguous) {
+    boolean hasStore = options.containsKey("swap");
+    long most = Math.max(0, limit - contiguous - (hasStore ? SwapSpace.reserveOf(limit) : 0));
     String low = options.get(LOW);
     String high = options.get(HIGH);
-    Watermarks usual = options.containsKey("swap") ? Watermarks.ofLimit(limit) : Watermarks.NONE;
+    Watermarks usual = hasStore ? Watermarks.ofLimit(most) : Watermarks.NONE;
     long lowBytes = low == null ? usual.low() : parseSize(LOW, low);
-    long highBytes = high == null ? Math.min(limit - 1, 2 * lowBytes) : parseSize(HIGH, high);
-    if (lowBytes > highBytes || highBytes >= limit || (lowBytes == 0 && highBytes > 0)) {
+    long twice = lowBytes > most / 2 ? most - 1 : 2 * lowBytes;
+    long highBytes = high == null ? Math.max(lowBytes, twice) : parseSize(HIGH, high);
+    if (lowBytes > highBytes || (highBytes > 0 && (highBytes >= most || lowBytes == 0))) {
       throw new IllegalArgumentException(
-          "%s, %s: wanted two sizes below the limit, %d B, of which the first isn't larger, or 0 for both; got %d B and %d B"
-              .formatted(LOW, HIGH, limit, lowBytes, highBytes));
+          "%s, %s: wanted two sizes below %d B, which is the limit without the contiguous region and what is kept free for the store, of which the first isn't larger; or 0 for both; got %d B and %d B"
+              .formatted(LOW, HIGH, most, lowBytes, highBytes));
     }
     return new Watermarks(lowBytes, highBytes);
   }

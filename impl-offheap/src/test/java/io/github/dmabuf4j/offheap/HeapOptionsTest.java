@@ -130,6 +130,41 @@ final class HeapOptionsTest {
 
   @ParameterizedTest
   @CsvSource({
+    "limit=64MiB, 0, 0",
+    "limit=64MiB&swap=any, 983040, 1966080",
+    "limit=64MiB&swap=any&low-watermark=0, 0, 0",
+    "limit=64MiB&low-watermark=1MiB, 1048576, 2097152",
+    "limit=64MiB&low-watermark=40MiB&high-watermark=50MiB, 41943040, 52428800",
+    "limit=64MiB&low-watermark=40MiB, 41943040, 67108863",
+    "limit=64MiB&contiguous=64MiB&swap=any, 0, 0",
+    "limit=64MiB&contiguous=62MiB&swap=any, 0, 0",
+    "limit=64MiB&contiguous=32MiB&swap=any, 458752, 917504",
+    "limit=4096&swap=any, 0, 0"
+  })
+  void watermarks_areBelowWhatCanBeFree(String options, long low, long high) {
+    assertThat(of("?" + options).watermarks()).isEqualTo(new Watermarks(low, high));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "limit=64MiB&low-watermark=64MiB, 67108864 B",
+    "limit=64MiB&low-watermark=8EiB, watermark",
+    "limit=64MiB&low-watermark=8000000TiB, 67108864 B",
+    "limit=64MiB&low-watermark=2MiB&high-watermark=1MiB, 2097152 B and 1048576 B",
+    "limit=64MiB&high-watermark=1MiB, 0 B and 1048576 B",
+    "limit=64MiB&swap=any&high-watermark=62MiB, 62914560 B",
+    "limit=64MiB&contiguous=32MiB&low-watermark=40MiB, 33554432 B",
+    "limit=64MiB&low-watermark=some, some",
+    "limit=64MiB&swap-level=3, swap-level"
+  })
+  void watermarksOrSwap_thatCannotBe_areRefusedNamingThem(String options, String said) {
+    assertThatThrownBy(() -> of("?" + options))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(said);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
     "pressure, never",
     "zeroing, often",
     "zeroing, ''",
