@@ -2,6 +2,7 @@ package io.github.dmabuf4j.offheap;
 
 import io.github.dmabuf4j.spi.SwapMemory;
 import io.github.dmabuf4j.spi.SwapStore;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
@@ -17,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * limit instead of into a magazine, where users would take it (design rule SH5).
  *
  * <p><b>Invariant.</b> {@code bytes} is what the pieces that are open take. The store is closed
- * once, when the pool gives nothing out any more and no buffer has anything of it.
+ * once, when the pool gives nothing out any more and no buffer has anything of it; not while it is
+ * {@code aging}, by whichever thread, for it would wait for itself if it gave memory up meanwhile.
  *
  * <p><b>Locks.</b> None of its own.
  */
@@ -30,6 +32,8 @@ final class SwapSpace implements SwapMemory {
    * fill the memory that it makes room in.
    */
   private static final int MOST_SHARE = 2;
+
+  private static final System.Logger LOG = System.getLogger(SwapSpace.class.getName());
 
   private final Pool pool;
   private final AtomicLong bytes = new AtomicLong();
@@ -77,6 +81,9 @@ final class SwapSpace implements SwapMemory {
   /** Several threads at once may take a little more than the most. */
   @Override
   public @Nullable Piece allocate(long byteSize) {
+    if (byteSize < 1) {
+      throw new IllegalArgumentException("wanted a piece of at least 1 B, got " + byteSize);
+    }
     if (ended.get() || byteSize > pool.limit / MOST_SHARE - bytes.get()) {
       return null;
     }
@@ -84,9 +91,17 @@ final class SwapSpace implements SwapMemory {
     if (block == null) {
       return null;
     }
+    Piece piece = null;
+    try {
+      piece = new BlockPiece(block, byteSize);
+    } finally {
+      if (piece == null) { // the Java heap is full
+        pool.handOn(block);
+      }
+    }
     bytes.addAndGet(block.bytes());
     count.incrementAndGet();
-    return new BlockPiece(block, byteSize);
+    return piece;
   }
 
   /** What it takes now. */
@@ -99,11 +114,18 @@ final class SwapSpace implements SwapMemory {
     return count.get();
   }
 
-  /** Closes the store. Called when nobody needs it, possibly again. */
+  /**
+   * Closes the store. Called when nobody needs it, possibly again. Never fails: whoever has closed
+   * the last buffer can't help it.
+   */
   void end() {
     SwapStore present = store;
     if (present != null && ended.compareAndSet(false, true)) {
-      present.close();
+      try {
+        present.close();
+      } catch (RuntimeException | Error e) {
+        LOG.log(Level.ERROR, present + " failed to close: its heap ends without", e);
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 package io.github.dmabuf4j.offheap;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.github.dmabuf4j.AllocPolicy;
@@ -20,11 +21,13 @@ import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** How a heap ends, or doesn't, while buffers of it have no memory or are losing it. */
 @Timeout(120)
@@ -167,6 +170,87 @@ final class ReclaimAndEndTest {
     public void close() {
       store.close();
     }
+  }
+
+  /** Gives memory up while it moves content, after the last buffer has gone. */
+  private static final class AgingStore implements SwapStore {
+    private final SwapStore store;
+    private final SwapMemory.Piece old;
+    private Runnable meanwhile = () -> {};
+    boolean aging;
+    boolean closedWhileAging;
+
+    AgingStore(SwapMemory memory) {
+      store = new DeflatingStore(memory);
+      old = Objects.requireNonNull(memory.allocate(1));
+    }
+
+    @Override
+    public @Nullable Ticket store(MemorySegment content) {
+      return store.store(content);
+    }
+
+    @Override
+    public void load(Ticket ticket, MemorySegment target) {
+      store.load(ticket, target);
+    }
+
+    @Override
+    public void discard(Ticket ticket) {
+      store.discard(ticket);
+    }
+
+    @Override
+    public void age() {
+      aging = true;
+      meanwhile.run();
+      old.close();
+      aging = false;
+    }
+
+    @Override
+    public void close() {
+      closedWhileAging |= aging;
+      store.close();
+      throw new IllegalStateException("the file is on fire");
+    }
+  }
+
+  @Test
+  void storeThatMovesContent_isClosedWhenItIsDone_andMayFail() {
+    AtomicReference<AgingStore> opened = new AtomicReference<>();
+    EvictedHeap evicted =
+        new EvictedHeap(
+            guard.open(TestMemory.ARENA, LIMIT),
+            memory -> {
+              opened.set(new AgingStore(memory));
+              return opened.get();
+            });
+    evicted.allocate(4);
+    evicted.reclaimAll();
+    evicted.heap.pool.lifecycle.beginDraining();
+    AgingStore store = opened.get();
+    store.meanwhile = evicted::close;
+    evicted.heap.pool.ageStore();
+    assertThat(store.closedWhileAging).isFalse();
+    assertThat(evicted.heap.pool.lifecycle.isClosed()).isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, -1, Long.MIN_VALUE})
+  void pieceOfNothing_isRefused(long bytes) {
+    AtomicReference<SwapMemory> memory = new AtomicReference<>();
+    EvictedHeap evicted =
+        new EvictedHeap(
+            guard.open(TestMemory.ARENA, LIMIT),
+            given -> {
+              memory.set(given);
+              return new DeflatingStore(given);
+            });
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> memory.get().allocate(bytes))
+        .withMessageContaining(Long.toString(bytes));
+    assertThat(evicted.heap.statistics().committedBytes()).isZero();
   }
 
   @Test
