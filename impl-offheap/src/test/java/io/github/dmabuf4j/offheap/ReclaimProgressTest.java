@@ -5,13 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.DmaBuf;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
+import java.util.Random;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** That reclaim begins when it should, and finds what helps. */
 @Timeout(120)
@@ -77,6 +82,41 @@ final class ReclaimProgressTest {
         new BackgroundReclaim(evicted.heap.pool, new Watermarks(2 * SIZE, 4 * SIZE));
     try (DmaBuf _ = evicted.heap.allocateAsync(AllocationRequest.of(SIZE).build()).get()) {
       Await.until("something is evicted", () -> evicted.evictions() > 0);
+    }
+  }
+
+  /** Each brings back what another has just evicted; there is room for what they hold. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void buffersForWhichThereIsJustRoom_areUsedByAllAtOnce(boolean virtual) throws Exception {
+    EvictedHeap evicted = add(new EvictedHeap(guard.open(TestMemory.MAPPED, 3 * SIZE)));
+    evicted.allocate(6);
+    List<Thread> users = new ArrayList<>();
+    Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
+    Thread.Builder kind = virtual ? Thread.ofVirtual() : Thread.ofPlatform();
+    for (int i = 0; i < 2; i++) {
+      Random random = new Random(i);
+      users.add(kind.start(() -> useMany(evicted, random, failures)));
+    }
+    for (Thread user : users) {
+      while (user.isAlive()) {
+        user.interrupt(); // which must not make anything fail
+        user.join(Duration.ofMillis(1));
+      }
+    }
+    assertThat(failures).isEmpty();
+    evicted.check();
+    assertThat(evicted.heap.statistics().peakCommittedBytes()).isLessThanOrEqualTo(3 * SIZE);
+  }
+
+  private static void useMany(EvictedHeap evicted, Random random, Queue<Throwable> failures) {
+    try {
+      for (int i = 0; i < 2000; i++) {
+        int number = random.nextInt(evicted.buffers.size());
+        evicted.checkOne(number);
+      }
+    } catch (RuntimeException | AssertionError e) {
+      failures.add(e);
     }
   }
 }
