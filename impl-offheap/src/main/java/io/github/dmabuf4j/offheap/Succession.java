@@ -48,6 +48,7 @@ final class Succession {
    */
   Block take(long size, long alignment, boolean movable) {
     Block found = supply.obtainAgain(pool.wantedAgain(size, alignment, movable));
+    found.written = true; // in a moment
     if (!pool.isInRegion(found)) {
       pool.tookAgain(found);
     }

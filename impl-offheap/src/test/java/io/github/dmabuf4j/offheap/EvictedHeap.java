@@ -30,7 +30,7 @@ final class EvictedHeap {
     heap.pool.openStore(opening);
   }
 
-  /** Allocates a buffer and fills it with its number. */
+  /** Allocates a buffer, which has to be zero, and fills it with its number. */
   DmaBuf allocate(AllocationRequest.Builder request) {
     int number = buffers.size();
     DmaBuf buffer = heap.allocateUninterruptibly(request.name("buffer " + number).build());
@@ -38,7 +38,10 @@ final class EvictedHeap {
     try (Hold hold = buffer.hold()) {
       MemorySegment all = hold.segment();
       for (long i = 0; i < all.byteSize(); i += Long.BYTES) {
-        all.set(ValueLayout.JAVA_LONG, i, number);
+        if (all.get(ValueLayout.JAVA_LONG, i) != 0) {
+          throw new AssertionError("buffer %d isn't zero at %d".formatted(number, i));
+        }
+        all.set(ValueLayout.JAVA_LONG, i, number + 1);
       }
     }
     return buffer;
@@ -75,7 +78,7 @@ final class EvictedHeap {
     try (Hold hold = buffers.get(number).hold()) {
       MemorySegment all = hold.segment();
       for (long i = 0; i < all.byteSize(); i += Long.BYTES) {
-        if (all.get(ValueLayout.JAVA_LONG, i) != number) {
+        if (all.get(ValueLayout.JAVA_LONG, i) != number + 1) {
           throw new AssertionError("buffer %d is damaged at %d".formatted(number, i));
         }
       }
