@@ -6,6 +6,8 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Finds providers of a service. One that can't be loaded is in nobody's way but those who name it.
@@ -19,16 +21,18 @@ final class Providers {
   private Providers() {}
 
   /**
-   * All providers of a service: those that the context knows; or, as that may know less than we do,
-   * those that this module does.
+   * All providers of a service: those that the context knows, and those that this module does, for
+   * the context may know less.
    *
    * @param service one that this module uses
    */
   static <S> List<S> of(Class<S> service) {
     List<S> known = load(ServiceLoader.load(service));
-    return known.isEmpty()
-        ? load(ServiceLoader.load(service, Providers.class.getClassLoader()))
-        : known;
+    Set<Class<?>> classes = known.stream().map(Object::getClass).collect(Collectors.toSet());
+    load(ServiceLoader.load(service, Providers.class.getClassLoader())).stream()
+        .filter(provider -> !classes.contains(provider.getClass()))
+        .forEach(known::add);
+    return known;
   }
 
   private static <S> List<S> load(ServiceLoader<S> loader) {

@@ -87,14 +87,28 @@ final class FrameCache implements AutoCloseable {
     Shot shot = new Shot(decoder.timestamp(), shots.isEmpty() || decoder.isKeyFrame());
     shots.add(shot);
     CachedFrame frame = delivered();
-    shot.keep(frame);
     largestBytes = Math.max(largestBytes, frame.bytes());
-    String hash = frame.hash();
-    if (!keep) {
-      shot.frame = null;
+    String hash = hashOf(frame);
+    if (keep) {
+      shot.keep(frame);
+    } else {
       frame.close();
     }
     return hash;
+  }
+
+  /** Of a picture that nobody has yet: before it is offered, for then it may be gone at once. */
+  private static String hashOf(CachedFrame fresh) throws InterruptedException {
+    boolean done = false;
+    try {
+      String hash = fresh.hash();
+      done = true;
+      return hash;
+    } finally {
+      if (!done) {
+        fresh.close();
+      }
+    }
   }
 
   private CachedFrame delivered() throws Exception {
@@ -198,9 +212,9 @@ final class FrameCache implements AutoCloseable {
         next++;
       }
       if (shots.get(next).timestamp == timestamp) {
-        CachedFrame frame = putBack(shots.get(next));
-        if (next == index) {
-          return frame.hash();
+        String hash = putBack(shots.get(next), next == index);
+        if (hash != null) {
+          return hash;
         }
         next++;
       }
@@ -208,15 +222,17 @@ final class FrameCache implements AutoCloseable {
     return null;
   }
 
-  private CachedFrame putBack(Shot shot) throws Exception {
+  /** Keeps what was just decoded, if it isn't there; the hash of the picture that is wanted. */
+  private @Nullable String putBack(Shot shot, boolean wanted) throws Exception {
     CachedFrame present = shot.frame;
-    if (present != null && present.residency() != Residency.PURGED) {
-      return present;
+    if (!wanted && present != null && present.residency() != Residency.PURGED) {
+      return null;
     }
     CachedFrame fresh = delivered();
+    String hash = wanted ? hashOf(fresh) : null;
     shot.keep(fresh);
     decodedAgain++;
-    return fresh;
+    return hash;
   }
 
   /** How many pictures were decoded again. */
