@@ -4,6 +4,9 @@ import static io.github.dmabuf4j.offheap.TestMemory.KIB;
 import static io.github.dmabuf4j.offheap.TestMemory.MIB;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dmabuf4j.Advice;
+import io.github.dmabuf4j.AllocPolicy;
+import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.Hold;
@@ -15,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -29,6 +33,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 final class ResidentMemoryTest {
   private static final long SLACK = 24 * MIB; // what the JVM itself does meanwhile
+  private static final long MUCH = 300_000_000;
 
   @RegisterExtension final HeapGuard heaps = new HeapGuard();
 
@@ -106,9 +111,67 @@ final class ResidentMemoryTest {
     staying.close();
   }
 
+  private static long presentBytes(long[] addresses, long bytes) {
+    return Arrays.stream(addresses).map(address -> presentBytes(address, bytes)).sum();
+  }
+
   private static long addressOf(DmaBuf buffer) {
     try (Hold hold = buffer.hold()) {
       return hold.address();
+    }
+  }
+
+  /** The first round lets the Java heap grow. */
+  @ParameterizedTest
+  @ValueSource(longs = {MIB, 3_110_400})
+  void purge_of300Megabytes_returnsTheirPages(long size) {
+    Heap heap = heaps.open(TestMemory.MAPPED, 400 * MIB);
+    for (int round = 0; round < 2; round++) {
+      List<DmaBuf> buffers = fill(heap, size, MUCH);
+      buffers.forEach(ResidentMemoryTest::offer);
+      long before = anonymousBytes();
+      assertThat(heap.shrinker().reclaim(Long.MAX_VALUE, AllocPolicy.FAIL_FAST))
+          .isEqualTo(buffers.size() * size);
+      long gone = before - anonymousBytes();
+      if (round == 1) {
+        assertThat(gone).isGreaterThanOrEqualTo(MUCH / 100 * 95);
+      }
+      assertThat(buffers)
+          .allMatch(buffer -> buffer.info().residency() == BufferObject.Residency.PURGED);
+      buffers.forEach(DmaBuf::close);
+    }
+  }
+
+  /**
+   * Looks at the buffers' own pages, for the test's store compresses in the Java heap. What is
+   * stored may have some of them afterwards.
+   */
+  @ParameterizedTest
+  @ValueSource(longs = {MIB, 3_110_400})
+  void evict_of300Megabytes_returnsTheirPages_lessWhatIsStored(long size) {
+    PooledHeap heap = heaps.open(TestMemory.MAPPED, 400 * MIB);
+    heap.pool.openStore(DeflatingStore::new);
+    List<DmaBuf> buffers = fill(heap, size, MUCH);
+    long[] addresses = buffers.stream().mapToLong(ResidentMemoryTest::addressOf).toArray();
+    long before = presentBytes(addresses, size);
+    assertThat(before).isGreaterThanOrEqualTo(MUCH / 100 * 99);
+    assertThat(heap.shrinker().reclaim(Long.MAX_VALUE, AllocPolicy.NORMAL))
+        .isEqualTo(buffers.size() * size);
+    long stored = heap.pool.ownBytes();
+    assertThat(stored).isBetween(1L, MUCH / 4);
+    long gone = before - presentBytes(addresses, size);
+    assertThat(gone + stored).isGreaterThanOrEqualTo(MUCH / 100 * 95);
+    assertThat(buffers)
+        .allMatch(buffer -> buffer.info().residency() == BufferObject.Residency.EVICTED);
+    buffers.forEach(DmaBuf::close);
+  }
+
+  private static void offer(DmaBuf buffer) {
+    buffer.reservation().lock();
+    try {
+      assertThat(buffer.advise(Advice.DONT_NEED)).isTrue();
+    } finally {
+      buffer.reservation().unlock();
     }
   }
 
