@@ -41,6 +41,7 @@ final class BenchmarkListTest {
               LiveSetBenchmark.class.getName(),
               NettyInteropBenchmark.class.getName(),
               PipelineBenchmark.class.getName(),
+              ReclaimBenchmark.class.getName(),
               ReservationBenchmark.class.getName(),
               SwapStoreBenchmark.class.getName(),
               UserMemoryBenchmark.class.getName(),
