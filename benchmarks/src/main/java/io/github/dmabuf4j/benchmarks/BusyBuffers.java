@@ -100,6 +100,18 @@ public class BusyBuffers {
     return taken;
   }
 
+  /** Goes to each buffer for its reservation, and tries that. */
+  int tryEach() {
+    int taken = 0;
+    for (DmaBuf buffer : buffers) {
+      taken += buffer.reservation().tryLock() ? 1 : 0;
+    }
+    if (taken != 0) {
+      throw new IllegalStateException("wanted none, got %d locks".formatted(taken));
+    }
+    return taken;
+  }
+
   /**
    * Closes the heap; fails if something is left.
    *

@@ -28,7 +28,7 @@ import org.openjdk.jmh.annotations.Warmup;
  * <tr><td>{@code purge}: 300 MB of buffers, each of whose pages is there</td><td>{@code giveBack}: one {@code madvise} for one
  *   mapping of as much</td></tr>
  * <tr><td>{@code scan}: asks 100,000 buffers of which none can go</td><td>{@code tryLock}: 100,000 failed try-locks of their
- *   reservations</td></tr>
+ *   reservations; {@code tryLockEach}: the same, by way of the buffers</td></tr>
  * </table>
  *
  * <p>{@code allocate} has no peer: its percentiles say what somebody waits who has to reclaim.
@@ -146,14 +146,25 @@ public class ReclaimBenchmark {
       peers = @Peer(method = "tryLock"),
       atMost = 1.5,
       stretch = 1.0)
+  @Bar(
+      row = "scan 100,000 buffers of which none can go, beside try-locks by way of the buffers",
+      peers = @Peer(method = "tryLockEach"),
+      atMost = 1.5,
+      stretch = 1.0)
   public long scan(BusyBuffers buffers) {
     return buffers.scan();
   }
 
-  /** Tries all, in vain. */
+  /** Tries all reservations, in vain: they lie side by side in memory, as nothing else is used. */
   @Benchmark
   public int tryLock(BusyBuffers buffers) {
     return buffers.tryAll();
+  }
+
+  /** Tries the reservation of each buffer, in vain. */
+  @Benchmark
+  public int tryLockEach(BusyBuffers buffers) {
+    return buffers.tryEach();
   }
 
   // ---- direct reclaim ----
