@@ -181,21 +181,21 @@ final class Block implements Exporter, MappedBytes {
 
   @Override
   public boolean evict() {
-    slab.pool.hollow(this);
+    slab.pool.succession.hollow(this);
     return true;
   }
 
   @Override
   public void restore() {
     if (hollow) {
-      slab.pool.refill(this);
+      slab.pool.succession.refill(this);
     }
   }
 
   @Override
   public void release() {
     if (hollow) {
-      slab.pool.releaseHollow(this);
+      slab.pool.succession.drop(this);
     } else {
       slab.pool.release(this);
     }

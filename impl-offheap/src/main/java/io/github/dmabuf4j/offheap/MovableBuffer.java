@@ -48,7 +48,7 @@ final class MovableBuffer extends PlacedBuffer {
   @Override
   public void restore() {
     if (isPlaceless()) {
-      region.switchPlace(this, region.pool.takeAgain(object.size(), alignment));
+      region.switchPlace(this, region.pool.succession.take(object.size(), alignment, true));
       settleIn();
     }
   }

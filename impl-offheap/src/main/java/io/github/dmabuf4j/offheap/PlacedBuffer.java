@@ -116,7 +116,7 @@ abstract sealed class PlacedBuffer implements Exporter permits MovableBuffer, Co
     region.pool.slabs.addHollow(1);
     region.vacate(this);
     placeless = true;
-    region.pool.handOn(place);
+    region.pool.succession.handOn(place);
   }
 
   /** It has a new place. The reservation is held. */

@@ -61,6 +61,9 @@ final class Pool {
   /** Who gives memory back before it is short. Set once, before the first allocation. */
   @Nullable BackgroundReclaim background;
 
+  /** What becomes of the memory of buffers that are evicted or purged. */
+  final Succession succession;
+
   final Waiters waiters = new Waiters();
   final Lifecycle lifecycle = new Lifecycle(this);
 
@@ -86,7 +89,7 @@ final class Pool {
   private final Growth growth;
   private final Supply supply = new Supply(this);
   private final BulkSupply bulk = new BulkSupply(this, supply);
-  private final Succession succession = new Succession(this, supply);
+
   private final int largestClass;
   private final String operation;
   private final ReentrantLock returning = new ReentrantLock();
@@ -127,6 +130,7 @@ final class Pool {
     this.memory = memory;
     this.magazines = new Magazines(stripes);
     this.growth = new Growth(magazines);
+    this.succession = new Succession(this, supply);
     this.slabs = new Slabs(this, memory, limit);
     this.pinned = new PinnedBytes(pinnedLimit);
     this.user = new UserBuffers(this, userLimit, memory.pageSize());
@@ -429,44 +433,10 @@ final class Pool {
 
   // ---- buffers that are evicted or purged, and come back ----
 
-  /** Takes the memory of a buffer's block away. */
-  void hollow(Block block) {
-    succession.hollow(block);
-  }
-
-  /** Gives a block without memory some again. */
-  void refill(Block block) {
-    succession.refill(block);
-  }
-
-  /** The buffer of a block without memory has ended. */
-  void releaseHollow(Block block) {
-    succession.drop(block);
-  }
-
   /** A buffer has ended that had no memory. */
   void afterEvictedRelease() {
     lifecycle.afterReturn();
     lifecycle.afterGivingBack();
-  }
-
-  /** Takes a block out for a movable buffer that comes back. */
-  Block takeAgain(long size, long alignment) {
-    return succession.take(size, alignment, true);
-  }
-
-  /** Takes a block out for the store; null if there is no room. */
-  @Nullable Block takeForStore(long byteSize) {
-    return succession.takeForStore(byteSize);
-  }
-
-  /** Gives up a block that counts as live, and that nobody needs. */
-  void handOn(Block block) {
-    if (isInRegion(block)) {
-      Objects.requireNonNull(region).giveBack(block);
-    } else {
-      succession.handOn(block);
-    }
   }
 
   /** A block was taken from a magazine that isn't for a new buffer. */
@@ -525,13 +495,12 @@ final class Pool {
     Wanted wanted = wanted(size, alignment, AllocPolicy.NORMAL);
     Block block = supply.popPatiently(wanted);
     if (block != null) {
-      poppedForOthers.increment();
+      poppedForOthers();
     } else {
       block = supply.commitForMove(wanted);
     }
     if (block != null) {
-      takenForOthers.increment();
-      countUnpooled(block);
+      tookAgain(block);
     }
     return block;
   }

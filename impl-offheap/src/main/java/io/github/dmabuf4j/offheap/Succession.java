@@ -2,6 +2,7 @@ package io.github.dmabuf4j.offheap;
 
 import io.github.dmabuf4j.AllocPolicy;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -90,6 +91,10 @@ final class Succession {
 
   /** Gives up a block that counts as live and whose content nobody needs. */
   void handOn(Block block) {
+    if (pool.isInRegion(block)) {
+      Objects.requireNonNull(pool.region).giveBack(block);
+      return;
+    }
     block.written = true;
     if (!pool.slabs.isShortOfReserve()) {
       pool.release(block);

@@ -87,7 +87,7 @@ final class SwapSpace implements SwapMemory {
     if (ended.get() || byteSize > pool.limit / MOST_SHARE - bytes.get()) {
       return null;
     }
-    Block block = pool.takeForStore(byteSize);
+    Block block = pool.succession.takeForStore(byteSize);
     if (block == null) {
       return null;
     }
@@ -96,7 +96,7 @@ final class SwapSpace implements SwapMemory {
       piece = new BlockPiece(block, byteSize);
     } finally {
       if (piece == null) { // the Java heap is full
-        pool.handOn(block);
+        pool.succession.handOn(block);
       }
     }
     bytes.addAndGet(block.bytes());
@@ -150,7 +150,7 @@ final class SwapSpace implements SwapMemory {
       if (open.compareAndSet(true, false)) {
         bytes.addAndGet(-block.bytes());
         count.decrementAndGet();
-        pool.handOn(block);
+        pool.succession.handOn(block);
       }
     }
   }
