@@ -31,6 +31,9 @@ import org.openjdk.jmh.annotations.Warmup;
  *   reservations; {@code tryLockEach}: the same, by way of the buffers</td></tr>
  * </table>
  *
+ * <p>Without a codec a small frame's copy takes a block that another frame has just left, of the
+ * same size class: ours has fewer pages to fetch then than its peer, and that row says little.
+ *
  * <p>{@code allocate} has no peer: its percentiles say what somebody waits who has to reclaim.
  *
  * <pre>
