@@ -1,0 +1,212 @@
+package io.github.dmabuf4j.device.linux;
+
+import io.github.dmabuf4j.OwnedFd;
+import java.lang.System.Logger.Level;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
+import java.util.function.IntUnaryOperator;
+
+/**
+ * A descriptor that is closed exactly once (design rule DV3), not while a call uses it, and counted
+ * in a {@link DescriptorBudget} until then. One that is lost is closed when it is collected, and a
+ * warning names it.
+ *
+ * <p><b>Invariant.</b> {@code state} of its owner is the number of calls that use the descriptor,
+ * plus ENDED once it was closed or detached; nothing begins after that. It is closed by whoever
+ * makes the state ENDED with no user left: the closer, or the last user. A number that was closed
+ * may be given to anybody at once, so it is never closed again, whatever close says.
+ *
+ * <table>
+ * <caption>Access modes</caption>
+ * <tr><th>field</th><th>read</th><th>written</th></tr>
+ * <tr><td>state</td><td>volatile</td><td>CAS</td></tr>
+ * </table>
+ *
+ * <p><b>Threads.</b> Any. Calls made inside {@link #use} may run at once.
+ */
+public final class Descriptor implements OwnedFd {
+  private static final System.Logger LOG = System.getLogger(Descriptor.class.getName());
+  private static final Cleaner CLEANER =
+      Cleaner.create(
+          Thread.ofPlatform()
+              .name("dmabuf4j-lost-descriptors")
+              .daemon()
+              .inheritInheritableThreadLocals(false)
+              .factory());
+
+  /** What a descriptor is for: each kind has a budget of its own. */
+  public enum Kind {
+    /** The memory of a buffer. */
+    BUFFER,
+    /** A fence of the kernel or of another process. */
+    FENCE,
+    /** A connection to another process. */
+    SOCKET,
+    /** A device, or what this library waits with. */
+    DEVICE
+  }
+
+  /** All but the object that users have: reachable from the cleaner. */
+  private static final class Owner implements Runnable {
+    private static final int ENDED = 1 << 31;
+    private static final VarHandle STATE;
+
+    static {
+      try {
+        STATE = MethodHandles.lookup().findVarHandle(Owner.class, "state", int.class);
+      } catch (ReflectiveOperationException e) {
+        throw new ExceptionInInitializerError(e);
+      }
+    }
+
+    final DescriptorBudget budget;
+    final DescriptorBudget.Entry entry;
+    private volatile int state;
+
+    Owner(DescriptorBudget budget, DescriptorBudget.Entry entry) {
+      this.budget = budget;
+      this.entry = entry;
+    }
+
+    boolean hasEnded() {
+      return (state & ENDED) != 0;
+    }
+
+    boolean tryBegin() {
+      while (true) {
+        int now = state;
+        if ((now & ENDED) != 0) {
+          return false;
+        }
+        if (STATE.compareAndSet(this, now, now + 1)) {
+          return true;
+        }
+      }
+    }
+
+    void end() {
+      if ((int) STATE.getAndAdd(this, -1) - 1 == ENDED) {
+        budget.close(entry);
+      }
+    }
+
+    /** True for the first one only. */
+    boolean tryClose() {
+      int before = (int) STATE.getAndBitwiseOr(this, ENDED);
+      if (before == 0) {
+        budget.close(entry);
+      }
+      return (before & ENDED) == 0;
+    }
+
+    boolean tryDetach() {
+      if (STATE.compareAndSet(this, 0, ENDED)) {
+        budget.letGo(entry);
+        return true;
+      }
+      return false;
+    }
+
+    /** The object is gone. */
+    @Override
+    public void run() {
+      if (tryClose()) {
+        LOG.log(Level.WARNING, "{0} was lost without close(); it is closed now", entry);
+      }
+    }
+  }
+
+  private final Owner owner;
+  private final Cleaner.Cleanable cleanable;
+
+  Descriptor(DescriptorBudget budget, DescriptorBudget.Entry entry) {
+    this.owner = new Owner(budget, entry);
+    this.cleanable = CLEANER.register(this, owner);
+  }
+
+  /**
+   * What it is for.
+   *
+   * @return the kind
+   */
+  public Kind kind() {
+    return owner.entry.kind();
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>The number is good only while this object is reachable and isn't closed: calls of this
+   * module go through {@link #use}.
+   */
+  @Override
+  public int fd() {
+    if (owner.hasEnded()) {
+      throw ended();
+    }
+    return owner.entry.fd();
+  }
+
+  /**
+   * Makes a call with the descriptor, which is not closed meanwhile.
+   *
+   * @param call given the descriptor, returns a result or a negative error number
+   * @return the same
+   * @throws IllegalStateException if it was detached or closed
+   */
+  public int use(IntUnaryOperator call) {
+    if (!owner.tryBegin()) {
+      throw ended();
+    }
+    try {
+      return call.applyAsInt(owner.entry.fd());
+    } finally {
+      owner.end();
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  private IllegalStateException ended() {
+    return new IllegalStateException(owner.entry + " was closed or detached");
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * @throws IllegalStateException if it was detached or closed, or a call uses it just now
+   */
+  @Override
+  public int detach() {
+    if (!owner.tryDetach()) {
+      throw owner.hasEnded()
+          ? ended()
+          : new IllegalStateException(
+              owner.entry + " is in use by another thread: detach it when that is done");
+    }
+    cleanable.clean(); // finds it ended
+    return owner.entry.fd();
+  }
+
+  /**
+   * Whether it was closed or detached.
+   *
+   * @return true from then on
+   */
+  public boolean isClosed() {
+    return owner.hasEnded();
+  }
+
+  /** Closes the descriptor, or has the call do it that uses it last. Closing again does nothing. */
+  @Override
+  public void close() {
+    boolean _ = owner.tryClose();
+    cleanable.clean(); // finds it ended
+  }
+
+  @Override
+  public String toString() {
+    return owner.entry + (owner.hasEnded() ? ", closed" : "");
+  }
+}

@@ -1,0 +1,111 @@
+package io.github.dmabuf4j.device.linux;
+
+import io.github.dmabuf4j.DmaBufException;
+import io.github.dmabuf4j.Errno;
+
+/**
+ * What is said of a call that failed: which one, on what, why, and what to do (design rule DV1).
+ *
+ * @param call as the manual names it, for example {@code "DMA_HEAP_IOCTL_ALLOC"}
+ * @param subject what it was about, a path or a buffer's name, and how much was wanted
+ * @param number the error number, positive
+ */
+public record SyscallFailure(String call, String subject, int number) {
+  /**
+   * Reads a result.
+   *
+   * @param call as the manual names it
+   * @param subject what it was about
+   * @param result what the call returned
+   * @return the result, at least 0
+   * @throws DmaBufException if it is an error number, with the advice that fits any call
+   */
+  public static int check(String call, String subject, int result) {
+    return (int) check(call, subject, (long) result);
+  }
+
+  /**
+   * Reads a result.
+   *
+   * @param call as the manual names it
+   * @param subject what it was about
+   * @param result what the call returned
+   * @return the result, at least 0
+   * @throws DmaBufException if it is an error number, with the advice that fits any call
+   */
+  public static long check(String call, String subject, long result) {
+    if (result < 0) {
+      throw new SyscallFailure(call, subject, (int) -result).exception();
+    }
+    return result;
+  }
+
+  /**
+   * The exception with the advice that fits any call.
+   *
+   * @return a new exception
+   */
+  public DmaBufException exception() {
+    return exception(usualAdvice());
+  }
+
+  /**
+   * The exception with advice for this call.
+   *
+   * @param advice what would make it succeed
+   * @return a new exception
+   */
+  public DmaBufException exception(String advice) {
+    return new DmaBufException(
+        call,
+        Errno.of(number).orElse(null),
+        "%s of %s failed, %s: %s".formatted(call, subject, reason(), advice),
+        null);
+  }
+
+  private String reason() {
+    return Errno.of(number).map(SyscallFailure::reasonOf).orElse("error " + number);
+  }
+
+  private static String reasonOf(Errno errno) {
+    return switch (errno) {
+      case EPERM -> "it is not permitted";
+      case ENOENT -> "there is no such thing";
+      case EINTR -> "it was interrupted";
+      case EIO -> "the device or file failed";
+      case EBADF -> "the descriptor is closed, or of the wrong kind";
+      case EAGAIN -> "not now";
+      case ENOMEM -> "there is no memory for it";
+      case EACCES -> "permission was denied";
+      case EFAULT -> "an address is bad";
+      case EBUSY -> "somebody is using it";
+      case ENODEV -> "there is no such device";
+      case EINVAL -> "an argument is invalid";
+      case ENFILE -> "the system has no file left";
+      case EMFILE -> "the process has no descriptor left";
+      case ENOTTY -> "the file doesn't know this request";
+      case ENOSPC -> "there is no room";
+      case EPIPE -> "the other side has gone";
+      case ECONNRESET -> "the other side has gone in the middle";
+      case ECONNREFUSED -> "nobody listens";
+      case EDEADLK -> "it would deadlock";
+      case EOVERFLOW -> "a value doesn't fit";
+      case EOPNOTSUPP -> "it isn't supported";
+      case ETIME -> "it took too long";
+      case ECANCELED -> "it was given up";
+    };
+  }
+
+  private String usualAdvice() {
+    return switch (Errno.of(number).orElse(Errno.EIO)) {
+      case EMFILE -> DescriptorBudget.OF_THIS_PROCESS.advice();
+      case ENFILE -> "close files of other processes, or raise it: sysctl fs.file-max";
+      case ENOMEM -> "free memory of this machine or container, or lower the heap's limit";
+      case ENOSPC -> "free memory of this machine or container: files in memory count as shared";
+      case EACCES, EPERM -> "run as a user who may use it; ./dmabuf4j doctor shows the exact line";
+      case EPIPE, ECONNRESET -> "connect anew when the other side runs again";
+      case ECONNREFUSED -> "start the other side first";
+      default -> "this is unexpected; please report it with the message as it is";
+    };
+  }
+}
