@@ -50,6 +50,12 @@ final class VmScripts {
 
   static Outcome call(Map<String, String> environment, String program, List<String> arguments)
       throws IOException, InterruptedException {
+    return call(environment, program, arguments, Duration.ofMinutes(5));
+  }
+
+  static Outcome call(
+      Map<String, String> environment, String program, List<String> arguments, Duration limit)
+      throws IOException, InterruptedException {
     var command = new ArrayList<String>();
     command.add(MODULE.resolve("vm").resolve(program).toString());
     command.addAll(arguments);
@@ -66,9 +72,9 @@ final class VmScripts {
       builder.environment().putAll(environment);
       Process process = builder.start();
       try {
-        if (!process.waitFor(Duration.ofMinutes(5))) {
+        if (!process.waitFor(limit)) {
           throw new AssertionError(
-              program + " still runs after five minutes:\n" + read(out) + read(err));
+              "%s still runs after %s:%n%s%s".formatted(program, limit, read(out), read(err)));
         }
       } finally {
         process.destroy();
