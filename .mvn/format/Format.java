@@ -14,11 +14,11 @@ import java.util.Set;
 /**
  * Runs google-java-format over every Java source of the repository in one process of the build's
  * JDK: {@code java Format.java check|write ROOT STAMP}. Only sources newer than STAMP, the time of
- * the last clean run, are read. Generated bindings (a folder named {@code gen}) are left as their
- * generator wrote them.
+ * the last clean run, are read. Generated bindings (a folder named {@code generated}) are left as
+ * their generator wrote them.
  */
 final class Format {
-  private static final Set<String> SKIPPED = Set.of("target", "gen", ".git");
+  private static final Set<String> SKIPPED = Set.of("target", "generated", ".git");
 
   public static void main(String[] args) throws Exception {
     boolean write = args[0].equals("write");
