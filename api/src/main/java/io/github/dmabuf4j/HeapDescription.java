@@ -1,6 +1,7 @@
 package io.github.dmabuf4j;
 
 import java.util.Objects;
+import java.util.Set;
 
 /**
  * A heap that a provider knows of, and whether it can be had here. What {@code doctor} prints.
@@ -9,21 +10,25 @@ import java.util.Objects;
  * @param summary what it is, in a few words
  * @param unavailable why it can't be opened here, empty if it can
  * @param fix the exact line that would change that, empty if there is none or none is needed
+ * @param properties what its buffers are, beside memory
  */
-public record HeapDescription(String name, String summary, String unavailable, String fix) {
+public record HeapDescription(
+    String name, String summary, String unavailable, String fix, Set<HeapProperty> properties) {
   /**
-   * Checks for null.
+   * Checks for null, and copies the properties.
    *
    * @param name the heap's name
    * @param summary what it is
    * @param unavailable why it can't be opened here, or empty
    * @param fix what would change that, or empty
+   * @param properties what its buffers are
    */
   public HeapDescription {
     Objects.requireNonNull(name, "name");
     Objects.requireNonNull(summary, "summary");
     Objects.requireNonNull(unavailable, "unavailable");
     Objects.requireNonNull(fix, "fix");
+    properties = Set.copyOf(properties);
   }
 
   /**
@@ -34,7 +39,7 @@ public record HeapDescription(String name, String summary, String unavailable, S
    * @return a description
    */
   public static HeapDescription available(String name, String summary) {
-    return new HeapDescription(name, summary, "", "");
+    return new HeapDescription(name, summary, "", "", Set.of());
   }
 
   /**
@@ -48,7 +53,7 @@ public record HeapDescription(String name, String summary, String unavailable, S
    */
   public static HeapDescription unavailable(
       String name, String summary, String reason, String fix) {
-    return new HeapDescription(name, summary, reason, fix);
+    return new HeapDescription(name, summary, reason, fix, Set.of());
   }
 
   /**
@@ -58,5 +63,21 @@ public record HeapDescription(String name, String summary, String unavailable, S
    */
   public boolean isAvailable() {
     return unavailable.isEmpty();
+  }
+
+  /**
+   * The same with other properties.
+   *
+   * @param properties what its buffers are
+   * @return a description
+   */
+  public HeapDescription with(HeapProperty... properties) {
+    return new HeapDescription(name, summary, unavailable, fix, Set.of(properties));
+  }
+
+  /** Why it can't be opened, and what to do. */
+  String refusal() {
+    return "%s is unavailable on this machine: %s%s"
+        .formatted(name, unavailable, fix.isEmpty() ? "" : ". To fix it: " + fix);
   }
 }

@@ -4,6 +4,7 @@ import io.github.dmabuf4j.spi.HeapProvider;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.ServiceLoader;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
@@ -20,6 +21,10 @@ public final class Heaps {
   /**
    * Opens a heap.
    *
+   * <p><b>Any heap.</b> {@code any:system} is the first heap of {@link #chain} that can be opened
+   * here and has what the option {@code require} names, separated by commas: {@code
+   * any:system?require=SHAREABLE&limit=256MiB}. All other options go to that heap.
+   *
    * @param uri {@code kind:name?option=value&option=value}, for example {@code
    *     offheap:system?limit=256MiB}
    * @return a new heap, to be closed
@@ -30,6 +35,9 @@ public final class Heaps {
    */
   public static Heap open(String uri) {
     HeapUri wanted = HeapUri.parse(uri);
+    if (wanted.name().equals(HeapChain.NAME)) {
+      return chain().open(wanted);
+    }
     for (HeapProvider provider : providers()) {
       for (HeapDescription description : provider.describe()) {
         if (description.name().equals(wanted.name())) {
@@ -46,12 +54,7 @@ public final class Heaps {
 
   private static Heap open(HeapProvider provider, HeapDescription description, HeapUri wanted) {
     if (!description.isAvailable()) {
-      throw new HeapUnavailableException(
-          "%s is unavailable on this machine: %s%s"
-              .formatted(
-                  description.name(),
-                  description.unavailable(),
-                  description.fix().isEmpty() ? "" : ". To fix it: " + description.fix()));
+      throw new HeapUnavailableException(description.refusal());
     }
     return provider.open(wanted);
   }
@@ -74,6 +77,28 @@ public final class Heaps {
    */
   public static List<HeapDescription> available() {
     return describe().stream().filter(HeapDescription::isAvailable).toList();
+  }
+
+  /**
+   * The heaps that have some properties, in the order in which {@code any:system} tries them: from
+   * the one that can do most, dma-bufs of the kernel, to plain memory. Those that can't be opened
+   * here are included, with the reason and what would fix it.
+   *
+   * @param required what a caller needs; none for all heaps
+   * @return their descriptions
+   */
+  public static List<HeapDescription> chain(HeapProperty... required) {
+    return chain().describe(Set.copyOf(List.of(required)));
+  }
+
+  private static HeapChain chain() {
+    return new HeapChain(
+        providers().stream()
+            .flatMap(
+                provider ->
+                    provider.describe().stream()
+                        .map(description -> new HeapChain.Link(description, provider)))
+            .toList());
   }
 
   private static List<HeapProvider> providers() {

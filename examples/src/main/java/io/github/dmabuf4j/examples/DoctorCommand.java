@@ -1,8 +1,11 @@
 package io.github.dmabuf4j.examples;
 
 import io.github.dmabuf4j.HeapDescription;
+import io.github.dmabuf4j.HeapProperty;
 import io.github.dmabuf4j.Heaps;
 import java.io.PrintStream;
+import java.util.Arrays;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -12,7 +15,8 @@ import picocli.CommandLine.Command;
     name = "doctor",
     description = {
       "Says which heaps exist here; for each that doesn't, why, and what would fix it.",
-      "Then whether Java may call native code, and the limits of this process."
+      "Then which of them any:system stands for, whether Java may call native code, and the limits"
+          + " of this process."
     },
     mixinStandardHelpOptions = true)
 final class DoctorCommand implements Callable<Integer> {
@@ -27,6 +31,8 @@ final class DoctorCommand implements Callable<Integer> {
   public Integer call() {
     out.println("heaps");
     Heaps.describe().forEach(this::print);
+    out.println("the first heap that has what is required");
+    Arrays.stream(HeapProperty.values()).forEach(this::printFirst);
     out.println("native access");
     row(nativeAccess, FLAG, nativeAccess ? "native code may be called" : "the first call warns");
     if (!nativeAccess) {
@@ -42,6 +48,15 @@ final class DoctorCommand implements Callable<Integer> {
     if (!heap.fix().isEmpty()) {
       fix(heap.fix());
     }
+  }
+
+  private void printFirst(HeapProperty property) {
+    Optional<HeapDescription> first =
+        Heaps.chain(property).stream().filter(HeapDescription::isAvailable).findFirst();
+    row(
+        first.isPresent(),
+        "any:system?require=" + property,
+        first.map(HeapDescription::name).orElse("none of the heaps that are here"));
   }
 
   private void row(boolean good, String name, String text) {

@@ -3,6 +3,7 @@ package io.github.dmabuf4j.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dmabuf4j.HeapDescription;
+import io.github.dmabuf4j.HeapProperty;
 import io.github.dmabuf4j.Heaps;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -10,6 +11,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The doctor names every heap, and for each that is missing the reason and what fixes it. */
 final class DoctorTest {
@@ -39,6 +41,18 @@ final class DoctorTest {
         assertThat(run.out()).anyMatch(line -> line.endsWith("fix: " + heap.fix()));
       }
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(HeapProperty.class)
+  void firstHeapOfTheChain_isNamedForEachRequirement(HeapProperty property) {
+    String first =
+        Heaps.chain(property).stream()
+            .filter(HeapDescription::isAvailable)
+            .findFirst()
+            .map(heap -> "yes +any:system\\?require=%s +%s".formatted(property, heap.name()))
+            .orElse("no +any:system\\?require=%s +none of .*".formatted(property));
+    assertThat(run.out()).anyMatch(line -> line.matches(first));
   }
 
   @ParameterizedTest
