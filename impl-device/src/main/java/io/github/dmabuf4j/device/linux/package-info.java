@@ -14,6 +14,15 @@
  * <p><b>Waiting.</b> No call of this package that may wait for somebody else is made on a virtual
  * thread's carrier (design rule FN5): descriptors that others make ready are non-blocking, and
  * their readiness is awaited with epoll, by one thread for all.
+ *
+ * <p><b>Structures and constants.</b> The package {@code bindings} below this one is generated from
+ * the headers of the kernel and of the C library, see {@code src/main/jextract}; a structure has
+ * there the name that it has in C, and all constants are in {@code linux_h}. Written by hand is
+ * what a generator that looks at one machine's headers can't know: {@link
+ * io.github.dmabuf4j.device.linux.EpollEvent}, which differs between architectures, and macros that
+ * compute, {@link io.github.dmabuf4j.device.linux.ControlMessages}. A test compares all of it with
+ * what C compilers for x86-64 and AArch64 say. None of them may be initialized on another system
+ * than Linux, for they take {@code long} for 64 bits wide.
  */
 @org.jspecify.annotations.NullMarked
 package io.github.dmabuf4j.device.linux;
