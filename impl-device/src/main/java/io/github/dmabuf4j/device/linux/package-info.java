@@ -22,7 +22,8 @@
  * io.github.dmabuf4j.device.linux.EpollEvent}, which differs between architectures, and macros that
  * compute, {@link io.github.dmabuf4j.device.linux.ControlMessages}. A test compares all of it with
  * what C compilers for x86-64 and AArch64 say. None of them may be initialized on another system
- * than Linux, for they take {@code long} for 64 bits wide.
+ * than Linux, for they take {@code long} for 64 bits wide. The first use of them also needs native
+ * access, which {@link io.github.dmabuf4j.device.linux.Platform} checks.
  */
 @org.jspecify.annotations.NullMarked
 package io.github.dmabuf4j.device.linux;
