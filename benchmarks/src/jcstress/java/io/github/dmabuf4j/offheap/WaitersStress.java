@@ -158,7 +158,7 @@ public class WaitersStress {
 
     @Actor
     public void figures() {
-      var _ = pool.statistics();
+      var _ = pool.account.statistics();
     }
 
     @Actor

@@ -198,7 +198,7 @@ final class BulkSupply {
       if (pool.slabs.reserve(bytes)) {
         return true;
       }
-      pool.giveBack(bytes - pool.freeBytes());
+      pool.returns.giveBack(bytes - pool.freeBytes());
       return pool.slabs.reserve(bytes);
     }
 

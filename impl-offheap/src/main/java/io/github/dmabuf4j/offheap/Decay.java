@@ -63,9 +63,10 @@ final class Decay implements Runnable {
   /** Ticks for a pool until it has ended or is lost. */
   static void begin(Pool pool, Retention retention) {
     long period = periodNanos(retention.decay());
-    begin(pool, Pool::tick, period);
+    begin(pool, target -> target.returns.tick(), period);
     if (retention.needsAttention()) {
-      begin(pool, target -> target.attend(retention), Math.min(period, ATTENTION.toNanos()));
+      begin(
+          pool, target -> target.returns.attend(retention), Math.min(period, ATTENTION.toNanos()));
     }
   }
 
@@ -89,7 +90,7 @@ final class Decay implements Runnable {
   /** Gives back soon what a thread that must be quick, and must not fail, has put aside. */
   static void soon(Pool pool) {
     try {
-      TIMER.execute(new Decay(pool, Pool::retire));
+      TIMER.execute(new Decay(pool, target -> target.returns.retire()));
     } catch (OutOfMemoryError e) {
       // The next tick finds it too.
     }
@@ -105,7 +106,7 @@ final class Decay implements Runnable {
 
   private static void retry(Pool pool) {
     try {
-      pool.retry();
+      pool.returns.retry();
     } catch (RuntimeException | Error e) {
       logFailure(pool, e);
     }

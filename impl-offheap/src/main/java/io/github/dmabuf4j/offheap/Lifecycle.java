@@ -158,7 +158,7 @@ final class Lifecycle {
 
   private void giveAllBack() {
     for (int look = 0; ; look++) {
-      pool.giveBackAll();
+      pool.returns.giveBackAll();
       if (pool.user.count() == 0 && pool.slabs.committed() <= pool.ownBytes()) {
         pool.endPartsIfUnused(); // nothing has memory, unless in the region
       }
@@ -206,7 +206,7 @@ final class Lifecycle {
     } finally {
       lock.unlock();
     }
-    pool.giveBackAll();
+    pool.returns.giveBackAll();
     pool.endPartsIfUnused();
     afterGivingBack();
   }
@@ -214,7 +214,7 @@ final class Lifecycle {
   /** A block came back while somebody was watching. */
   void afterReturn() {
     if (state == State.DRAINING) {
-      pool.giveBackAll();
+      pool.returns.giveBackAll();
       pool.endPartsIfUnused();
     }
   }

@@ -7,9 +7,7 @@ import io.github.dmabuf4j.BufferLru;
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.DmaBufException;
-import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.Lockdep;
-import io.github.dmabuf4j.RegionStatistics;
 import io.github.dmabuf4j.spi.Exporter;
 import io.github.dmabuf4j.spi.SwapMemory;
 import io.github.dmabuf4j.spi.SwapStore;
@@ -17,9 +15,6 @@ import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.LongAdder;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -33,11 +28,7 @@ import org.jspecify.annotations.Nullable;
  * <p><b>The two hot paths</b> touch one stripe of one magazine and read one shared word that hardly
  * ever changes: allocating takes a block out and then looks whether anybody is watching, releasing
  * puts one back and then looks the same way. Everything else — the limit, other classes, waiting,
- * the end — is in the slow paths, {@link Supply}.
- *
- * <p><b>Locks.</b> {@code returning} is held while blocks are on the way from magazines to slabs,
- * so that who has waited for it knows that nothing idle is out of sight; the locks of the slabs and
- * the magazines are taken inside.
+ * the end — is in the slow paths, {@link Supply} and {@link Returns}.
  */
 final class Pool {
   final String name;
@@ -79,31 +70,19 @@ final class Pool {
    */
   WeakReference<PoolShrinker> shrinker = new WeakReference<>(null);
 
-  /** How many bytes the timer zeroes before others have their turn: some 10 ms. */
-  private static final long ZEROED_AT_ONCE = 64L << 20;
+  final PoolAccount account = new PoolAccount(this);
 
-  /** What a small block counts there, for it has to be found as well. */
-  private static final long LEAST_COST = 256L << 10;
+  /** How idle blocks go back. */
+  final Returns returns;
 
-  private final SlabMemory memory;
-  private final Growth growth;
+  final SlabMemory memory;
   private final Supply supply = new Supply(this);
   private final BulkSupply bulk = new BulkSupply(this, supply);
 
-  private final int largestClass;
+  /** The largest class of blocks that fits the limit. */
+  final int largestClass;
+
   private final String operation;
-  private final ReentrantLock returning = new ReentrantLock();
-  private final AtomicLong unpooledLive = new AtomicLong();
-  private final AtomicLong unpooledLiveBytes = new AtomicLong();
-
-  /**
-   * How many blocks were taken out for buffers that were moved, or came back, or for the store;
-   * less those of buffers that went straight back to a slab.
-   */
-  private final LongAdder takenForOthers = new LongAdder();
-
-  /** How many blocks were taken from magazines for these. */
-  private final LongAdder poppedForOthers = new LongAdder();
 
   /** Creates a pool without a contiguous region. */
   Pool(String name, long limit, long pinnedLimit, SlabMemory memory, int stripes) {
@@ -129,7 +108,7 @@ final class Pool {
     this.limit = limit;
     this.memory = memory;
     this.magazines = new Magazines(stripes);
-    this.growth = new Growth(magazines);
+    this.returns = new Returns(this);
     this.succession = new Succession(this, supply);
     this.slabs = new Slabs(this, memory, limit);
     this.pinned = new PinnedBytes(pinnedLimit);
@@ -334,21 +313,13 @@ final class Pool {
       DmaBuf buffer =
           block.object.export(
               request.size(), request.name().orElse(null), request.layout().orElse(null));
-      countUnpooled(block);
+      account.live(block);
       return buffer;
     } catch (RuntimeException | Error e) {
       if (!block.object.isReferenced()) {
         putBack(block);
       }
       throw e;
-    }
-  }
-
-  /** Counts a block as live; those of a class are counted where they are taken out. */
-  void countUnpooled(Block block) {
-    if (!block.isPooled()) {
-      unpooledLive.incrementAndGet();
-      unpooledLiveBytes.addAndGet(block.bytes());
     }
   }
 
@@ -360,8 +331,7 @@ final class Pool {
     if (block.isPooled()) {
       magazines.push(block);
     } else {
-      unpooledLive.decrementAndGet();
-      unpooledLiveBytes.addAndGet(-block.bytes());
+      account.unpooledEnded(block);
       retireUnpooled(block);
     }
     if (waiters.areWatching()) {
@@ -439,28 +409,6 @@ final class Pool {
     lifecycle.afterGivingBack();
   }
 
-  /** A block was taken from a magazine that isn't for a new buffer. */
-  void poppedForOthers() {
-    poppedForOthers.increment();
-  }
-
-  /** A block was taken out that isn't for a new buffer. */
-  void tookAgain(Block block) {
-    takenForOthers.increment();
-    countUnpooled(block);
-  }
-
-  /** A live block was given back, and how many bytes that were. */
-  void gaveLiveBack(Block block, long bytes) {
-    if (block.isPooled()) {
-      takenForOthers.decrement();
-    } else {
-      unpooledLive.decrementAndGet();
-      unpooledLiveBytes.addAndGet(-block.bytes());
-    }
-    afterGivingBack(bytes);
-  }
-
   // ---- pins ----
 
   /**
@@ -495,24 +443,14 @@ final class Pool {
     Wanted wanted = wanted(size, alignment, AllocPolicy.NORMAL);
     Block block = supply.popPatiently(wanted);
     if (block != null) {
-      poppedForOthers();
+      account.poppedUnallocated();
     } else {
       block = supply.commitForMove(wanted);
     }
     if (block != null) {
-      tookAgain(block);
+      account.takenUnallocated(block);
     }
     return block;
-  }
-
-  /** Gives the memory of the region back; nobody has anything of it. */
-  void giveWholeBack(Block whole) {
-    returning.lock();
-    try {
-      giveBack(List.of(whole));
-    } finally {
-      returning.unlock();
-    }
   }
 
   /** Lets no block and no place out any more, or again. */
@@ -537,7 +475,7 @@ final class Pool {
         && slabs.committed() == swap.bytes()
         && slabs.hollow() == 0) {
       swap.end();
-      giveBackAll();
+      returns.giveBackAll();
     }
   }
 
@@ -576,136 +514,7 @@ final class Pool {
 
   /** Gives everything idle back to the operating system, also what the memory keeps itself. */
   long trim() {
-    return giveBackAll() + memory.trim();
-  }
-
-  /** Gives everything idle back to the limit. */
-  long giveBackAll() {
-    return giveBack(Long.MAX_VALUE);
-  }
-
-  /**
-   * Gives idle blocks back, the largest first, for as many bytes as are wanted; waits for those who
-   * are at it.
-   */
-  long giveBack(long bytes) {
-    returning.lock();
-    try {
-      return giveBack(magazines.take(bytes, true));
-    } finally {
-      returning.unlock();
-    }
-  }
-
-  /** Waits for those who have idle blocks out of sight: when this returns they can be seen. */
-  void awaitReturning() {
-    returning.lock();
-    try {
-      // Whoever was at it is done.
-    } finally {
-      returning.unlock();
-    }
-  }
-
-  /** Gives back what another thread could not, as only this one may free it. */
-  void giveBackStuck() {
-    if (memory.poolsItself()) {
-      long _ = giveBack(0);
-    }
-  }
-
-  /** Before this grows by some bytes: lets idle blocks go back for them where many lie idle. */
-  void makeRoom(long bytes) {
-    if (returning.tryLock()) {
-      try {
-        List<Block> others = growth.takeFor(bytes, slabs.committed());
-        if (!others.isEmpty()) {
-          giveBack(others);
-        }
-      } finally {
-        returning.unlock();
-      }
-    }
-  }
-
-  /** Gives back for as many bytes as are wanted, but passes by what is busy. */
-  void giveBackLightly(long bytes) {
-    if (returning.tryLock()) {
-      try {
-        giveBack(magazines.take(bytes, false));
-      } finally {
-        returning.unlock();
-      }
-    }
-  }
-
-  /**
-   * Gives back what nobody needed for a while, and what all heaps keep too much. Called by the
-   * timer.
-   */
-  void tick() {
-    returning.lock();
-    try {
-      giveBack(magazines.takeSurplus());
-    } finally {
-      returning.unlock();
-    }
-    giveBackExcess(RetainedBytes.OF_THIS_PROCESS.excess());
-  }
-
-  /**
-   * Gives back what is kept beyond a limit, and zeroes the rest if that is wanted. By the timer.
-   */
-  void attend(Retention retention) {
-    giveBackExcess(magazines.idleBytes() - retention.bytes());
-    giveBackExcess(RetainedBytes.OF_THIS_PROCESS.excess());
-    if (retention.zeroed()) {
-      zeroIdle();
-    }
-  }
-
-  private void giveBackExcess(long bytes) {
-    if (bytes > 0) {
-      long _ = giveBack(bytes);
-    }
-  }
-
-  /**
-   * Zeroes idle blocks, one at a time, so that no more than that is out of sight: whoever finds too
-   * little waits for {@code returning}, and looks once more. Not for long: the timer is for all
-   * heaps.
-   */
-  private void zeroIdle() {
-    long left = ZEROED_AT_ONCE;
-    for (int sizeClass = 0; sizeClass <= largestClass; sizeClass++) {
-      long cost = Math.max(SizeClasses.bytes(sizeClass), LEAST_COST);
-      while (left > 0 && !waiters.areWatching() && zeroOne(sizeClass)) {
-        left -= cost;
-      }
-    }
-  }
-
-  private boolean zeroOne(int sizeClass) {
-    returning.lock();
-    try {
-      boolean any = magazines.zeroOne(sizeClass);
-      if (any) {
-        afterReturn();
-      }
-      return any;
-    } finally {
-      returning.unlock();
-    }
-  }
-
-  /** Gives back what belongs to no class. Called by the timer. */
-  void retire() {
-    returning.lock();
-    try {
-      giveBack(magazines.takeRetired());
-    } finally {
-      returning.unlock();
-    }
+    return returns.giveBackAll() + memory.trim();
   }
 
   /** Lets the store move on what is old. Called by the timer. */
@@ -715,25 +524,8 @@ final class Pool {
     }
   }
 
-  /** Gives back what refused it. Called by the timer, also after the end. */
-  void retry() {
-    returning.lock();
-    try {
-      boolean _ = slabs.setRetrying(false);
-      giveBack(List.of());
-    } finally {
-      returning.unlock();
-    }
-    user.retry();
-  }
-
-  private long giveBack(List<Block> blocks) {
-    long bytes = slabs.retry() + slabs.giveBack(blocks);
-    afterGivingBack(bytes);
-    return bytes;
-  }
-
-  private void afterGivingBack(long bytes) {
+  /** Bytes went back to the limit: they may be what somebody waits for. */
+  void afterGivingBack(long bytes) {
     if (bytes > 0) {
       if (waiters.areWatching()) {
         waiters.wakeFirst();
@@ -758,7 +550,7 @@ final class Pool {
    *
    * @return how many bytes they gave back, to the magazines or the limit
    */
-  long askOthers(long bytes, AllocPolicy policy) {
+  long reclaim(long bytes, AllocPolicy policy) {
     PoolShrinker present = shrinker.get();
     if (present != null) {
       return present.scan(bytes, policy);
@@ -792,50 +584,5 @@ final class Pool {
   /** The same, with those over memory of others, which nobody waits for who wants blocks. */
   BufInfo infoOfAll() {
     return user.addTo(Objects.requireNonNull(info(true)));
-  }
-
-  /**
-   * What can be read without waiting for anybody: limit and commitment, all of it taken as live.
-   */
-  HeapStatistics limits() {
-    long committed = slabs.committed();
-    return new HeapStatistics(
-        limit, committed, slabs.peak(), committed, 0, 0, 0, pinned.now(), pinned.limit, 0, 0);
-  }
-
-  HeapStatistics statistics() {
-    long hits = magazines.hits();
-    long[] commits = slabs.commits();
-    long live = unpooledLive.get();
-    long liveBytes = unpooledLiveBytes.get();
-    long allocations = hits + slabs.unpooledCommits() - takenForOthers.sum();
-    for (int i = 0; i < commits.length; i++) {
-      allocations += commits[i];
-      long liveOfClass = Math.max(0, commits[i] + magazines.taken(i));
-      live += liveOfClass;
-      liveBytes += liveOfClass * SizeClasses.bytes(i);
-    }
-    if (region != null) {
-      RegionStatistics inRegion = region.statistics();
-      allocations += inRegion.allocations();
-      live += inRegion.movableBuffers() + inRegion.contiguousBuffers();
-      liveBytes += inRegion.movableBytes() + inRegion.contiguousBytes();
-    }
-    long stored = swap == null ? 0 : swap.bytes();
-    long storedBlocks = swap == null ? 0 : swap.count();
-    liveBytes = Math.max(0, liveBytes - stored);
-    long committed = slabs.committed();
-    return new HeapStatistics(
-        limit,
-        committed,
-        slabs.peak(),
-        Math.min(liveBytes, committed),
-        Math.max(0, live - storedBlocks) + slabs.hollow() + user.count(),
-        Math.max(0, committed - liveBytes - stored),
-        stored,
-        pinned.now(),
-        pinned.limit,
-        allocations,
-        Math.max(0, hits - poppedForOthers.sum()));
   }
 }

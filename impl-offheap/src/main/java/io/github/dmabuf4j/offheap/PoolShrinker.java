@@ -84,10 +84,10 @@ final class PoolShrinker implements Shrinker {
     if (policy == AllocPolicy.NOWAIT || bytes == 0) {
       return 0;
     }
-    long idle = pool.giveBack(bytes);
+    long idle = pool.returns.giveBack(bytes);
     long reclaimed = idle < bytes ? scan(bytes - idle, policy) : 0;
     if (reclaimed > 0) {
-      long _ = pool.giveBack(bytes - idle); // what was given back lies in magazines
+      long _ = pool.returns.giveBack(bytes - idle); // what was given back lies in magazines
     }
     return idle + reclaimed;
   }

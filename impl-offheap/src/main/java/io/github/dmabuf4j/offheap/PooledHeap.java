@@ -119,7 +119,7 @@ final class PooledHeap implements Heap {
           "{0} was lost without close(), with {1} live buffers; its memory goes back when they are"
               + " closed",
           pool.name,
-          pool.statistics().liveBuffers());
+          pool.account.statistics().liveBuffers());
       pool.lifecycle.beginDraining();
     }
   }
@@ -219,7 +219,7 @@ final class PooledHeap implements Heap {
 
   @Override
   public HeapStatistics statistics() {
-    return pool.statistics();
+    return pool.account.statistics();
   }
 
   @Override

@@ -250,7 +250,7 @@ final class ReservedRegion {
       if (owns(block)) {
         allocations.increment();
       } else {
-        pool.countUnpooled(block);
+        pool.account.live(block);
       }
       return handle;
     } catch (RuntimeException | Error e) {
@@ -423,7 +423,7 @@ final class ReservedRegion {
     } finally {
       exit();
     }
-    pool.giveWholeBack(whole);
+    pool.returns.giveWholeBack(whole);
   }
 
   // ---- figures ----

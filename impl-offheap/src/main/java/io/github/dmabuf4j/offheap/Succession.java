@@ -51,7 +51,7 @@ final class Succession {
     Block found = supply.obtainAgain(pool.wantedAgain(size, alignment, movable));
     found.written = true; // in a moment
     if (!pool.isInRegion(found)) {
-      pool.tookAgain(found);
+      pool.account.takenUnallocated(found);
     }
     return found;
   }
@@ -75,7 +75,7 @@ final class Succession {
     }
     Block block = pool.popIdle(wanted);
     if (block != null) {
-      pool.poppedForOthers();
+      pool.account.poppedUnallocated();
     } else {
       try {
         block = pool.slabs.commitForStore(wanted);
@@ -84,7 +84,7 @@ final class Succession {
       }
     }
     if (block != null) {
-      pool.tookAgain(block);
+      pool.account.takenUnallocated(block);
     }
     return block;
   }
@@ -107,6 +107,7 @@ final class Succession {
       pool.release(block);
       return;
     }
-    pool.gaveLiveBack(block, bytes);
+    pool.account.liveGivenBack(block);
+    pool.afterGivingBack(bytes);
   }
 }

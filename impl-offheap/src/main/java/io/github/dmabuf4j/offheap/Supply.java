@@ -95,9 +95,10 @@ final class Supply {
     Block found = obtainOrNull(popped, wanted, interruptibly);
     if (found == null) {
       if (wanted.quiet() || wanted.policy() == AllocPolicy.NOWAIT) {
-        throw Shortage.inUse(wanted, pool.limits(), wanted.quiet() ? null : pool.info(false));
+        throw Shortage.inUse(
+            wanted, pool.account.limits(), wanted.quiet() ? null : pool.info(false));
       }
-      throw Shortage.inUse(wanted, pool.statistics(), pool.info(true));
+      throw Shortage.inUse(wanted, pool.account.statistics(), pool.info(true));
     }
     return found;
   }
@@ -139,7 +140,7 @@ final class Supply {
     } catch (InterruptedException e) {
       throw new AssertionError("an uninterruptible wait was interrupted", e);
     }
-    throw Shortage.inUse(wanted, pool.statistics(), pool.info(true));
+    throw Shortage.inUse(wanted, pool.account.statistics(), pool.info(true));
   }
 
   private @Nullable Block tryPolicy(Wanted wanted, boolean interruptibly)
@@ -162,7 +163,7 @@ final class Supply {
   }
 
   private OutOfBuffersException refused(Wanted wanted, SlabMemoryException cause) {
-    return Shortage.refused(wanted, pool.limits(), pool.name, cause);
+    return Shortage.refused(wanted, pool.account.limits(), pool.name, cause);
   }
 
   /** Refuses what not even an empty heap could serve. */
@@ -170,7 +171,7 @@ final class Supply {
     long regionBytes = pool.regionBytes();
     boolean neverInPool = wanted.bytes() > pool.mostBytes() || wanted.bytes() < 0;
     if (neverInPool && !(wanted.movable() && wanted.size() <= regionBytes)) {
-      throw Shortage.neverFits(wanted, pool.limits(), pool.name, regionBytes);
+      throw Shortage.neverFits(wanted, pool.account.limits(), pool.name, regionBytes);
     }
   }
 
@@ -238,7 +239,7 @@ final class Supply {
    * Takes a block from the slabs; where the system refuses memory, after giving up what is idle.
    */
   private @Nullable Block commit(Wanted wanted) throws SlabMemoryException {
-    pool.makeRoom(wanted.bytes());
+    pool.returns.makeRoom(wanted.bytes());
     try {
       return pool.slabs.commit(wanted, true);
     } catch (SlabMemoryException e) {
@@ -281,11 +282,11 @@ final class Supply {
       block = commit(wanted);
     }
     if (block == null) {
-      pool.giveBackLightly(missing(wanted));
+      pool.returns.giveBackLightly(missing(wanted));
       block = commit(wanted);
     }
-    if (block == null && pool.askOthers(missing(wanted), AllocPolicy.FAIL_FAST) > 0) {
-      pool.giveBackLightly(missing(wanted));
+    if (block == null && pool.reclaim(missing(wanted), AllocPolicy.FAIL_FAST) > 0) {
+      pool.returns.giveBackLightly(missing(wanted));
       block = popPatiently(wanted);
       block = block == null ? commit(wanted) : block;
     }
@@ -303,7 +304,7 @@ final class Supply {
         block = commit(wanted);
       }
       if (block == null) {
-        pool.giveBackAll();
+        pool.returns.giveBackAll();
         block = commit(wanted);
       }
       if (block != null || tries == RACES) {
@@ -312,7 +313,7 @@ final class Supply {
       // What was given back may be in other magazines again by now: those who took it are done with
       // it. Or it was of no use here, as it lies in the region: then more of it is asked for.
       if (pool.magazines.idleBytes() < missing(wanted)
-          && pool.askOthers(missing(wanted) << tries, wanted.policy()) == 0) {
+          && pool.reclaim(missing(wanted) << tries, wanted.policy()) == 0) {
         return null;
       }
     }
@@ -329,9 +330,9 @@ final class Supply {
       block = commit(wanted);
     }
     if (block == null) {
-      pool.awaitReturning();
+      pool.returns.awaitReturning();
       if (pool.magazines.idleBytes() >= missing(wanted)) {
-        pool.giveBack(missing(wanted));
+        pool.returns.giveBack(missing(wanted));
         block = commit(wanted);
       }
     }
@@ -341,7 +342,7 @@ final class Supply {
   /** Reclaims what is lacking; false if that gave nothing. */
   private boolean askIfShort(Wanted wanted) {
     long lacking = wanted.bytes() - available();
-    return lacking > 0 && pool.askOthers(lacking, wanted.policy()) > 0;
+    return lacking > 0 && pool.reclaim(lacking, wanted.policy()) > 0;
   }
 
   /** How many bytes are free or idle. */
@@ -355,7 +356,7 @@ final class Supply {
             ? pool.magazines.popPatiently(wanted.sizeClass(), wanted.addressMask())
             : null;
     if (block != null && wanted.comesBack()) {
-      pool.poppedForOthers();
+      pool.account.poppedUnallocated();
     }
     return block;
   }
@@ -428,7 +429,7 @@ final class Supply {
       while (!pool.lifecycle.hasEnded()) {
         boolean timeIsUp = patience.isUp();
         boolean first = waiters.isFirst(self);
-        pool.giveBackStuck();
+        pool.returns.giveBackStuck();
         T taken = first || timeIsUp ? attempt.take() : stalled ? overtake(attempt, self) : null;
         if (taken != null || timeIsUp) {
           return taken;
@@ -498,7 +499,7 @@ final class Supply {
                 pool.name,
                 behind > 0 ? ", " + behind + " more behind it" : "",
                 Shortage.describe(
-                    wanted, pool.statistics(), Objects.requireNonNull(pool.info(true)))));
+                    wanted, pool.account.statistics(), Objects.requireNonNull(pool.info(true)))));
   }
 
   /** How long somebody goes on waiting, and when it says so. */

@@ -188,7 +188,7 @@ class HeapProperties {
     private void apply(Step step) {
       switch (step.kind) {
         case ALLOCATE -> allocate(step);
-        case TICK -> heap.pool.tick();
+        case TICK -> heap.pool.returns.tick();
         case TRIM -> {
           heap.trim();
           checkStatistics();

@@ -231,8 +231,8 @@ final class LifecycleTest {
     try (Hold hold = live.hold()) {
       hold.segment().fill((byte) 1);
     }
-    assertThat(pool.statistics().committedBytes()).isPositive();
+    assertThat(pool.account.statistics().committedBytes()).isPositive();
     live.close();
-    assertThat(pool.statistics().committedBytes()).isZero();
+    assertThat(pool.account.statistics().committedBytes()).isZero();
   }
 }

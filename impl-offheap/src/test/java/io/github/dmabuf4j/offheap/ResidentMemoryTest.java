@@ -103,7 +103,7 @@ final class ResidentMemoryTest {
     DmaBuf staying = buffers.removeFirst(); // so that the slab doesn't become empty
     long[] addresses = buffers.stream().mapToLong(ResidentMemoryTest::addressOf).toArray();
     buffers.forEach(DmaBuf::close);
-    heap.pool.attend(new Retention(Duration.ofHours(1), Long.MAX_VALUE, true));
+    heap.pool.returns.attend(new Retention(Duration.ofHours(1), Long.MAX_VALUE, true));
     heap.trim();
     for (long address : addresses) {
       assertThat(presentBytes(address, 256 * KIB)).isZero();

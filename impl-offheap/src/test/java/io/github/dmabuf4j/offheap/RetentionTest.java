@@ -50,9 +50,9 @@ final class RetentionTest {
   void al9_moreIdleThanIsRetained_theRestGoesBack(TestMemory memory) {
     PooledHeap heap = heaps.open(memory, 4 * MIB);
     allocateWriteClose(heap, 4 * KIB, 4 * KIB, 64 * KIB, MIB);
-    heap.pool.attend(new Retention(Duration.ofHours(1), 72 * KIB, false));
+    heap.pool.returns.attend(new Retention(Duration.ofHours(1), 72 * KIB, false));
     assertThat(heap.statistics().idleBytes()).isLessThanOrEqualTo(72 * KIB).isPositive();
-    heap.pool.attend(new Retention(Duration.ofHours(1), 0, false));
+    heap.pool.returns.attend(new Retention(Duration.ofHours(1), 0, false));
     assertThat(heap.statistics().idleBytes()).isZero();
   }
 
@@ -87,7 +87,7 @@ final class RetentionTest {
     PooledHeap heap = heaps.open(memory, 4 * MIB);
     allocateWriteClose(heap, 4 * KIB, 4 * KIB, 64 * KIB, MIB);
     long idle = heap.statistics().idleBytes();
-    heap.pool.attend(ZEROED);
+    heap.pool.returns.attend(ZEROED);
     assertThat(heap.statistics().idleBytes()).as("all are back").isEqualTo(idle);
     for (long size : new long[] {4 * KIB, 4 * KIB, 64 * KIB, MIB}) {
       DmaBuf buffer =
@@ -113,7 +113,7 @@ final class RetentionTest {
             .start(
                 () -> {
                   while (!done.get()) {
-                    heap.pool.attend(ZEROED);
+                    heap.pool.returns.attend(ZEROED);
                   }
                 });
     try {
@@ -134,10 +134,10 @@ final class RetentionTest {
   void zeroing_doesNotCountAsUse_idleBlocksDecayAllTheSame(TestMemory memory) {
     PooledHeap heap = heaps.open(memory, MIB);
     allocateWriteClose(heap, 4 * KIB, 4 * KIB, 4 * KIB);
-    heap.pool.tick(); // all were in use since the last
-    heap.pool.attend(ZEROED);
+    heap.pool.returns.tick(); // all were in use since the last
+    heap.pool.returns.attend(ZEROED);
     assertThat(heap.statistics().poolHits()).isZero();
-    heap.pool.tick();
+    heap.pool.returns.tick();
     assertThat(heap.statistics().idleBytes()).isZero();
   }
 
