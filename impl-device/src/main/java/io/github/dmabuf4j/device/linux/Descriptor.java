@@ -24,7 +24,8 @@ import java.util.function.IntUnaryOperator;
  * <tr><td>state</td><td>volatile</td><td>CAS</td></tr>
  * </table>
  *
- * <p><b>Threads.</b> Any. Calls made inside {@link #use} may run at once.
+ * <p><b>Threads.</b> Any. Calls made inside {@link #use} may run at once. What a {@link Poller}
+ * waits for is in use, too.
  */
 public final class Descriptor implements OwnedFd {
   private static final System.Logger LOG = System.getLogger(Descriptor.class.getName());
@@ -166,6 +167,25 @@ public final class Descriptor implements OwnedFd {
       owner.end();
       Reference.reachabilityFence(this);
     }
+  }
+
+  /**
+   * Keeps the descriptor open, as a call would, for somebody who waits for it.
+   *
+   * @return false if it was detached or closed
+   */
+  boolean tryHold() {
+    return owner.tryBegin();
+  }
+
+  /** Ends what {@link #tryHold} began; closes the descriptor if that was asked for meanwhile. */
+  void endHold() {
+    owner.end();
+  }
+
+  /** The number, for somebody who holds it. */
+  int heldNumber() {
+    return owner.entry.fd();
   }
 
   private IllegalStateException ended() {

@@ -13,7 +13,8 @@
  *
  * <p><b>Waiting.</b> No call of this package that may wait for somebody else is made on a virtual
  * thread's carrier (design rule FN5): descriptors that others make ready are non-blocking, and
- * their readiness is awaited with epoll, by one thread for all.
+ * their readiness is awaited with epoll, by one thread for all: {@link
+ * io.github.dmabuf4j.device.linux.Poller}.
  *
  * <p><b>Structures and constants.</b> The package {@code bindings} below this one is generated from
  * the headers of the kernel and of the C library, see {@code src/main/jextract}; a structure has
