@@ -133,9 +133,9 @@ public final class BufferObject extends BufferPlacement {
   void unreferenced() {
     Reservation present = reservation;
     List<Fence> pending =
-        present == null || present.isSignaled(FenceUsage.BOOKKEEP)
+        present == null || present.hasOwnSignaled(FenceUsage.BOOKKEEP)
             ? List.of()
-            : present.fences(FenceUsage.BOOKKEEP);
+            : present.ownFences(FenceUsage.BOOKKEEP);
     release(pending, 0);
   }
 
@@ -172,6 +172,7 @@ public final class BufferObject extends BufferPlacement {
       return;
     }
     if (reservationSeen) { // a user may still have it: the next owner gets another
+      own.forgetExporter();
       reservation = null;
       reservationSeen = false;
     } else {
@@ -222,7 +223,7 @@ public final class BufferObject extends BufferPlacement {
   public Reservation reservation() {
     Reservation present = reservation;
     if (present == null) {
-      Reservation fresh = new Reservation();
+      Reservation fresh = new Reservation(exporter);
       present = (Reservation) RESERVATION.compareAndExchange(this, null, fresh);
       if (present == null) {
         present = fresh;
@@ -301,7 +302,7 @@ public final class BufferObject extends BufferPlacement {
    */
   public BufInfo.Buffer info() {
     Reservation present = reservation;
-    List<Fence> fences = present == null ? List.of() : present.fences(FenceUsage.BOOKKEEP);
+    List<Fence> fences = present == null ? List.of() : present.ownFences(FenceUsage.BOOKKEEP);
     return new BufInfo.Buffer(
         displayName(),
         exporter.name(),
@@ -352,6 +353,22 @@ public final class BufferObject extends BufferPlacement {
       attached.addFirst(BufInfo.Attached.of(one));
     }
     return attached;
+  }
+
+  /**
+   * Appends what an access has to wait for, of this process and of others, to a list that is made
+   * where there is none and something to append.
+   */
+  @Nullable List<Fence> conflictsLocked(Access access, @Nullable List<Fence> pending) {
+    FenceUsage usage = FenceUsage.conflictingWith(access);
+    List<Fence> conflicts = reservation().collect(usage, pending);
+    List<Fence> foreign = exporter.foreignFences(usage);
+    if (foreign.isEmpty()) {
+      return conflicts;
+    }
+    List<Fence> all = conflicts == null ? new ArrayList<>(foreign.size()) : conflicts;
+    all.addAll(foreign);
+    return all;
   }
 
   // ---- coherency, without the reservation ----
@@ -443,7 +460,10 @@ public final class BufferObject extends BufferPlacement {
    */
   public boolean isBusyLocked() {
     reservation().assertHeld("isBusyLocked");
-    return users() != 0 || pins() != 0 || !reservation().isSignaled(FenceUsage.BOOKKEEP);
+    return users() != 0
+        || pins() != 0
+        || !reservation().hasOwnSignaled(FenceUsage.BOOKKEEP)
+        || !exporter.foreignFences(FenceUsage.BOOKKEEP).isEmpty();
   }
 
   /**

@@ -76,7 +76,7 @@ public final class CpuAccess implements AutoCloseable {
         }
         object.holdLocked();
         held = true;
-        List<Fence> conflicts = reservation.collect(FenceUsage.conflictingWith(access), null);
+        List<Fence> conflicts = object.conflictsLocked(access, null);
         if (fence != null) {
           reservation.add(fence, FenceUsage.of(access));
         }

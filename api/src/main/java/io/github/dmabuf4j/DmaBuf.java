@@ -502,6 +502,30 @@ public final class DmaBuf extends BufferHandle implements AutoCloseable {
   }
 
   /**
+   * Says that somebody uses the bytes until a fence signals, such as a device that was given work:
+   * others wait for it as for a reader or a writer. A kernel fence becomes known to other processes
+   * and devices, too, if the exporter can tell them; a host fence can't (design rule FN6). Takes
+   * the reservation. Use by this process is published by {@link Job}s and closures.
+   *
+   * @param fence any, also a container; one that has signaled is left out
+   * @param access what is done to the bytes until it signals
+   * @throws DmaBufException if the exporter can't tell others: the fence isn't added
+   * @throws IllegalArgumentException if it is a kernel fence of which the exporter can't tell
+   *     others
+   * @throws IllegalStateException if this handle is closed, or read-only and the access writes, or
+   *     the thread holds the reservation
+   */
+  public void publish(Fence fence, Access access) {
+    checkWritable("publish", access);
+    BufferObject object = retain("publish");
+    try {
+      Published.add(object, fence, access);
+    } finally {
+      object.put();
+    }
+  }
+
+  /**
    * Says whether the content is needed (rules CG3, CG4). Using a buffer doesn't take it back.
    *
    * @param advice what reclaim may do with it

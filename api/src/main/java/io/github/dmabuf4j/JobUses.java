@@ -138,7 +138,7 @@ final class JobUses {
       use.bytes = use.object.holdLocked();
       Reservation reservation = use.object.reservation();
       reservation.reserve(1);
-      reservation.collect(FenceUsage.conflictingWith(use.access), dependencies);
+      use.object.conflictsLocked(use.access, dependencies);
     }
   }
 

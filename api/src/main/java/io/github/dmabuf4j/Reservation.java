@@ -1,6 +1,7 @@
 package io.github.dmabuf4j;
 
 import io.github.dmabuf4j.WwMutex.Outcome;
+import io.github.dmabuf4j.spi.Exporter;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,6 +25,12 @@ import org.jspecify.annotations.Nullable;
  * {@link #reserve} may allocate and fail, {@link #add} does neither, so it can stand behind the
  * point of no return. Anybody reads them at any time, without the lock, and sees a consistent state
  * (design rule RL5). What has signaled is dropped in passing (design rule RL7).
+ *
+ * <p><b>Fences of others.</b> Devices and other processes may use a buffer, too, and its {@link
+ * Exporter} may know of that: the reservation of one buffer alone asks it for its {@linkplain
+ * Exporter#foreignFences foreign fences} wherever it is waited on or asked what is pending, and
+ * keeps nothing of the answer. One that several buffers share doesn't know them; there {@link
+ * DmaBuf}s and {@link Job}s ask, each for its own buffers.
  *
  * <p><b>The validator.</b> While it is on, a broken locking rule is a {@link LockdepException}.
  *
@@ -52,6 +59,9 @@ public final class Reservation {
   final WwMutex mutex = new WwMutex();
   private final FenceSlots slots = new FenceSlots();
 
+  /** Whom to ask for fences of others: of a buffer that has this to itself, while it lives. */
+  private volatile @Nullable Exporter exporter;
+
   /** Those that end with the lock. Guarded by it. */
   @Nullable Vmap vmaps;
 
@@ -67,6 +77,17 @@ public final class Reservation {
    */
   public Reservation(ReservationClass reservationClass) {
     this.reservationClass = Objects.requireNonNull(reservationClass, "reservationClass");
+  }
+
+  /** Creates one for the buffers of an exporter, one after the other. */
+  Reservation(Exporter exporter) {
+    this(ReservationClass.DEFAULT);
+    this.exporter = exporter;
+  }
+
+  /** The buffer has ended, and somebody may have kept this. */
+  void forgetExporter() {
+    exporter = null;
   }
 
   /**
@@ -419,12 +440,32 @@ public final class Reservation {
   }
 
   /**
-   * The pending fences of a usage and of all stronger ones.
+   * The pending fences of a usage and of all stronger ones, foreign ones last.
    *
    * @param usage the weakest usage to return
    * @return a new list, empty if nothing is pending
+   * @throws DmaBufException if the exporter can't find out about those of others
    */
   public List<Fence> fences(FenceUsage usage) {
+    List<Fence> pending = ownFences(usage);
+    Exporter others = exporter;
+    if (others != null) {
+      pending.addAll(others.foreignFences(usage));
+    }
+    return pending;
+  }
+
+  /** As {@link #fences}, without a list of its own where there is nothing to wait for here. */
+  private List<Fence> toWaitFor(FenceUsage usage) {
+    if (!slots.isSignaled(usage)) {
+      return fences(usage);
+    }
+    Exporter others = exporter;
+    return others == null ? List.of() : others.foreignFences(usage);
+  }
+
+  /** Those that are in this reservation. */
+  List<Fence> ownFences(FenceUsage usage) {
     List<Fence> pending = new ArrayList<>();
     slots.snapshot().collect(usage, pending);
     return pending;
@@ -436,6 +477,7 @@ public final class Reservation {
    *
    * @param usage the weakest usage to include
    * @return the only one, an array of several, or {@link Fence#stub()} if nothing is pending
+   * @throws DmaBufException as {@link #fences} does
    */
   public Fence merged(FenceUsage usage) {
     return Fences.merge(fences(usage));
@@ -446,8 +488,15 @@ public final class Reservation {
    *
    * @param usage the weakest usage to look at
    * @return true if all have signaled
+   * @throws DmaBufException as {@link #fences} does
    */
   public boolean isSignaled(FenceUsage usage) {
+    Exporter others = exporter;
+    return slots.isSignaled(usage) && (others == null || others.foreignFences(usage).isEmpty());
+  }
+
+  /** Whether all of those that are in this reservation have signaled. */
+  boolean hasOwnSignaled(FenceUsage usage) {
     return slots.isSignaled(usage);
   }
 
@@ -464,8 +513,9 @@ public final class Reservation {
     if (Thread.interrupted()) {
       throw new InterruptedException();
     }
-    if (!isSignaled(usage)) {
-      Deadline.after(Fences.defaultTimeout()).awaitAll(fences(usage));
+    List<Fence> pending = toWaitFor(usage);
+    if (!pending.isEmpty()) {
+      Deadline.after(Fences.defaultTimeout()).awaitAll(pending);
     }
   }
 
@@ -476,8 +526,9 @@ public final class Reservation {
    * @throws FenceTimeoutException if a fence didn't signal in time
    */
   public void awaitUninterruptibly(FenceUsage usage) {
-    if (!isSignaled(usage)) {
-      Deadline.after(Fences.defaultTimeout()).awaitAllUninterruptibly(fences(usage));
+    List<Fence> pending = toWaitFor(usage);
+    if (!pending.isEmpty()) {
+      Deadline.after(Fences.defaultTimeout()).awaitAllUninterruptibly(pending);
     }
   }
 
@@ -496,7 +547,7 @@ public final class Reservation {
       throw new InterruptedException();
     }
     Deadline deadline = Deadline.after(timeout);
-    for (Fence fence : fences(usage)) {
+    for (Fence fence : toWaitFor(usage)) {
       if (!fence.await(deadline.left())) {
         return false;
       }
@@ -514,7 +565,7 @@ public final class Reservation {
    */
   public boolean awaitUninterruptibly(FenceUsage usage, Duration timeout) {
     Deadline deadline = Deadline.after(timeout);
-    for (Fence fence : fences(usage)) {
+    for (Fence fence : toWaitFor(usage)) {
       if (!fence.awaitUninterruptibly(deadline.left())) {
         return false;
       }

@@ -136,6 +136,7 @@ final class DmaBufTest {
     uses.put("vmapPinned", handle -> handle.vmapPinned(Pin.Term.SHORT, ArenaKind.SHARED));
     uses.put("attach", handle -> handle.attach(importer()));
     uses.put("pin", handle -> handle.pin(Pin.Term.LONG));
+    uses.put("publish", handle -> handle.publish(Fence.stub(), Access.READ));
     uses.put("advise", handle -> handle.advise(Advice.WILL_NEED));
     uses.put("exportFd", DmaBuf::exportFd);
     uses.put("job reads", handle -> Job.named("j").reads(handle).publish());

@@ -4,8 +4,11 @@ import io.github.dmabuf4j.Access;
 import io.github.dmabuf4j.Attachment;
 import io.github.dmabuf4j.BufferLru;
 import io.github.dmabuf4j.BufferObject;
+import io.github.dmabuf4j.Fence;
+import io.github.dmabuf4j.FenceUsage;
 import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.ScatterList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +36,9 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>{@link #syncForCpu}</td><td>not held</td><td>no</td><td>throw; {@link #endCpuAccess} is called, no other</td></tr>
  * <tr><td>{@link #syncForDevice}, {@link #endCpuAccess}</td><td>not held, possibly on a thread that signals a fence</td>
  *   <td>no</td><td>throw; counts as ended, and the fence of the access fails</td></tr>
+ * <tr><td>{@link #foreignFences}</td><td>held or not, on any thread, at any time</td><td>no</td><td>throw; the wait or job doesn't
+ *   begin</td></tr>
+ * <tr><td>{@link #publish}</td><td>not held</td><td>no</td><td>throw; the fence isn't added here either</td></tr>
  * <tr><td>{@link #evict}, {@link #restore}</td><td>held</td><td>no</td><td>return false; restore throws</td></tr>
  * <tr><td>{@link #release}</td><td>held or not, possibly on a thread that signals a fence</td><td>no</td><td>must not fail</td></tr>
  * <tr><td>{@link #name}, {@link #mappingCache}, {@link #cachesMappings}, {@link #lru}</td><td>held or not, on any thread, at any
@@ -93,6 +99,34 @@ public interface Exporter {
    * @param access what was given to {@link #beginCpuAccess}
    */
   default void endCpuAccess(Access access) {}
+
+  /**
+   * What others than this process do to the bytes and are not done with, where the exporter can
+   * know: the kernel's fences of a device's buffer. Asked by whatever waits for the fences of the
+   * buffer, each time; the core keeps the answer no longer than that wait (design rule RL8). Must
+   * not take a reservation. Somebody who kept the buffer's reservation may ask after the buffer's
+   * end: then the answer is nothing.
+   *
+   * @param usage the weakest usage to return: those of stronger ones belong to it, see {@link
+   *     FenceUsage#includes}. An exporter that can't tell returns more rather than less
+   * @return fences that are foreign, see {@link io.github.dmabuf4j.FenceContext.Builder#foreign};
+   *     {@link List#of()}, the default, if there are none
+   * @throws io.github.dmabuf4j.DmaBufException if it can't find out
+   */
+  default List<Fence> foreignFences(FenceUsage usage) {
+    return List.of();
+  }
+
+  /**
+   * Work on the buffer that the kernel signals was published by {@link
+   * io.github.dmabuf4j.DmaBuf#publish}: an exporter that can tell others does, before the fence is
+   * in the reservation (design rule FN6). By default it does nothing.
+   *
+   * @param fence a kernel fence, plain and pending a moment ago
+   * @param access what is done to the bytes until it signals
+   * @throws io.github.dmabuf4j.DmaBufException if they can't be told
+   */
+  default void publish(Fence fence, Access access) {}
 
   /**
    * Makes what an importer has mapped coherent for the CPU: called in {@link

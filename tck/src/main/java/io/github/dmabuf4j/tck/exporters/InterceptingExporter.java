@@ -3,18 +3,22 @@ package io.github.dmabuf4j.tck.exporters;
 import io.github.dmabuf4j.Access;
 import io.github.dmabuf4j.Attachment;
 import io.github.dmabuf4j.BufferLru;
+import io.github.dmabuf4j.Fence;
+import io.github.dmabuf4j.FenceUsage;
 import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.ScatterList;
 import io.github.dmabuf4j.spi.Exporter;
 import io.github.dmabuf4j.spi.MappedBytes;
 import io.github.dmabuf4j.spi.MappingCache;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * An exporter that shows each callback to an {@link Interceptor} before the exporter that it stands
- * for. What it only says of itself (its name, its cache) isn't a callback.
+ * for. What it only says of itself (its name, its cache) or of others (their fences) isn't a
+ * callback.
  *
  * <p><b>Threads.</b> As the exporter that it stands for; there is no state here.
  */
@@ -125,6 +129,16 @@ public final class InterceptingExporter implements Exporter {
         attachment,
         pieces,
         () -> real.syncForDevice(attachment, pieces, access));
+  }
+
+  @Override
+  public List<Fence> foreignFences(FenceUsage usage) {
+    return real.foreignFences(usage);
+  }
+
+  @Override
+  public void publish(Fence fence, Access access) {
+    real.publish(fence, access);
   }
 
   @Override
