@@ -1,7 +1,9 @@
 package io.github.dmabuf4j;
 
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  * @param region what lies where in the heap's {@link ContiguousRegion}, if it has one
  */
 public record BufInfo(String heap, List<Buffer> buffers, Optional<FragmentationMap> region) {
+  /** How many names a report of the holders has. */
+  private static final int LINES = 10;
+
   /**
    * Copies the list.
    *
@@ -155,6 +160,86 @@ public record BufInfo(String heap, List<Buffer> buffers, Optional<FragmentationM
       text.append("\n  and %d more".formatted(buffers.size() - count));
     }
     return text.substring(1);
+  }
+
+  /**
+   * Who holds the memory: the ten names with the most bytes, a line each, for messages (design rule
+   * AL6). Buffers of one name are summed up; those that were given none are one line.
+   *
+   * @return text; says so if nobody holds any
+   */
+  public String holders() {
+    if (buffers.isEmpty()) {
+      return "nobody holds any";
+    }
+    Map<String, Holder> byName = new LinkedHashMap<>();
+    for (Buffer buffer : buffers) {
+      byName.computeIfAbsent(groupOf(buffer), name -> new Holder()).add(buffer);
+    }
+    StringBuilder text = new StringBuilder("held by");
+    byName.entrySet().stream()
+        .sorted(Comparator.comparingLong(entry -> -entry.getValue().bytes))
+        .limit(LINES)
+        .forEach(entry -> text.append("\n  ").append(entry.getValue().line(entry.getKey())));
+    if (byName.size() > LINES) {
+      text.append("\n  and %d more names".formatted(byName.size() - LINES));
+    }
+    return text.toString();
+  }
+
+  /** Its name, or one for all that were given none, which begin as their heap's. */
+  private static String groupOf(Buffer buffer) {
+    return buffer.name().startsWith(buffer.exporter() + "#") ? "(no name)" : buffer.name();
+  }
+
+  /** What buffers of one name have together. */
+  private static final class Holder {
+    private int count;
+    private long bytes;
+    private long references;
+    private long holds;
+    private long pins;
+    private int quarantined;
+    private int evicted;
+    private @Nullable String fence;
+    private @Nullable String attachment;
+
+    void add(Buffer buffer) {
+      count++;
+      boolean resident = buffer.residency() == BufferObject.Residency.RESIDENT;
+      bytes += resident ? buffer.size() : 0;
+      evicted += resident ? 0 : 1;
+      references += buffer.references();
+      holds += buffer.holds();
+      pins += buffer.pins();
+      quarantined += buffer.isQuarantined() ? 1 : 0;
+      if (fence == null && !buffer.fences().isEmpty()) {
+        fence = buffer.fences().getFirst();
+      }
+      if (attachment == null && !buffer.attachments().isEmpty()) {
+        attachment = buffer.attachments().getFirst().toString();
+      }
+    }
+
+    String line(String name) {
+      StringBuilder line =
+          new StringBuilder(
+              "%d × %s: %s, references %d, holds %d, pins %d"
+                  .formatted(count, name, ByteSize.exact(bytes), references, holds, pins));
+      if (quarantined > 0) {
+        line.append(", %d in quarantine".formatted(quarantined));
+      }
+      if (evicted > 0) {
+        line.append(", %d evicted or purged".formatted(evicted));
+      }
+      if (attachment != null) {
+        line.append(", attached to ").append(attachment);
+      }
+      if (fence != null) {
+        line.append(", waiting for ").append(fence);
+      }
+      return line.toString();
+    }
   }
 
   @Override

@@ -63,4 +63,14 @@ public final class ByteSize {
         ? (long) value + " " + units[unit]
         : String.format(Locale.ROOT, "%.1f %s", value, units[unit]);
   }
+
+  /**
+   * Writes a size exactly, and what that is in a larger unit, for messages.
+   *
+   * @param bytes a size
+   * @return for example {@code 65536 B (64 KiB)}
+   */
+  public static String exact(long bytes) {
+    return bytes + (bytes < 1024 ? " B" : " B (" + format(bytes) + ")");
+  }
 }

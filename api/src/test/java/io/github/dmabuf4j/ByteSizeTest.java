@@ -76,6 +76,12 @@ final class ByteSizeTest {
     }
   }
 
+  @Test
+  void exact_isInBytes_andReadable() {
+    assertThat(ByteSize.exact(1023)).isEqualTo("1023 B");
+    assertThat(ByteSize.exact(65536)).isEqualTo("65536 B (64 KiB)");
+  }
+
   @ParameterizedTest
   @ValueSource(longs = {0, 1, 512, 1024, 65536, 1L << 20, 3L << 30, 5L << 40})
   void format_isReadBack(long bytes) {

@@ -171,7 +171,7 @@ final class Lifecycle {
       if (!live.buffers().isEmpty() && !mayEnd) {
         throw new IllegalStateException(
             "%s has %d live buffers: close them first, or call drain; %s"
-                .formatted(pool.name, live.buffers().size(), Shortage.holdersOf(live)));
+                .formatted(pool.name, live.buffers().size(), live.holders()));
       }
       if (look == STUCK_LOOKS) {
         throw new IllegalStateException(

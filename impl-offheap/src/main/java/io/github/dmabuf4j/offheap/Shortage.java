@@ -9,10 +9,6 @@ import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.OutOfBuffersException;
 import io.github.dmabuf4j.RegionStatistics;
-import java.util.Comparator;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,8 +16,6 @@ import org.jspecify.annotations.Nullable;
  * (design rule AL6).
  */
 final class Shortage {
-  private static final int LINES = 10;
-
   private Shortage() {}
 
   /** Everything is in use. */
@@ -119,7 +113,7 @@ final class Shortage {
             why,
             request.isQuiet()
                 ? "who that is wasn't looked at, for the request is quiet"
-                : holdersOf(inTheWay));
+                : inTheWay.holders());
   }
 
   private static OutOfBuffersException contiguous(
@@ -141,7 +135,7 @@ final class Shortage {
                 holders.heap(),
                 bytes(account.limit),
                 bytes(account.now()),
-                holdersOf(holders)),
+                holders.holders()),
         null);
   }
 
@@ -157,7 +151,7 @@ final class Shortage {
                 holders.heap(),
                 bytes(account.limit),
                 bytes(used),
-                holdersOf(holders)));
+                holders.holders()));
   }
 
   /** Who is waited for. */
@@ -172,87 +166,10 @@ final class Shortage {
             holders == null
                 ? "who holds the rest wasn't looked at, for "
                     + (wanted.quiet() ? "the request is quiet" : "that could wait")
-                : holdersOf(holders));
-  }
-
-  /** The largest holders, aggregated by name. */
-  static String holdersOf(BufInfo info) {
-    if (info.buffers().isEmpty()) {
-      return "nobody holds any";
-    }
-    Map<String, Holder> byName = new LinkedHashMap<>();
-    for (BufInfo.Buffer buffer : info.buffers()) {
-      byName.computeIfAbsent(groupOf(buffer), name -> new Holder()).add(buffer);
-    }
-    List<Map.Entry<String, Holder>> largest =
-        byName.entrySet().stream()
-            .sorted(Comparator.comparingLong(entry -> -entry.getValue().bytes))
-            .limit(LINES)
-            .toList();
-    StringBuilder text = new StringBuilder("held by");
-    largest.forEach(entry -> text.append("\n  ").append(entry.getValue().line(entry.getKey())));
-    if (byName.size() > LINES) {
-      text.append("\n  and %d more names".formatted(byName.size() - LINES));
-    }
-    return text.toString();
-  }
-
-  /** Its name, or one for all that were given none, which begin as their heap's. */
-  private static String groupOf(BufInfo.Buffer buffer) {
-    return buffer.name().startsWith(buffer.exporter() + "#") ? "(no name)" : buffer.name();
+                : holders.holders());
   }
 
   private static String bytes(long count) {
-    return count < 1024 ? count + " B" : "%d B (%s)".formatted(count, ByteSize.format(count));
-  }
-
-  /** What buffers of one name have together. */
-  private static final class Holder {
-    private int count;
-    private long bytes;
-    private long references;
-    private long holds;
-    private long pins;
-    private int quarantined;
-    private int evicted;
-    private @Nullable String fence;
-    private @Nullable String attachment;
-
-    void add(BufInfo.Buffer buffer) {
-      count++;
-      boolean resident = buffer.residency() == BufferObject.Residency.RESIDENT;
-      bytes += resident ? buffer.size() : 0;
-      evicted += resident ? 0 : 1;
-      references += buffer.references();
-      holds += buffer.holds();
-      pins += buffer.pins();
-      quarantined += buffer.isQuarantined() ? 1 : 0;
-      if (fence == null && !buffer.fences().isEmpty()) {
-        fence = buffer.fences().getFirst();
-      }
-      if (attachment == null && !buffer.attachments().isEmpty()) {
-        attachment = buffer.attachments().getFirst().toString();
-      }
-    }
-
-    String line(String name) {
-      StringBuilder line =
-          new StringBuilder(
-              "%d × %s: %s, references %d, holds %d, pins %d"
-                  .formatted(count, name, Shortage.bytes(bytes), references, holds, pins));
-      if (quarantined > 0) {
-        line.append(", %d in quarantine".formatted(quarantined));
-      }
-      if (evicted > 0) {
-        line.append(", %d evicted or purged".formatted(evicted));
-      }
-      if (attachment != null) {
-        line.append(", attached to ").append(attachment);
-      }
-      if (fence != null) {
-        line.append(", waiting for ").append(fence);
-      }
-      return line.toString();
-    }
+    return ByteSize.exact(count);
   }
 }
