@@ -52,6 +52,15 @@ public final class Capabilities {
           .lacks(Capability.SHAREABLE, "memory of this process has no file descriptor")
           .build();
 
+  /** The heap {@code memfd:system}: a sealed memory file for each buffer. */
+  public static final Capabilities MEMFD = device("memfd:system").build();
+
+  /** The heap {@code udmabuf:system}: dma-bufs over sealed memory files. */
+  public static final Capabilities UDMABUF = device("udmabuf:system").build();
+
+  /** The heap {@code dma-heap:system}: dma-bufs of the kernel's own. */
+  public static final Capabilities DMA_HEAP = device("dma-heap:system").build();
+
   /** The heap of {@link io.github.dmabuf4j.tck.exporters.PlainExporter}s. */
   public static final Capabilities KIT_PLAIN = kit("kit:plain").build();
 
@@ -101,6 +110,19 @@ public final class Capabilities {
         .lacks(Capability.REFUSES_IMPORTERS, "who can read memory can import it")
         .lacks(Capability.SHARED_RESERVATION, "each block has its own")
         .lacks(Capability.SHAREABLE, "memory of this process has no file descriptor");
+  }
+
+  private static Builder device(String name) {
+    return of(name)
+        .has(Capability.HOST_PIECES, Capability.OBSERVABLE, Capability.FREED_BY_ANY_THREAD)
+        .has(Capability.PURGES, Capability.DROPS_MAPPINGS, Capability.SHAREABLE)
+        .lacks(Capability.MOVES, "a file's pages stay where the kernel put them")
+        .lacks(Capability.CONTIGUOUS_REGION, "each buffer is a file of its own")
+        .lacks(Capability.EVICTS, "a file's pages can't be taken while others may map it")
+        .lacks(Capability.SEPARATE_COPIES, "the CPU and importers see the same bytes")
+        .lacks(Capability.REVOCABLE, "the heap doesn't take back what it gave")
+        .lacks(Capability.REFUSES_IMPORTERS, "who can read memory can import it")
+        .lacks(Capability.SHARED_RESERVATION, "each file has its own");
   }
 
   private static Builder kit(String name) {

@@ -5,12 +5,14 @@ import io.github.dmabuf4j.Attachment;
 import io.github.dmabuf4j.BufferLru;
 import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FenceUsage;
+import io.github.dmabuf4j.OwnedFd;
 import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.ScatterList;
 import io.github.dmabuf4j.spi.Exporter;
 import io.github.dmabuf4j.spi.MappedBytes;
 import io.github.dmabuf4j.spi.MappingCache;
 import java.util.List;
+import io.github.dmabuf4j.spi.SharedFile;
 import java.util.Objects;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -22,17 +24,39 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Threads.</b> As the exporter that it stands for; there is no state here.
  */
-public final class InterceptingExporter implements Exporter {
+public sealed class InterceptingExporter implements Exporter {
   private final Exporter real;
   private final Interceptor interceptor;
 
+  /** One that has a file, as what it stands for. */
+  private static final class Shared extends InterceptingExporter implements SharedFile {
+    private final SharedFile file;
+
+    Shared(Exporter real, SharedFile file, Interceptor interceptor) {
+      super(real, interceptor);
+      this.file = file;
+    }
+
+    @Override
+    public OwnedFd exportFd() throws InterruptedException {
+      return file.exportFd();
+    }
+  }
+
   /**
-   * Creates one.
+   * Stands for an exporter, and for its file where it has one.
    *
    * @param real who does the work
    * @param interceptor who sees each call first
+   * @return a new one
    */
-  public InterceptingExporter(Exporter real, Interceptor interceptor) {
+  public static InterceptingExporter of(Exporter real, Interceptor interceptor) {
+    return real instanceof SharedFile file
+        ? new Shared(real, file, interceptor)
+        : new InterceptingExporter(real, interceptor);
+  }
+
+  private InterceptingExporter(Exporter real, Interceptor interceptor) {
     this.real = Objects.requireNonNull(real, "real");
     this.interceptor = Objects.requireNonNull(interceptor, "interceptor");
   }

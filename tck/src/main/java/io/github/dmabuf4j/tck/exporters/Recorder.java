@@ -47,7 +47,7 @@ public final class Recorder implements UnaryOperator<Exporter> {
 
   @Override
   public Exporter apply(Exporter real) {
-    return new InterceptingExporter(real, this::record);
+    return InterceptingExporter.of(real, this::record);
   }
 
   private @Nullable Object record(Interceptor.Call call) {
