@@ -43,6 +43,8 @@ public enum Errno {
   EMFILE(24),
   /** The file doesn't know this request. */
   ENOTTY(25),
+  /** The file would be too large. */
+  EFBIG(27),
   /** No room: where files in memory are concerned, no memory. */
   ENOSPC(28),
   /** Nobody reads what was written. */

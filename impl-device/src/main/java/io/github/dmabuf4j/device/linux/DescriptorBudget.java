@@ -91,10 +91,26 @@ public final class DescriptorBudget {
    *     failed, with the advice that fits any call
    */
   public Descriptor make(Descriptor.Kind kind, String holder, String call, IntSupplier make) {
+    return make(kind, holder, new SyscallFailure.Subject(call, holder), make);
+  }
+
+  /**
+   * Makes a descriptor, as above, by a call that has advice of its own.
+   *
+   * @param kind what for
+   * @param holder who will have it, as a report names it
+   * @param about the call, what it is about, and what to do where it fails
+   * @param make the call: returns a new descriptor, close-on-exec, or a negative error number
+   * @return the descriptor
+   * @throws DmaBufException if the budget is used up (EMFILE): names the holders; or if the call
+   *     failed
+   */
+  public Descriptor make(
+      Descriptor.Kind kind, String holder, SyscallFailure.Subject about, IntSupplier make) {
     reserve(kind, holder);
     int fd = -1;
     try {
-      fd = SyscallFailure.check(call, holder, Restarted.call(make));
+      fd = (int) about.check(Restarted.call(make));
       return own(kind, holder, fd);
     } finally {
       if (fd < 0) {

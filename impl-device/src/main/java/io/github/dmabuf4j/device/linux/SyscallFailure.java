@@ -11,6 +11,54 @@ import io.github.dmabuf4j.Errno;
  * @param number the error number, positive
  */
 public record SyscallFailure(String call, String subject, int number) {
+  /** What to do about an error of one particular call. */
+  @FunctionalInterface
+  public interface Advice {
+    /**
+     * What would make the call succeed.
+     *
+     * @param errno why it failed
+     * @return words, or empty where the advice that fits any call is good
+     */
+    String against(Errno errno);
+  }
+
+  /**
+   * A call that is about to be made.
+   *
+   * @param call as the manual names it
+   * @param subject what it is about, a path or a buffer's name, and how much is wanted
+   * @param advice what to do where it fails
+   */
+  public record Subject(String call, String subject, Advice advice) {
+    /**
+     * A call without advice of its own.
+     *
+     * @param call as the manual names it
+     * @param subject what it is about
+     */
+    public Subject(String call, String subject) {
+      this(call, subject, errno -> "");
+    }
+
+    /**
+     * Reads its result.
+     *
+     * @param result what the call returned
+     * @return the result, at least 0
+     * @throws DmaBufException if it is an error number, with the call's own advice, or else that
+     *     which fits any
+     */
+    public long check(long result) {
+      if (result >= 0) {
+        return result;
+      }
+      SyscallFailure failure = new SyscallFailure(call, subject, (int) -result);
+      String own = Errno.of(failure.number).map(advice::against).orElse("");
+      throw own.isEmpty() ? failure.exception() : failure.exception(own);
+    }
+  }
+
   /**
    * Reads a result.
    *
@@ -88,6 +136,7 @@ public record SyscallFailure(String call, String subject, int number) {
       case EPIPE -> "the other side has gone";
       case ECONNRESET -> "the other side has gone in the middle";
       case ECONNREFUSED -> "nobody listens";
+      case EFBIG -> "a file can't be as large";
       case EDEADLK -> "it would deadlock";
       case EOVERFLOW -> "a value doesn't fit";
       case EOPNOTSUPP -> "it isn't supported";
