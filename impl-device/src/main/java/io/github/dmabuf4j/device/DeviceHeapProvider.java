@@ -1,78 +1,121 @@
 package io.github.dmabuf4j.device;
 
+import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.HeapDescription;
 import io.github.dmabuf4j.HeapUnavailableException;
 import io.github.dmabuf4j.HeapUri;
+import io.github.dmabuf4j.device.linux.Descriptor;
+import io.github.dmabuf4j.device.linux.DescriptorBudget;
+import io.github.dmabuf4j.device.linux.Platform;
+import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.spi.HeapProvider;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.NavigableSet;
 import java.util.TreeSet;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
- * The heaps of this machine that have a file descriptor behind them. So far it finds and explains
- * them; it opens none, and says so.
+ * The heaps of this machine that have a file descriptor behind them: {@code dma-heap:NAME} for each
+ * heap of the kernel, {@code udmabuf:system} and {@code memfd:system}. Their options are those of
+ * {@link DeviceOptions}.
  */
 public final class DeviceHeapProvider implements HeapProvider {
-  private static final String NOT_BUILT =
-      "this version of dmabuf4j-device finds it but does not open it yet";
+  private static final Path ROOT = Path.of("/");
+  private static final String DMA_HEAP = "dma-heap";
+  private static final String UDMABUF = "udmabuf:system";
+  private static final String MEMFD = "memfd:system";
+
+  /** Below so many descriptors for buffers a pipeline may run out of them. */
+  private static final long FEW_DESCRIPTORS = 512;
 
   private final Path root;
-  private final boolean linux;
+  private final Supplier<Platform.Obstacle> platform;
 
   /** For {@link java.util.ServiceLoader}. */
   public DeviceHeapProvider() {
-    this(Path.of("/"), System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("linux"));
+    this(ROOT, Platform::obstacle);
   }
 
-  /** Looks below a folder instead of {@code /}, for tests. */
-  DeviceHeapProvider(Path root, boolean linux) {
+  /** Looks below a folder instead of {@code /}, for tests; nothing there is opened. */
+  DeviceHeapProvider(Path root, Supplier<Platform.Obstacle> platform) {
     this.root = root;
-    this.linux = linux;
+    this.platform = platform;
   }
 
   @Override
   public List<HeapDescription> describe() {
+    Platform.Obstacle obstacle = platform.get();
     List<HeapDescription> heaps = new ArrayList<>();
     for (String name : dmaHeapNames()) {
-      heaps.add(
-          describe(
-              "dma-heap:" + name,
-              "dma-bufs of the kernel's heap \"%s\"".formatted(name),
-              new DeviceNode(Path.of("/dev/dma_heap", name), "CONFIG_DMABUF_HEAPS_SYSTEM", "")));
+      heaps.add(describe(DMA_HEAP + ":" + name, obstacle));
     }
-    heaps.add(
-        describe(
-            "udmabuf:system",
-            "dma-bufs over sealed memory files",
-            new DeviceNode(Path.of("/dev/udmabuf"), "CONFIG_UDMABUF", "sudo modprobe udmabuf")));
-    heaps.add(
-        HeapDescription.unavailable(
-            "memfd:system",
-            "memory files, shareable with other processes",
-            linux ? NOT_BUILT : notLinux(),
-            ""));
+    heaps.add(describe(UDMABUF, obstacle));
+    heaps.add(describe(MEMFD, obstacle));
     return heaps;
   }
 
-  private HeapDescription describe(String name, String summary, DeviceNode node) {
-    if (!linux) {
-      return HeapDescription.unavailable(name, summary, notLinux(), "");
-    }
-    DeviceNode.Obstacle obstacle = node.obstacle(root);
-    return obstacle.reason().isEmpty()
-        ? HeapDescription.unavailable(name, summary, NOT_BUILT, "")
-        : HeapDescription.unavailable(name, summary, obstacle.reason(), obstacle.fix());
+  private HeapDescription describe(String name, Platform.Obstacle ofPlatform) {
+    Platform.Obstacle obstacle = ofPlatform.isNone() ? obstacle(name) : ofPlatform;
+    return obstacle.isNone()
+        ? HeapDescription.available(name, summary(name) + limits(name))
+        : HeapDescription.unavailable(name, summary(name), obstacle.reason(), obstacle.fix());
   }
 
-  private static String notLinux() {
-    return "it is an interface of Linux, this is " + System.getProperty("os.name");
+  private static String summary(String name) {
+    return switch (name) {
+      case MEMFD -> "memory files, shareable with other processes";
+      case UDMABUF -> "dma-bufs over sealed memory files";
+      default ->
+          "dma-bufs of the kernel's heap \"%s\"".formatted(name.substring(DMA_HEAP.length() + 1));
+    };
+  }
+
+  /** What a user of a heap that is there may run into. */
+  private String limits(String name) {
+    String own = name.equals(UDMABUF) && root.equals(ROOT) ? "; " + UdmabufFiles.limits() : "";
+    long most = DescriptorBudget.OF_THIS_PROCESS.budget(Descriptor.Kind.BUFFER);
+    return most >= FEW_DESCRIPTORS
+        ? own
+        : own
+            + "; at most %d buffers, for each needs a descriptor: raise the limit with ulimit -n, LimitNOFILE= of systemd or --ulimit nofile= of docker"
+                .formatted(most);
+  }
+
+  /** What stands in the way of a heap, where system calls can be made. */
+  private Platform.Obstacle obstacle(String name) {
+    if (name.equals(MEMFD)) {
+      return Platform.Obstacle.NONE;
+    }
+    DeviceNode node =
+        name.equals(UDMABUF)
+            ? new DeviceNode(UdmabufFiles.NODE, "CONFIG_UDMABUF", "sudo modprobe udmabuf")
+            : new DeviceNode(
+                DmaHeapFiles.node(name.substring(DMA_HEAP.length() + 1)),
+                "CONFIG_DMABUF_HEAPS_SYSTEM",
+                "");
+    DeviceNode.Obstacle found = node.obstacle(root);
+    if (!found.reason().isEmpty() || !root.equals(ROOT)) {
+      return new Platform.Obstacle(found.reason(), found.fix());
+    }
+    return obstacleToOpening(node.path());
+  }
+
+  /** What the permissions of a node don't tell: a container's rules, a driver without a device. */
+  private static Platform.Obstacle obstacleToOpening(Path node) {
+    try (Descriptor opened = DmaHeapFiles.open(node)) {
+      return opened.isClosed()
+          ? new Platform.Obstacle(node + " can't be opened", "")
+          : Platform.Obstacle.NONE;
+    } catch (DmaBufException e) {
+      return new Platform.Obstacle(
+          String.valueOf(e.getMessage()), "docker run --device %s …".formatted(node));
+    }
   }
 
   /** The heaps that exist, and "system", which every kernel with dma-heaps has. */
@@ -89,7 +132,39 @@ public final class DeviceHeapProvider implements HeapProvider {
 
   @Override
   public Heap open(HeapUri uri) {
-    throw new HeapUnavailableException(
-        uri.name() + " is unavailable on this machine: " + NOT_BUILT);
+    HeapDescription description =
+        describe().stream()
+            .filter(heap -> heap.name().equals(uri.name()))
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    new HeapUnavailableException(
+                        "wanted one of %s, got %s"
+                            .formatted(
+                                describe().stream().map(HeapDescription::name).toList(),
+                                uri.name())));
+    if (!description.isAvailable()) {
+      throw new HeapUnavailableException(
+          "%s is unavailable on this machine: %s%s"
+              .formatted(
+                  uri.name(),
+                  description.unavailable(),
+                  description.fix().isEmpty() ? "" : "; try: " + description.fix()));
+    }
+    DeviceOptions options = DeviceOptions.of(uri, Syscalls.getpagesize());
+    return DeviceHeap.open(files(uri), options);
+  }
+
+  private static BufferFiles files(HeapUri uri) {
+    try {
+      return switch (uri.name()) {
+        case MEMFD -> new MemoryFiles();
+        case UDMABUF -> new UdmabufFiles();
+        default -> new DmaHeapFiles(uri.heap());
+      };
+    } catch (DmaBufException e) {
+      throw new HeapUnavailableException(
+          "%s can't be opened: %s".formatted(uri.name(), e.getMessage()));
+    }
   }
 }

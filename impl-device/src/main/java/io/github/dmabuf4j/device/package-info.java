@@ -2,20 +2,31 @@
  * Heaps behind Linux file descriptors: {@code dma-heap:NAME}, {@code udmabuf:system}, {@code
  * memfd:system}.
  *
- * <p>So far this module knows what a machine has and what it lacks, which {@code dmabuf4j doctor}
- * prints: {@link io.github.dmabuf4j.device.DeviceNode} looks at one device node and says why it
- * can't be used and which line would change that. It opens no heap yet, and {@link
- * io.github.dmabuf4j.device.DeviceHeapProvider} says so.
+ * <p><b>Heaps.</b> {@link io.github.dmabuf4j.device.DeviceHeapProvider} knows what a machine has
+ * and what it lacks, which {@code dmabuf4j doctor} prints, and opens what it has. A heap is a
+ * {@link io.github.dmabuf4j.device.DeviceHeap}, the front of a {@link
+ * io.github.dmabuf4j.device.FilePool}: each buffer has a file of its own, a {@link
+ * io.github.dmabuf4j.device.DeviceBuffer}, which another buffer gets when that one has ended,
+ * unless a descriptor of it ever left. {@link io.github.dmabuf4j.device.FileAccount} has the bytes,
+ * {@link io.github.dmabuf4j.device.FileSupply} finds files for allocations. Where the files come
+ * from is all that the three kinds of heaps differ in: {@link
+ * io.github.dmabuf4j.device.MemoryFiles}, {@link io.github.dmabuf4j.device.UdmabufFiles}, {@link
+ * io.github.dmabuf4j.device.DmaHeapFiles}.
  *
- * <p>A mapping of such a buffer is a system call and address space, so those that nobody uses are
- * kept, up to a number of bytes: {@link io.github.dmabuf4j.device.IdleMappings}, waiting for the
- * heaps.
+ * <p><b>Mappings.</b> A mapping of a file is a system call and address space, so those that nobody
+ * uses are kept, up to a number of bytes: {@link io.github.dmabuf4j.device.IdleMappings}. They are
+ * kept over the end of a buffer, too, with the file: allocating a pooled buffer, mapping it and
+ * closing it makes no system call. {@link io.github.dmabuf4j.device.FileMapping} unmaps when nobody
+ * refers to it.
  *
- * <p>The real kernel is in reach from the first day: {@code impl-device/vm/run -- COMMAND} boots
- * one and runs a command in it, and a smoke test allocates from its {@code /dev/dma_heap/system}.
+ * <p><b>The kernel's part of an access</b> to a dma-buf is with {@link
+ * io.github.dmabuf4j.device.CpuBrackets}; memory files have none. Before a descriptor leaves,
+ * {@link io.github.dmabuf4j.device.HostFences} are waited for.
  *
- * <p>What sharing will look like, against the contract as it stands: a frame is imported into
- * Vulkan without a copy.
+ * <p>The real kernel is in reach: {@code impl-device/vm/run -- COMMAND} boots one and runs a
+ * command in it, and a smoke test allocates from its {@code /dev/dma_heap/system}.
+ *
+ * <p>What sharing looks like: a frame is imported into Vulkan without a copy.
  *
  * {@snippet file="io/github/dmabuf4j/device/snippets/VulkanImport.java" region="import"}
  */

@@ -1,0 +1,413 @@
+package io.github.dmabuf4j.device;
+
+import io.github.dmabuf4j.BufInfo;
+import io.github.dmabuf4j.BufferLru;
+import io.github.dmabuf4j.BufferObject;
+import io.github.dmabuf4j.HeapStatistics;
+import io.github.dmabuf4j.spi.Exporter;
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.UnaryOperator;
+
+/**
+ * The files of a heap. How they are found for an allocation is with {@link FileSupply}, how many
+ * bytes they have with {@link FileAccount}.
+ *
+ * <p><b>The end</b> (design rule AL11).
+ *
+ * <pre>
+ *   OPEN ──close, nothing live──▶ DRAINING ──nothing live, nothing committed──▶ ENDING ──▶ CLOSED
+ *     └──drain─────────────────────▲
+ * </pre>
+ *
+ * No allocation begins unless it is OPEN. While it is DRAINING, nothing becomes idle, and who
+ * releases a buffer closes its file itself. ENDING is for the one thread that closes where the
+ * files came from.
+ *
+ * <p><b>Locks.</b> {@code lock} guards the account and the turns, and is held for a short time: no
+ * system call is made with it, no method of a buffer called, nobody waited for but by its
+ * conditions. It is taken inside of reservations, and nothing inside of it. {@code changed} is
+ * signaled to all whenever something leaves the account, or becomes live.
+ *
+ * <p><b>Threads.</b> Any.
+ */
+final class FilePool {
+  private static final System.Logger LOG = System.getLogger(FilePool.class.getName());
+
+  private enum State {
+    OPEN,
+    DRAINING,
+    ENDING,
+    CLOSED
+  }
+
+  final String name;
+  final BufferFiles files;
+  final DeviceOptions options;
+  final IdleMappings mappings;
+  final BufferLru lru = new BufferLru();
+  final DeviceShrinker shrinker = new DeviceShrinker(this);
+  final FileSupply supply;
+
+  /** Put around each exporter: by tests, before the first allocation. */
+  UnaryOperator<Exporter> around = UnaryOperator.identity();
+
+  final ReentrantLock lock = new ReentrantLock();
+  final Condition changed = lock.newCondition();
+  final FileAccount account;
+  private volatile State state = State.OPEN;
+
+  /**
+   * Begins with no file.
+   *
+   * @param files where they come from; closed with the pool
+   * @param options limits
+   */
+  FilePool(BufferFiles files, DeviceOptions options) {
+    this.name = files.heapName();
+    this.files = files;
+    this.options = options;
+    this.mappings = new IdleMappings(options.mappings());
+    this.account = new FileAccount(options);
+    this.supply = new FileSupply(this); // looks at what is above
+  }
+
+  // ---- allocation ----
+
+  /** Refuses what comes too late. Lock held. */
+  void requireOpen() {
+    if (state != State.OPEN) {
+      throw new IllegalStateException(name + " is closed: it gives no more buffers");
+    }
+  }
+
+  /** Files that were made or taken out have owners from now on. */
+  void beginLives(List<DeviceBuffer> buffers, int hits) {
+    lock.lock();
+    try {
+      account.beginLives(buffers, hits);
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** A file that was taken out isn't used after all: no buffer was exported in it. */
+  void putBack(DeviceBuffer file) {
+    boolean isLeft;
+    lock.lock();
+    try {
+      account.putBack(file, state == State.OPEN);
+      isLeft = account.hasRetired();
+      giveWay();
+    } finally {
+      lock.unlock();
+    }
+    closeWhatIsLeft(isLeft);
+  }
+
+  /** Files that were charged weren't made. */
+  void refund(int count, long bytes) {
+    lock.lock();
+    try {
+      account.refund(count, bytes);
+      giveWay();
+    } finally {
+      lock.unlock();
+    }
+    endIfDrained();
+  }
+
+  // ---- giving back ----
+
+  /** A buffer has ended. */
+  void release(DeviceBuffer buffer) {
+    boolean isLeft;
+    lock.lock();
+    try {
+      account.endLife(buffer, state == State.OPEN);
+      isLeft = account.hasRetired();
+      giveWay();
+    } finally {
+      lock.unlock();
+    }
+    closeWhatIsLeft(isLeft);
+  }
+
+  /** A buffer lives on without memory. */
+  void giveUp(DeviceBuffer buffer) {
+    buffer.close();
+    lock.lock();
+    try {
+      account.giveUp(buffer);
+      giveWay();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Somebody else may go on. Lock held. */
+  private void giveWay() {
+    changed.signalAll();
+    supply.turns.wakeFirst();
+  }
+
+  /** Sees to it that what was retired is closed: by the timer, or here if the pool ends. */
+  private void closeWhatIsLeft(boolean isLeft) {
+    if (state != State.OPEN) {
+      long _ = closeRetired();
+    } else if (isLeft) {
+      DeviceTimer.soon(this);
+    }
+  }
+
+  /** Closes what was retired. */
+  long closeRetired() {
+    List<DeviceBuffer> taken = new ArrayList<>();
+    lock.lock();
+    try {
+      account.takeRetired(taken);
+    } finally {
+      lock.unlock();
+    }
+    return close(taken);
+  }
+
+  /** Closes files that were taken out to be closed. */
+  long close(List<DeviceBuffer> taken) {
+    long bytes = 0;
+    for (DeviceBuffer file : taken) {
+      try {
+        file.close();
+      } catch (RuntimeException | Error e) {
+        LOG.log(Level.ERROR, "closing " + file + " failed", e);
+      }
+      bytes += file.bytes;
+    }
+    if (!taken.isEmpty()) {
+      closed(bytes);
+    }
+    endIfDrained();
+    return bytes;
+  }
+
+  private void closed(long bytes) {
+    lock.lock();
+    try {
+      account.closed(bytes);
+      giveWay();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Closes all that is idle, and waits for others who are closing some. */
+  long trim() {
+    List<DeviceBuffer> taken = new ArrayList<>();
+    lock.lock();
+    try {
+      account.takeToClose(Long.MAX_VALUE, 0, taken);
+    } finally {
+      lock.unlock();
+    }
+    long bytes = close(taken);
+    lock.lock();
+    try {
+      while (account.closing() > 0) {
+        changed.awaitUninterruptibly();
+      }
+    } finally {
+      lock.unlock();
+    }
+    return bytes;
+  }
+
+  /** Closes what has lain idle for half the decay time. */
+  void tick() {
+    List<DeviceBuffer> old = new ArrayList<>();
+    lock.lock();
+    try {
+      long half = options.decay().dividedBy(2).toNanos();
+      account.takeOlderThan(System.nanoTime() - half, old);
+    } finally {
+      lock.unlock();
+    }
+    long _ = close(old);
+    long _ = closeRetired();
+  }
+
+  // ---- pins ----
+
+  /**
+   * A buffer is pinned for the first term. Its reservation is held.
+   *
+   * @throws io.github.dmabuf4j.DmaBufException if the limit is in the way
+   */
+  void pin(DeviceBuffer buffer) {
+    boolean fits;
+    lock.lock();
+    try {
+      fits = account.tryPin(buffer);
+    } finally {
+      lock.unlock();
+    }
+    if (!fits) {
+      throw Shortage.pinned(buffer, statistics(), info());
+    }
+  }
+
+  /** A buffer isn't pinned any more. */
+  void unpin(DeviceBuffer buffer) {
+    lock.lock();
+    try {
+      account.unpin(buffer);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  // ---- figures ----
+
+  /** The figures now, all of the same instant. */
+  HeapStatistics statistics() {
+    lock.lock();
+    try {
+      return account.statistics();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The files of buffers that live or are in quarantine, in the order of allocation. */
+  List<DeviceBuffer> live() {
+    lock.lock();
+    try {
+      return List.copyOf(account.live);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The buffers that live or are in quarantine. */
+  BufInfo info() {
+    return new BufInfo(
+        name,
+        live().stream()
+            .map(buffer -> buffer.object)
+            .filter(BufferObject::isReferenced)
+            .map(BufferObject::info)
+            .toList());
+  }
+
+  // ---- the end ----
+
+  /** Whether no allocation will succeed any more. */
+  boolean hasEnded() {
+    return state != State.OPEN;
+  }
+
+  /** Whether all has gone back. */
+  boolean hasClosed() {
+    return state == State.CLOSED;
+  }
+
+  /** Closes, if nothing is live. */
+  void close() {
+    List<DeviceBuffer> taken = new ArrayList<>();
+    if (!tryClose(taken)) {
+      BufInfo holders = info();
+      throw new IllegalStateException(
+          "%s has %d live buffers: close them first, or call drain; %s"
+              .formatted(name, holders.buffers().size(), holders.holders()));
+    }
+    long _ = close(taken);
+    awaitClosing();
+  }
+
+  /** Ends it, or waits until it is known whether something that is being made becomes live. */
+  private boolean tryClose(List<DeviceBuffer> taken) {
+    lock.lock();
+    try {
+      while (account.live.isEmpty() && account.isMaking()) {
+        changed.awaitUninterruptibly();
+      }
+      if (!account.live.isEmpty()) {
+        return false;
+      }
+      if (state == State.OPEN) {
+        state = State.DRAINING;
+        supply.turns.wakeAll();
+      }
+      account.takeToClose(Long.MAX_VALUE, 0, taken);
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void awaitClosing() {
+    lock.lock();
+    try {
+      while (state != State.CLOSED) {
+        changed.awaitUninterruptibly();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Refuses allocations from now on; the last release gives the memory back. */
+  void beginDraining() {
+    lock.lock();
+    try {
+      if (state == State.OPEN) {
+        state = State.DRAINING;
+        supply.turns.wakeAll();
+      }
+    } finally {
+      lock.unlock();
+    }
+    long _ = trim();
+  }
+
+  /** Refuses allocations and waits for the users; false if some were left. */
+  boolean drain(long nanos) throws InterruptedException {
+    beginDraining();
+    long left = nanos;
+    lock.lockInterruptibly();
+    try {
+      while (state != State.CLOSED && left > 0) {
+        left = changed.awaitNanos(left);
+      }
+      return state == State.CLOSED;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void endIfDrained() {
+    if (state != State.DRAINING) {
+      return;
+    }
+    lock.lock();
+    try {
+      if (state != State.DRAINING || !account.isEmpty()) {
+        return;
+      }
+      state = State.ENDING;
+    } finally {
+      lock.unlock();
+    }
+    files.close(); // before anybody is told
+    lock.lock();
+    try {
+      state = State.CLOSED;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+}

@@ -1,0 +1,112 @@
+package io.github.dmabuf4j.device;
+
+import io.github.dmabuf4j.ByteSize;
+import io.github.dmabuf4j.Errno;
+import io.github.dmabuf4j.device.linux.Descriptor;
+import io.github.dmabuf4j.device.linux.DescriptorBudget;
+import io.github.dmabuf4j.device.linux.Restarted;
+import io.github.dmabuf4j.device.linux.SyscallFailure;
+import io.github.dmabuf4j.device.linux.Syscalls;
+import io.github.dmabuf4j.device.linux.bindings.linux_h;
+
+/**
+ * Memory files: shareable with any process, not dma-bufs.
+ *
+ * <p><b>What a file is like.</b> Its memory is there when it is handed out, so that a system that
+ * is short of memory refuses then, and nobody who touches a page later is killed for it. Its size
+ * is sealed, and so are its seals: whoever gets a descriptor can neither shrink it under somebody's
+ * hands nor forbid writing to it (design rule DV6).
+ *
+ * <p>Source: memfd_create(2), fallocate(2), mm/shmem.c.
+ */
+final class MemoryFiles implements BufferFiles {
+  /**
+   * How much memory is provided by one call. One that a signal interrupts takes all back that it
+   * has provided, so the rest of a large file must not hang on one call.
+   */
+  private static final long PIECE = 16L << 20;
+
+  /** What the files are called in {@code /proc}. */
+  private static final String FILE_NAME = "dmabuf4j";
+
+  private final long pageSize = Syscalls.getpagesize();
+
+  @Override
+  public String heapName() {
+    return "memfd:system";
+  }
+
+  @Override
+  public long pageSize() {
+    return pageSize;
+  }
+
+  @Override
+  public boolean areDmaBufs() {
+    return false;
+  }
+
+  @Override
+  public Largest largest() {
+    return new Largest(Long.MAX_VALUE & -pageSize, "the largest file of Linux");
+  }
+
+  @Override
+  public Descriptor create(long bytes) {
+    return create(bytes, heapName());
+  }
+
+  /**
+   * Makes a sealed file with memory.
+   *
+   * @param bytes its size, whole pages
+   * @param holder who has it, for reports
+   * @return its descriptor
+   * @throws io.github.dmabuf4j.DmaBufException if it can't be made
+   */
+  static Descriptor create(long bytes, String holder) {
+    Descriptor file =
+        DescriptorBudget.OF_THIS_PROCESS.make(
+            Descriptor.Kind.BUFFER,
+            holder,
+            "memfd_create",
+            () ->
+                Syscalls.memfdCreate(
+                    FILE_NAME, linux_h.MFD_CLOEXEC() | linux_h.MFD_ALLOW_SEALING()));
+    boolean done = false;
+    try {
+      provide(file, bytes, "%s for %s".formatted(ByteSize.exact(bytes), holder));
+      done = true;
+      return file;
+    } finally {
+      if (!done) {
+        file.close();
+      }
+    }
+  }
+
+  private static void provide(Descriptor file, long bytes, String subject) {
+    new SyscallFailure.Subject("ftruncate", subject, MemoryFiles::advice)
+        .check(Restarted.call(() -> file.use(fd -> Syscalls.ftruncate(fd, bytes))));
+    SyscallFailure.Subject pieces =
+        new SyscallFailure.Subject("fallocate", subject, MemoryFiles::advice);
+    for (long offset = 0; offset < bytes; offset += PIECE) {
+      long begin = offset;
+      long length = Math.min(PIECE, bytes - begin);
+      pieces.check(Restarted.call(() -> file.use(fd -> Syscalls.fallocate(fd, 0, begin, length))));
+    }
+    int seals = linux_h.F_SEAL_SHRINK() | linux_h.F_SEAL_GROW() | linux_h.F_SEAL_SEAL();
+    new SyscallFailure.Subject("F_ADD_SEALS", subject)
+        .check(file.use(fd -> Syscalls.fcntl(fd, linux_h.F_ADD_SEALS(), seals)));
+  }
+
+  private static String advice(Errno errno) {
+    return switch (errno) {
+      case ENOMEM, ENOSPC ->
+          "free memory of this machine or container, raise the container's limit (memory.max), or"
+              + " lower the heap's (?limit=…)";
+      case EFBIG -> "ask for less, or raise the limit on files: ulimit -f, LimitFSIZE= of systemd";
+      default -> "";
+    };
+  }
+}
