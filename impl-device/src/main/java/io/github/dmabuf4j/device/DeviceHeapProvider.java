@@ -3,6 +3,7 @@ package io.github.dmabuf4j.device;
 import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.HeapDescription;
+import io.github.dmabuf4j.HeapProperty;
 import io.github.dmabuf4j.HeapUnavailableException;
 import io.github.dmabuf4j.HeapUri;
 import io.github.dmabuf4j.device.linux.Descriptor;
@@ -14,10 +15,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.NavigableSet;
 import java.util.TreeSet;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -30,6 +33,12 @@ public final class DeviceHeapProvider implements HeapProvider {
   private static final String DMA_HEAP = "dma-heap";
   private static final String UDMABUF = "udmabuf:system";
   private static final String MEMFD = "memfd:system";
+
+  /**
+   * What kernels call heaps of contiguous memory: the default region by whatever name it has, and
+   * those that a device tree reserves.
+   */
+  private static final Pattern CONTIGUOUS = Pattern.compile(DMA_HEAP + ":(.*cma.*|reserved)");
 
   /** Below so many descriptors for buffers a pipeline may run out of them. */
   private static final long FEW_DESCRIPTORS = 512;
@@ -62,9 +71,22 @@ public final class DeviceHeapProvider implements HeapProvider {
 
   private HeapDescription describe(String name, Platform.Obstacle ofPlatform) {
     Platform.Obstacle obstacle = ofPlatform.isNone() ? obstacle(name) : ofPlatform;
-    return obstacle.isNone()
-        ? HeapDescription.available(name, summary(name) + limits(name))
-        : HeapDescription.unavailable(name, summary(name), obstacle.reason(), obstacle.fix());
+    HeapDescription description =
+        obstacle.isNone()
+            ? HeapDescription.available(name, summary(name) + limits(name))
+            : HeapDescription.unavailable(name, summary(name), obstacle.reason(), obstacle.fix());
+    return description.with(properties(name));
+  }
+
+  private static HeapProperty[] properties(String name) {
+    EnumSet<HeapProperty> properties = EnumSet.of(HeapProperty.SHAREABLE);
+    if (!name.equals(MEMFD)) {
+      properties.add(HeapProperty.DMABUF);
+    }
+    if (CONTIGUOUS.matcher(name).matches()) {
+      properties.add(HeapProperty.CONTIGUOUS);
+    }
+    return properties.toArray(HeapProperty[]::new);
   }
 
   private static String summary(String name) {

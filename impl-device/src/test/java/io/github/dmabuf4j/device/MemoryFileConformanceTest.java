@@ -6,7 +6,7 @@ import org.junit.jupiter.api.condition.OS;
 
 /** The kit against sealed memory files. */
 @EnabledOnOs(OS.LINUX)
-final class MemoryFileConformanceTest extends DeviceHeapConformance {
+class MemoryFileConformanceTest extends DeviceHeapConformance {
   @Override
   public Capabilities capabilities() {
     return Capabilities.MEMFD;

@@ -1,12 +1,10 @@
 package io.github.dmabuf4j.device;
 
 import io.github.dmabuf4j.tck.Capabilities;
-import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.Tag;
 
-/** The kit against dma-bufs over memory files: where there is a udmabuf device, as in the rig. */
-@EnabledIf(
-    value = "io.github.dmabuf4j.device.DeviceNodes#hasUdmabuf",
-    disabledReason = "/dev/udmabuf can't be opened here: run this in impl-device/vm/run")
+/** The kit against dma-bufs over memory files, on the real kernel. */
+@Tag("guest")
 final class UdmabufConformanceTest extends DeviceHeapConformance {
   @Override
   public Capabilities capabilities() {
