@@ -1,6 +1,7 @@
 /**
  * Heaps behind Linux file descriptors: dma-heaps, udmabuf, memfd. They are found by {@code
- * io.github.dmabuf4j.Heaps}, for example {@code Heaps.open("memfd:system?limit=256MiB")}.
+ * io.github.dmabuf4j.Heaps}, for example {@code Heaps.open("memfd:system?limit=256MiB")}. What only this module
+ * has is exported: cameras that capture into such buffers.
  *
  * <table>
  * <caption>Options of all heaps of this module</caption>
@@ -23,9 +24,11 @@
 @org.jspecify.annotations.NullMarked
 module io.github.dmabuf4j.device {
   requires static org.jspecify;
-  requires io.github.dmabuf4j;
+  requires transitive io.github.dmabuf4j;
   requires com.github.benmanes.caffeine;
   requires jdk.management;
+
+  exports io.github.dmabuf4j.device;
 
   provides io.github.dmabuf4j.spi.HeapProvider with
       io.github.dmabuf4j.device.DeviceHeapProvider;

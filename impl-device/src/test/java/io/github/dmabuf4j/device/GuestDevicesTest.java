@@ -12,7 +12,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class GuestDevicesTest {
   @ParameterizedTest
   @ValueSource(
-      strings = {"/dev/dma_heap/system", "/dev/udmabuf", "/dev/dri/card0", "/dev/dri/renderD128"})
+      strings = {
+        "/dev/dma_heap/system",
+        "/dev/udmabuf",
+        "/dev/dri/card0",
+        "/dev/dri/renderD128",
+        "/dev/video0"
+      })
   void guest_hasTheNode(String node) {
     assertThat(Path.of(node)).exists().isReadable().isWritable();
   }
