@@ -1,7 +1,7 @@
 /**
  * Heaps behind Linux file descriptors: dma-heaps, udmabuf, memfd. They are found by {@code
- * io.github.dmabuf4j.Heaps}, for example {@code Heaps.open("memfd:system?limit=256MiB")}. What only this module
- * has is exported: cameras that capture into such buffers.
+ * io.github.dmabuf4j.Heaps}, for example {@code Heaps.open("memfd:system?limit=256MiB")}. What only
+ * this module has is exported: cameras that capture into such buffers.
  *
  * <table>
  * <caption>Options of all heaps of this module</caption>
