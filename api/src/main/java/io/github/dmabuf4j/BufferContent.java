@@ -36,6 +36,11 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
     reclaim = state;
   }
 
+  /** For whoever has it in a line: until it is taken out. */
+  final ReclaimState followed() {
+    return Objects.requireNonNull(reclaim);
+  }
+
   /** It has an owner in a moment. By the export, before anybody can refer to it. */
   final void beginContent() {
     ReclaimState state = reclaim;
@@ -175,12 +180,24 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
       return false;
     }
     if (state.dontNeed != dontNeed) {
-      state.dontNeed = dontNeed;
+      noteAdvice(state, dontNeed);
+    }
+    return true;
+  }
+
+  private static void noteAdvice(ReclaimState state, boolean dontNeed) {
+    boolean noted = false;
+    state.dontNeed = dontNeed;
+    try {
       if (state.lru != null) {
         state.lru.place(state);
       }
+      noted = true;
+    } finally {
+      if (!noted) {
+        state.dontNeed = !dontNeed;
+      }
     }
-    return true;
   }
 
   private ReclaimState stateLocked() {

@@ -26,11 +26,11 @@ import org.jspecify.annotations.Nullable;
  * it. What is used is stamped by a clock and moves in its line when a scan meets it ({@code
  * LruLine}): a use takes no lock.
  *
- * <p><b>Locks.</b> One lock for all lines (rule CG7), taken inside of reservations, for short; a
- * scan holds it only to take a few from the head and to put what was busy at the tail. Buffers are
- * asked without it: their references and reservations are tried (design rule SH3), and what is busy
- * (design rule PN2) counts as used now. So every scan ends: it takes nothing that was used after it
- * began.
+ * <p><b>Locks.</b> One lock for all lines (rule CG7), taken inside of reservations, for short. A
+ * scan holds it only to take a few from the head, to look at a few more, and to put what was busy
+ * at the tail. What a look doesn't find busy is asked without it: references and reservations are
+ * tried (design rule SH3). What is busy (design rule PN2) counts as used now. So every scan ends:
+ * it takes nothing that was used after it began.
  *
  * <p><b>Threads.</b> Any. Scans are sections of {@link Reclaim}.
  *
@@ -44,7 +44,10 @@ public final class BufferLru {
   private static final long REFUSED = -1;
 
   /** How many are taken from a line at once. */
-  private static final int BATCH = 32;
+  private static final int BATCH = LruPiece.CAPACITY;
+
+  /** How many pieces of a line are passed by with the lock held once. */
+  private static final int MOST_PASSED = 4;
 
   /** How often in a row a store may refuse before a scan gives up. */
   private static final int MOST_REFUSALS = 32;
@@ -52,9 +55,10 @@ public final class BufferLru {
   private final @Nullable SwapStore store;
   private final ReentrantLock lock = new ReentrantLock();
   private final AtomicLong clock = new AtomicLong();
-  private final LruLine needed = new LruLine();
-  private final LruLine notNeeded = new LruLine();
-  private final LruLine evicted = new LruLine();
+  private final LruPieces pieces = new LruPieces();
+  private final LruLine needed = new LruLine(pieces);
+  private final LruLine notNeeded = new LruLine(pieces);
+  private final LruLine evicted = new LruLine(pieces);
   private final LongAdder purges = new LongAdder();
   private final LongAdder purgedBytes = new LongAdder();
   private final LongAdder evictions = new LongAdder();
@@ -192,11 +196,31 @@ public final class BufferLru {
     return given;
   }
 
-  /** The first of a line, which stay in it; none that was used since the scan began. */
+  /**
+   * The first of a line that aren't seen to be busy, and some behind them, which stay in it; none
+   * that was used since the scan began.
+   */
   private int takeBatch(LruLine line, long began, ReclaimState[] batch) {
+    while (passBusy(line, began)) {
+      Thread.onSpinWait(); // who wants the lock meanwhile may have it
+    }
     lock.lock();
     try {
       return line.oldest(batch, began);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Passes some by with the lock held once; false if the next aren't all busy. */
+  private boolean passBusy(LruLine line, long began) {
+    lock.lock();
+    try {
+      int passed = 0;
+      while (passed < MOST_PASSED && line.passBusy(began, tick())) {
+        passed++;
+      }
+      return passed == MOST_PASSED;
     } finally {
       lock.unlock();
     }
@@ -206,13 +230,7 @@ public final class BufferLru {
   private void passBy(LruLine line, long began, ReclaimState[] tried, int count) {
     lock.lock();
     try {
-      for (int i = 0; i < count; i++) {
-        ReclaimState state = tried[i];
-        if (state.line == line && state.placedAt < began) {
-          line.remove(state);
-          line.append(state, tick());
-        }
-      }
+      line.passBy(tried, count, began, tick());
     } finally {
       lock.unlock();
     }
@@ -222,7 +240,7 @@ public final class BufferLru {
   private long reclaim(ReclaimState state, LruLine line, long began, @Nullable Deadline deadline) {
     BufferObject object = state.object;
     try {
-      if (object.isSeenInUse() || !object.tryBeginReclaim()) {
+      if (object.isSeenBusy() || !object.tryBeginReclaim()) {
         return 0;
       }
       try {
@@ -259,17 +277,25 @@ public final class BufferLru {
 
   // ---- what happens to buffers, told by the core ----
 
-  /** It has a place in memory, lost it, or has another advice: it goes where it belongs now. */
+  /**
+   * It has a place in memory, lost it, or has another advice: it goes where it belongs now. May
+   * fail for want of memory only if it was in no line, and then changes nothing.
+   */
   void place(ReclaimState state) {
     lock.lock();
     try {
-      LruLine present = state.line;
+      LruLine present = state.line();
+      LruLine next = lineOf(state);
+      if (present == null && next != null) {
+        pieces.join();
+      }
       if (present != null) {
         present.remove(state);
       }
-      LruLine next = lineOf(state);
       if (next != null) {
         next.append(state, tick());
+      } else if (present != null) {
+        pieces.leave();
       }
     } finally {
       lock.unlock();
@@ -293,9 +319,10 @@ public final class BufferLru {
   void forget(ReclaimState state) {
     lock.lock();
     try {
-      LruLine present = state.line;
+      LruLine present = state.line();
       if (present != null) {
         present.remove(state);
+        pieces.leave();
       }
     } finally {
       lock.unlock();

@@ -608,6 +608,18 @@ public final class BufferObject extends BufferPlacement {
     return users() != 0 || pins() != 0;
   }
 
+  /**
+   * Whether somebody is seen to use the bytes, or to have the reservation. A look, which takes
+   * nothing and makes nothing: the reservation may be that of an earlier owner of the memory.
+   */
+  boolean isSeenBusy() {
+    if (isSeenInUse()) {
+      return true;
+    }
+    Reservation present = reservation;
+    return present != null && present.isLocked();
+  }
+
   @Override
   BufferObject self() {
     return this;

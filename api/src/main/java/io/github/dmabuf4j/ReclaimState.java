@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>dontNeed, purged, evicted</td><td>plain; racy for reports</td><td>plain</td><td>the buffer's reservation; at release nobody
  *   else is left</td></tr>
  * <tr><td>usedAt</td><td>opaque</td><td>opaque</td><td>none: whoever writes last was the last to use it</td></tr>
- * <tr><td>line, before, after, placedAt, seenAt</td><td>plain</td><td>plain</td><td>the lock of the {@link BufferLru}</td></tr>
+ * <tr><td>piece, slot, placedAt</td><td>plain</td><td>plain</td><td>the lock of the {@link BufferLru}</td></tr>
  * </table>
  */
 final class ReclaimState {
@@ -42,15 +42,14 @@ final class ReclaimState {
   /** Where its content is, if that is in a store. */
   @Nullable EvictedContent evicted;
 
-  @Nullable LruLine line;
-  @Nullable ReclaimState before;
-  @Nullable ReclaimState after;
+  /** Where it is in its line; null if it is in none. */
+  @Nullable LruPiece piece;
 
-  /** What {@link #usedAt} was when it came to its place in the line. */
+  /** Where it is in its piece. */
+  byte slot;
+
+  /** What {@link #usedAt} was when it came to its place in the line; see {@link LruPiece}. */
   long placedAt;
-
-  /** What {@link #usedAt} was when it was last looked at, to find its place. */
-  long seenAt;
 
   @SuppressWarnings("UnusedVariable") // read by its VarHandle
   private long usedAt;
@@ -66,6 +65,17 @@ final class ReclaimState {
       return BufferObject.Residency.PURGED;
     }
     return evicted == null ? BufferObject.Residency.RESIDENT : BufferObject.Residency.EVICTED;
+  }
+
+  /** Notes that it was passed by, if it came to its place before. */
+  void placedNotBefore(long passedAt) {
+    placedAt = Math.max(placedAt, passedAt);
+  }
+
+  /** The line that it is in. */
+  @Nullable LruLine line() {
+    LruPiece present = piece;
+    return present == null ? null : present.line;
   }
 
   /** When it was used last, by the clock of its {@link BufferLru}. */

@@ -268,7 +268,7 @@ public final class Reservation {
    * @return a snapshot
    */
   public boolean isLocked() {
-    return mutex.claim() != null;
+    return mutex.isLocked();
   }
 
   /**

@@ -146,6 +146,11 @@ final class WwMutex {
     }
   }
 
+  /** Whether anybody has the lock; a snapshot. */
+  boolean isLocked() {
+    return STATE.getAcquire(this) != null;
+  }
+
   /** Whether a claim of the calling thread has the lock: exact. */
   boolean isHeldBy(Object own) {
     return claim() == own;

@@ -284,6 +284,33 @@ final class BufferLruTest {
   }
 
   @Test
+  void cg8_busyBuffers_arePassedByInTheirOrder_andDoNotHideTheOneThatCanGo() throws Exception {
+    allocate(100);
+    List<Reservation> locks = new ArrayList<>();
+    buffers.forEach(buffer -> locks.add(buffer.reservation()));
+    locks.remove(57);
+    CountDownLatch taken = new CountDownLatch(1);
+    CountDownLatch over = new CountDownLatch(1);
+    Threads.Started holder =
+        Threads.platform(
+            () -> {
+              try (AcquireContext _ = AcquireContext.lockAll(locks.toArray(Reservation[]::new))) {
+                taken.countDown();
+                over.await();
+              }
+            });
+    Threads.until(() -> taken.getCount() == 0);
+    assertThat(lru.evict(ALL)).isEqualTo(SIZE);
+    assertThat(evicted()).containsExactly(57);
+    assertThat(lru.evict(ALL)).as("busy, all of them").isZero();
+    over.countDown();
+    holder.join();
+    buffers.get(1).hold().close();
+    assertThat(lru.evict(2 * SIZE)).isEqualTo(2 * SIZE);
+    assertThat(evicted()).containsExactly(0, 2, 57);
+  }
+
+  @Test
   void seenInUse_isNotCounted() {
     allocate(2);
     try (Hold hold = buffers.get(0).hold()) {
