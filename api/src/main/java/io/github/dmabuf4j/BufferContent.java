@@ -37,15 +37,15 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
   }
 
   /** For whoever has it in a line: until it is taken out. */
-  final ReclaimState followed() {
-    return Objects.requireNonNull(reclaim);
+  final FollowedState followed() {
+    return (FollowedState) Objects.requireNonNull(reclaim);
   }
 
   /** It has an owner in a moment. By the export, before anybody can refer to it. */
   final void beginContent() {
     ReclaimState state = reclaim;
-    if (state != null && state.lru != null) {
-      state.lru.place(state);
+    if (state != null) {
+      state.changed();
     }
   }
 
@@ -70,9 +70,7 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
     if (evicted != null) {
       restore(state, evicted);
     }
-    if (state.lru != null) {
-      state.lru.used(state);
-    }
+    state.used();
   }
 
   private void restore(ReclaimState state, EvictedContent evicted) {
@@ -86,10 +84,7 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
       steps.run(this::endMapping).run(this::giveUpAgain).finish();
     }
     state.evicted = null;
-    if (state.lru != null) {
-      state.lru.place(state);
-      state.lru.restored(self().size());
-    }
+    state.cameBack();
     evicted.discard(); // last: whoever counts what is stored looks at buffers in their place
   }
 
@@ -155,17 +150,14 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
   final void evictedLocked(EvictedContent content) {
     ReclaimState state = Objects.requireNonNull(reclaim);
     state.evicted = content;
-    if (state.lru != null) {
-      state.lru.place(state);
-      state.lru.evicted(self().size());
-    }
+    state.wasStored();
   }
 
   /** The store didn't take it. */
   final void refusedLocked() {
     ReclaimState state = reclaim;
-    if (state != null && state.lru != null) {
-      state.lru.refused();
+    if (state != null) {
+      state.wasRefused();
     }
   }
 
@@ -189,9 +181,7 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
     boolean noted = false;
     state.dontNeed = dontNeed;
     try {
-      if (state.lru != null) {
-        state.lru.place(state);
-      }
+      state.changed();
       noted = true;
     } finally {
       if (!noted) {
@@ -203,7 +193,7 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
   private ReclaimState stateLocked() {
     ReclaimState present = reclaim;
     if (present == null) {
-      present = new ReclaimState(self(), exporter().lru());
+      present = ReclaimState.of(self(), exporter().lru());
       reclaim = present;
     }
     return present;
@@ -243,10 +233,7 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
   final void purgedLocked(long bytes) {
     ReclaimState state = Objects.requireNonNull(reclaim);
     state.purged = true;
-    if (state.lru != null) {
-      state.lru.place(state);
-      state.lru.purged(bytes);
-    }
+    state.wasDropped(bytes);
   }
 
   /** The next owner's content is resident and needed. At the release. */
@@ -256,17 +243,7 @@ abstract sealed class BufferContent extends BufferMapping permits BufferPlacemen
       return;
     }
     EvictedContent stored = state.evicted;
-    BufferLru lru = state.lru;
-    if (lru != null) {
-      lru.forget(state);
-    }
-    if (lru != null && lru.followsAll()) {
-      state.dontNeed = false;
-      state.purged = false;
-      state.evicted = null;
-    } else {
-      reclaim = null;
-    }
+    reclaim = state.released();
     if (stored != null) {
       stored.discard();
     }

@@ -90,7 +90,7 @@ public final class BufferLru {
    */
   public void follow(BufferObject object) {
     if (store != null) {
-      object.setReclaimState(new ReclaimState(object, this));
+      object.setReclaimState(new FollowedState(object, this));
     }
   }
 
@@ -118,7 +118,7 @@ public final class BufferLru {
     }
   }
 
-  private static long idleBytes(ReclaimState state) {
+  private static long idleBytes(FollowedState state) {
     if (state.object.isSeenInUse()) {
       return 0;
     }
@@ -174,7 +174,7 @@ public final class BufferLru {
     long given = 0;
     int refused = 0;
     long began = clock.get();
-    ReclaimState[] batch = new ReclaimState[BATCH];
+    FollowedState[] batch = new FollowedState[BATCH];
     try (Reclaim _ = Reclaim.begin()) {
       while (given < bytes && refused < MOST_REFUSALS) {
         int count = takeBatch(line, began, batch);
@@ -200,7 +200,7 @@ public final class BufferLru {
    * The first of a line that aren't seen to be busy, and some behind them, which stay in it; none
    * that was used since the scan began.
    */
-  private int takeBatch(LruLine line, long began, ReclaimState[] batch) {
+  private int takeBatch(LruLine line, long began, FollowedState[] batch) {
     while (passBusy(line, began)) {
       Thread.onSpinWait(); // who wants the lock meanwhile may have it
     }
@@ -227,7 +227,7 @@ public final class BufferLru {
   }
 
   /** Puts those that are still in a line at its tail, as used now. */
-  private void passBy(LruLine line, long began, ReclaimState[] tried, int count) {
+  private void passBy(LruLine line, long began, FollowedState[] tried, int count) {
     lock.lock();
     try {
       line.passBy(tried, count, began, tick());
@@ -237,7 +237,7 @@ public final class BufferLru {
   }
 
   /** Bytes; 0 if the buffer is busy, or not what it was; or {@link #REFUSED}. */
-  private long reclaim(ReclaimState state, LruLine line, long began, @Nullable Deadline deadline) {
+  private long reclaim(FollowedState state, LruLine line, long began, @Nullable Deadline deadline) {
     BufferObject object = state.object;
     try {
       if (object.isSeenBusy() || !object.tryBeginReclaim()) {
@@ -257,7 +257,7 @@ public final class BufferLru {
   }
 
   private long reclaimLocked(
-      ReclaimState state, LruLine line, long began, @Nullable Deadline deadline) {
+      FollowedState state, LruLine line, long began, @Nullable Deadline deadline) {
     BufferObject object = state.object;
     if (state.usedAt() >= began) { // since it was taken from the line, or by its next owner
       return 0;
@@ -281,7 +281,7 @@ public final class BufferLru {
    * It has a place in memory, lost it, or has another advice: it goes where it belongs now. May
    * fail for want of memory only if it was in no line, and then changes nothing.
    */
-  void place(ReclaimState state) {
+  void place(FollowedState state) {
     lock.lock();
     try {
       LruLine present = state.line();
@@ -302,7 +302,7 @@ public final class BufferLru {
     }
   }
 
-  private @Nullable LruLine lineOf(ReclaimState state) {
+  private @Nullable LruLine lineOf(FollowedState state) {
     if (state.purged) {
       return null;
     }
@@ -316,7 +316,7 @@ public final class BufferLru {
   }
 
   /** Nobody has it any more. */
-  void forget(ReclaimState state) {
+  void forget(FollowedState state) {
     lock.lock();
     try {
       LruLine present = state.line();
@@ -330,7 +330,7 @@ public final class BufferLru {
   }
 
   /** Somebody uses it. */
-  void used(ReclaimState state) {
+  void used(FollowedState state) {
     state.setUsedAt(tick());
   }
 
@@ -389,13 +389,13 @@ public final class BufferLru {
         refusals.sum());
   }
 
-  private long sumOfEvicted(ToLongFunction<ReclaimState> amount) {
-    ToLongFunction<ReclaimState> ofEvicted =
+  private long sumOfEvicted(ToLongFunction<FollowedState> amount) {
+    ToLongFunction<FollowedState> ofEvicted =
         state -> state.evicted == null ? 0 : amount.applyAsLong(state);
     return evicted.sum(ofEvicted) + notNeeded.sum(ofEvicted);
   }
 
-  private static long storedBytes(ReclaimState state) {
+  private static long storedBytes(FollowedState state) {
     EvictedContent stored = state.evicted;
     return stored == null ? 0 : stored.storedBytes();
   }

@@ -31,7 +31,7 @@ final class LruLine {
   private static final Comparator<Use> OLDEST_FIRST = Comparator.comparingLong(Use::at);
 
   /** When one was used last: read once, for it may grow meanwhile. */
-  private record Use(ReclaimState state, long at) {}
+  private record Use(FollowedState state, long at) {}
 
   private final LruPieces pieces;
   private @Nullable LruPiece head;
@@ -71,7 +71,7 @@ final class LruLine {
    * @param began only those that were used before
    * @return how many
    */
-  int oldest(ReclaimState[] into, long began) {
+  int oldest(FollowedState[] into, long began) {
     int count = 0;
     while (count == 0) {
       settle();
@@ -84,10 +84,10 @@ final class LruLine {
     return count;
   }
 
-  private static int oldest(LruPiece piece, ReclaimState[] into, long began) {
+  private static int oldest(LruPiece piece, FollowedState[] into, long began) {
     int count = 0;
     for (int slot = 0; slot < LruPiece.CAPACITY && count < into.length; slot++) {
-      ReclaimState next = piece.at(slot);
+      FollowedState next = piece.at(slot);
       if (next != null) {
         long placedAt = piece.placedAt(next);
         if (placedAt >= began || next.usedAt() > placedAt) {
@@ -105,14 +105,14 @@ final class LruLine {
    *
    * @param began what was used before
    */
-  void passBy(ReclaimState[] tried, int count, long began, long now) {
+  void passBy(FollowedState[] tried, int count, long began, long now) {
     LruPiece first = head;
     if (first != null && isAllOf(first, tried, count, began) && toTail(first)) {
       first.passBy(now);
       return;
     }
     for (int i = 0; i < count; i++) {
-      ReclaimState state = tried[i];
+      FollowedState state = tried[i];
       LruPiece piece = state.piece;
       if (piece != null && piece.line == this && piece.placedAt(state) < began) {
         remove(state);
@@ -121,7 +121,7 @@ final class LruLine {
     }
   }
 
-  private static boolean isAllOf(LruPiece piece, ReclaimState[] tried, int count, long began) {
+  private static boolean isAllOf(LruPiece piece, FollowedState[] tried, int count, long began) {
     if (piece.members() != count) {
       return false;
     }
@@ -148,11 +148,11 @@ final class LruLine {
   }
 
   /** Adds up what the buffers of the line have of something. */
-  long sum(ToLongFunction<ReclaimState> amount) {
+  long sum(ToLongFunction<FollowedState> amount) {
     long sum = 0;
     for (LruPiece piece = head; piece != null; piece = piece.after) {
       for (int slot = 0; slot < LruPiece.CAPACITY; slot++) {
-        ReclaimState state = piece.at(slot);
+        FollowedState state = piece.at(slot);
         sum += state == null ? 0 : amount.applyAsLong(state);
       }
     }
@@ -162,13 +162,13 @@ final class LruLine {
   // ---- for those who come and leave ----
 
   /** Puts one at the tail that is in no line, as used now. */
-  void append(ReclaimState state, long now) {
+  void append(FollowedState state, long now) {
     state.setUsedAt(now);
     state.placedAt = now;
     LruPiece _ = addLast(state);
   }
 
-  private LruPiece addLast(ReclaimState state) {
+  private LruPiece addLast(FollowedState state) {
     LruPiece last = tail;
     if (last == null || !last.makeRoom()) { // with more than a few members, or there was room
       LruPiece fresh = pieces.take();
@@ -180,7 +180,7 @@ final class LruLine {
   }
 
   /** Takes one out that is in this line. */
-  void remove(ReclaimState state) {
+  void remove(FollowedState state) {
     LruPiece piece = state.piece;
     if (piece == null) {
       throw new AssertionError("in no line");
@@ -230,7 +230,7 @@ final class LruLine {
     List<Use> moving = new ArrayList<>();
     for (LruPiece piece = head; piece != null; piece = piece.after) {
       for (int slot = 0; slot < LruPiece.CAPACITY; slot++) {
-        ReclaimState state = piece.at(slot);
+        FollowedState state = piece.at(slot);
         if (state != null) {
           long usedAt = state.usedAt();
           if (usedAt <= piece.placedAt(state)) {
@@ -249,7 +249,7 @@ final class LruLine {
    * @param near where to look first; null if the line is empty
    * @return where it is
    */
-  private LruPiece insert(ReclaimState state, @Nullable LruPiece near) {
+  private LruPiece insert(FollowedState state, @Nullable LruPiece near) {
     LruPiece last = tail;
     if (near == null || last == null || last.lastPlacedAt() <= state.placedAt) {
       return addLast(state);
@@ -268,7 +268,7 @@ final class LruLine {
     return insertParting(state, place);
   }
 
-  private LruPiece insertParting(ReclaimState state, LruPiece full) {
+  private LruPiece insertParting(FollowedState state, LruPiece full) {
     LruPiece half = pieces.take();
     link(half, full);
     full.giveHalf(half);

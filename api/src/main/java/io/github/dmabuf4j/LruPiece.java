@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Invariant.</b> Slots below {@code end} hold buffers in the order of the line, or nothing
  * where one was taken out; those from {@code end} on hold nothing. {@code members} says how many
- * there are. The {@link ReclaimState} of each knows its piece and its slot. A piece in a line has
+ * there are. The {@link FollowedState} of each knows its piece and its slot. A piece in a line has
  * members; a spare one has none and no line.
  *
  * <p>All members were passed by at {@code passedAt}: who was placed before that counts as placed
@@ -50,7 +50,7 @@ final class LruPiece {
   }
 
   /** Who is in a slot; null in gaps and behind the last one. */
-  @Nullable ReclaimState at(int slot) {
+  @Nullable FollowedState at(int slot) {
     BufferObject object = slots[slot];
     return object == null ? null : object.followed();
   }
@@ -73,12 +73,12 @@ final class LruPiece {
     return placedAt(member(slot));
   }
 
-  private ReclaimState member(int slot) {
+  private FollowedState member(int slot) {
     return Objects.requireNonNull(slots[slot]).followed();
   }
 
   /** When one of them was placed, or was passed by since. */
-  long placedAt(ReclaimState state) {
+  long placedAt(FollowedState state) {
     return Math.max(state.placedAt, passedAt);
   }
 
@@ -115,7 +115,7 @@ final class LruPiece {
     int kept = 0;
     for (int slot = 0; slot < end; slot++) {
       if (slots[slot] != null) {
-        ReclaimState state = member(slot);
+        FollowedState state = member(slot);
         slots[slot] = null;
         put(kept++, state);
       }
@@ -124,13 +124,13 @@ final class LruPiece {
   }
 
   /** Puts one behind all others. There is room. */
-  void add(ReclaimState state) {
+  void add(FollowedState state) {
     put(end++, state);
     members++;
   }
 
   /** Puts one behind those that were placed before it, or together with it. There is room. */
-  void insert(ReclaimState state) {
+  void insert(FollowedState state) {
     if (state.placedAt < passedAt) {
       writeDown();
     }
@@ -138,7 +138,7 @@ final class LruPiece {
     while (slot > 0 && isBehind(slot - 1, state)) {
       slot--;
       if (slots[slot] != null) {
-        ReclaimState newer = member(slot);
+        FollowedState newer = member(slot);
         slots[slot] = null;
         put(slot + 1, newer);
       }
@@ -147,12 +147,12 @@ final class LruPiece {
     members++;
   }
 
-  private boolean isBehind(int slot, ReclaimState other) {
+  private boolean isBehind(int slot, FollowedState other) {
     return slots[slot] == null || placedAt(member(slot)) > other.placedAt;
   }
 
   /** Takes one of its members out. */
-  void remove(ReclaimState state) {
+  void remove(FollowedState state) {
     slots[state.slot] = null;
     state.piece = null;
     members--;
@@ -179,7 +179,7 @@ final class LruPiece {
     writeDown();
     for (int slot = from; slot < end; slot++) {
       if (slots[slot] != null) {
-        ReclaimState state = member(slot);
+        FollowedState state = member(slot);
         remove(state);
         target.add(state);
       }
@@ -196,7 +196,7 @@ final class LruPiece {
     passedAt = 0;
   }
 
-  private void put(int slot, ReclaimState state) {
+  private void put(int slot, FollowedState state) {
     slots[slot] = state.object;
     state.piece = this;
     state.slot = (byte) slot;

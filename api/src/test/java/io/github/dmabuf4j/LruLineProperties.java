@@ -31,51 +31,51 @@ final class LruLineProperties {
 
   private final LruPieces pieces = new LruPieces();
   private final LruLine line = new LruLine(pieces);
-  private final Map<ReclaimState, Use> lastUse = new HashMap<>();
-  private final List<ReclaimState> all = new ArrayList<>();
+  private final Map<FollowedState, Use> lastUse = new HashMap<>();
+  private final List<FollowedState> all = new ArrayList<>();
   private long clock;
 
-  private List<ReclaimState> model(long began) {
+  private List<FollowedState> model(long began) {
     return all.stream()
         .filter(state -> lastUse.get(state).at < began)
         .sorted(Comparator.comparing(lastUse::get, BY_TIME))
         .toList();
   }
 
-  private static ReclaimState fresh() {
+  private static FollowedState fresh() {
     BufferObject object = new BufferObject(EXPORTER);
-    ReclaimState state = new ReclaimState(object, LRU);
+    FollowedState state = new FollowedState(object, LRU);
     object.setReclaimState(state);
     return state;
   }
 
-  private ReclaimState any(Random random) {
+  private FollowedState any(Random random) {
     return all.get(random.nextInt(all.size()));
   }
 
-  private void append(ReclaimState state) {
+  private void append(FollowedState state) {
     pieces.join();
     line.append(state, clock);
     lastUse.put(state, new Use(clock++, 0));
     all.add(state);
   }
 
-  private void remove(ReclaimState state) {
+  private void remove(FollowedState state) {
     line.remove(state);
     pieces.leave();
     all.remove(state);
   }
 
-  private void use(ReclaimState state) {
+  private void use(FollowedState state) {
     state.setUsedAt(clock);
     lastUse.put(state, new Use(clock++, 0));
   }
 
   /** The next ones are the oldest, in order; as many as could be told without moving others. */
-  private List<ReclaimState> checkOldest(int room, long began) {
-    ReclaimState[] batch = new ReclaimState[room];
-    List<ReclaimState> found = Arrays.asList(batch).subList(0, line.oldest(batch, began));
-    List<ReclaimState> expected = model(began);
+  private List<FollowedState> checkOldest(int room, long began) {
+    FollowedState[] batch = new FollowedState[room];
+    List<FollowedState> found = Arrays.asList(batch).subList(0, line.oldest(batch, began));
+    List<FollowedState> expected = model(began);
     assertThat(found).isEqualTo(expected.subList(0, found.size()));
     if (!expected.isEmpty()) {
       assertThat(found).as("there are some").isNotEmpty();
@@ -88,18 +88,18 @@ final class LruLineProperties {
    */
   private void passBusy(Random random) {
     Thread holder = Thread.currentThread();
-    Set<ReclaimState> busy = new HashSet<>();
-    for (ReclaimState state : all) {
+    Set<FollowedState> busy = new HashSet<>();
+    for (FollowedState state : all) {
       if (random.nextInt(20) > 0) {
         assertThat(state.object.reservation().mutex.tryLock(holder)).isTrue();
         busy.add(state);
       }
     }
     long began = random.nextInt(4) == 0 ? random.nextLong(clock + 1) : clock;
-    List<ReclaimState> before = inOrder();
+    List<FollowedState> before = inOrder();
     while (line.passBusy(began, clock)) {
       int passed = 0;
-      for (ReclaimState state : before) {
+      for (FollowedState state : before) {
         if (state.piece.placedAt(state) == clock) {
           assertThat(busy).contains(state);
           lastUse.put(state, new Use(clock, passed++));
@@ -111,8 +111,8 @@ final class LruLineProperties {
     busy.forEach(state -> state.object.reservation().mutex.unlock(holder));
   }
 
-  private List<ReclaimState> inOrder() {
-    List<ReclaimState> inOrder = new ArrayList<>();
+  private List<FollowedState> inOrder() {
+    List<FollowedState> inOrder = new ArrayList<>();
     long members = line.sum(state -> inOrder.add(state) ? 1 : 0);
     assertThat(inOrder).hasSize((int) members);
     return inOrder;
@@ -121,14 +121,14 @@ final class LruLineProperties {
   /** A scan: takes some, others are used and leave meanwhile, and those tried are passed by. */
   private void scan(Random random, int room) {
     long began = clock;
-    ReclaimState[] tried = checkOldest(room, began).toArray(ReclaimState[]::new);
+    FollowedState[] tried = checkOldest(room, began).toArray(FollowedState[]::new);
     while (random.nextInt(3) == 0 && !all.isEmpty()) {
       happen(random, room);
     }
     int count = random.nextInt(4) == 0 ? random.nextInt(tried.length + 1) : tried.length;
     line.passBy(tried, count, began, clock);
     for (int i = 0; i < count; i++) {
-      ReclaimState state = tried[i];
+      FollowedState state = tried[i];
       if (!all.contains(state)) {
         continue;
       }
@@ -146,7 +146,7 @@ final class LruLineProperties {
       case 0, 1 -> append(fresh());
       case 2, 3 -> remove(any(random));
       case 4 -> {
-        ReclaimState again = any(random);
+        FollowedState again = any(random);
         remove(again);
         append(again); // moved from another line, and back
       }
@@ -158,9 +158,9 @@ final class LruLineProperties {
 
   /** Each knows where it is, neighbours are well filled, and there are enough pieces, not more. */
   private void checkPieces() {
-    List<ReclaimState> inOrder = inOrder();
+    List<FollowedState> inOrder = inOrder();
     Set<LruPiece> distinct = new LinkedHashSet<>();
-    for (ReclaimState state : inOrder) {
+    for (FollowedState state : inOrder) {
       assertThat(state.line()).isSameAs(line);
       assertThat(state.piece.at(state.slot)).isSameAs(state);
       distinct.add(state.piece);
@@ -198,10 +198,10 @@ final class LruLineProperties {
       }
       checkPieces();
     }
-    List<ReclaimState> drained = new ArrayList<>();
-    List<ReclaimState> expected = model(clock);
+    List<FollowedState> drained = new ArrayList<>();
+    List<FollowedState> expected = model(clock);
     while (!all.isEmpty()) {
-      for (ReclaimState state : List.copyOf(checkOldest(room, clock))) {
+      for (FollowedState state : List.copyOf(checkOldest(room, clock))) {
         drained.add(state);
         remove(state);
         checkPieces();
@@ -218,12 +218,12 @@ final class LruLineProperties {
     for (int i = 0; i < count; i++) {
       append(fresh());
     }
-    List<ReclaimState> leaving = new ArrayList<>(all);
+    List<FollowedState> leaving = new ArrayList<>(all);
     if (order > 0) {
       Collections.shuffle(leaving, random);
     }
     all.clear();
-    for (ReclaimState state : leaving) {
+    for (FollowedState state : leaving) {
       line.remove(state);
       pieces.leave();
       count--;
