@@ -25,7 +25,4 @@ public record ReclaimStatistics(
     long evictionBytes,
     long refaults,
     long refaultBytes,
-    long refusals) {
-  /** Of what never reclaims: nothing was done. */
-  public static final ReclaimStatistics NONE = new ReclaimStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-}
+    long refusals) {}

@@ -245,7 +245,7 @@ final class WrongEvicters {
 
         @Override
         public ReclaimStatistics statistics() {
-          return ReclaimStatistics.NONE;
+          return new ReclaimStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
         }
       };
     }
