@@ -1,6 +1,8 @@
 package io.github.dmabuf4j.examples;
 
 import io.github.dmabuf4j.ByteSize;
+import io.github.dmabuf4j.examples.demo.CameraDemo;
+import io.github.dmabuf4j.examples.demo.CameraOptions;
 import io.github.dmabuf4j.examples.demo.Clip;
 import io.github.dmabuf4j.examples.demo.Demo;
 import io.github.dmabuf4j.examples.demo.DemoOptions;
@@ -19,6 +21,8 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -32,6 +36,7 @@ import picocli.CommandLine.Spec;
     name = "demo",
     description = {
       "Finds the edges in a video: decode, filter, encode, without a copy in between.",
+      "With --camera: captures pictures instead of decoding them, and writes contact sheets.",
       "With --pressure: keeps every picture, in a budget for a fifth of them, and plays them"
           + " backwards; nothing is written.",
       "The last line is for machines. Ctrl-C ends the run early: what was begun is encoded, the"
@@ -48,6 +53,8 @@ import picocli.CommandLine.Spec;
 final class DemoCommand implements Callable<Integer> {
   private static final int MAX_DECODER_THREADS = 16;
   private static final long WARM_UP_SECONDS = 5;
+  private static final long CAPTURED_FRAMES = 100;
+  private static final Pattern SIZE = Pattern.compile("([1-9]\\d{0,4})x([1-9]\\d{0,4})");
 
   /** What ends the line of the pipeline that copies. */
   private static final String COPYING = " pipeline=copying";
@@ -108,6 +115,21 @@ final class DemoCommand implements Callable<Integer> {
               + " backwards.")
   private boolean pressure;
 
+  @Option(
+      names = "--camera",
+      paramLabel = "NODE",
+      description =
+          "Capture from a camera, for example /dev/video0, instead of a video: it writes into"
+              + " dma-bufs. Writes contact sheets; ends after --frames pictures, or 100.")
+  private @Nullable Path camera;
+
+  @Option(
+      names = "--size",
+      paramLabel = "WxH",
+      defaultValue = "640x480",
+      description = "With --camera: the size of its pictures (default: ${DEFAULT-VALUE}).")
+  private String size = "";
+
   @Spec private CommandSpec spec = CommandSpec.create();
 
   private final PrintStream results = System.out;
@@ -133,7 +155,9 @@ final class DemoCommand implements Callable<Integer> {
   }
 
   private void run(long budgetBytes, Ending end) throws Exception {
-    if (video != null) {
+    if (camera != null) {
+      capture(camera, budgetBytes, end);
+    } else if (video != null) {
       run(video, stem(video), budgetBytes, end);
     } else {
       try (Clip clip = Clip.unpack()) {
@@ -152,6 +176,26 @@ final class DemoCommand implements Callable<Integer> {
     } else {
       print(runShared(options, name, end), "");
     }
+  }
+
+  private void capture(Path node, long budgetBytes, Ending end) throws Exception {
+    Matcher pixels = SIZE.matcher(size);
+    if (!pixels.matches()) {
+      throw new BadInputException("--size: wanted a size such as 640x480, got " + size);
+    }
+    CameraDemo demo =
+        new CameraDemo(
+            new CameraOptions(
+                node,
+                Integer.parseInt(pixels.group(1)),
+                Integer.parseInt(pixels.group(2)),
+                out,
+                budgetBytes,
+                frames == 0 ? CAPTURED_FRAMES : frames),
+            messages);
+    end.concerns(demo::stop);
+    results.println(demo.run().line());
+    results.flush();
   }
 
   private void runUnderPressure(DemoOptions options, Ending end) throws Exception {
@@ -229,6 +273,14 @@ final class DemoCommand implements Callable<Integer> {
   }
 
   private void checkChoice() throws BadInputException {
+    if (camera != null && (pressure || compare || loops != 1 || video != null)) {
+      throw new BadInputException(
+          "--camera captures once, and has nothing to compare: leave out %s"
+              .formatted(
+                  pressure
+                      ? "--pressure"
+                      : compare ? "--compare" : video != null ? video : "--loop"));
+    }
     if (pressure && (compare || loops != 1)) {
       throw new BadInputException(
           "--pressure plays one video once, and has nothing to compare: leave out "

@@ -39,8 +39,46 @@ final class ContactSheet {
     this.name = name;
   }
 
+  /**
+   * A plane of 8 bits a sample.
+   *
+   * @param bytes from its first visible sample on
+   * @param stride bytes from row to row
+   */
+  record Plane(MemorySegment bytes, int stride) {
+    private int sample(int x, int y) {
+      return bytes.get(ValueLayout.JAVA_BYTE, (long) y * stride + x) & 0xff;
+    }
+
+    private int mean(int fromX, int toX, int fromY, int toY) {
+      int sum = 0;
+      for (int y = fromY; y < toY; y++) {
+        for (int x = fromX; x < toX; x++) {
+          sum += sample(x, y);
+        }
+      }
+      return sum / ((toX - fromX) * (toY - fromY));
+    }
+  }
+
   /** Adds what the encoder is about to get. */
   void add(NativeFrame frame, int width, int height) throws IOException {
+    int chromaRows = Math.ceilDiv(height, 2);
+    add(
+        plane(frame, 0, height),
+        plane(frame, 1, chromaRows),
+        plane(frame, 2, chromaRows),
+        width,
+        height);
+  }
+
+  /**
+   * Adds a picture.
+   *
+   * @param blue the blue difference, of every second sample and row
+   * @param red the red difference, likewise
+   */
+  void add(Plane luma, Plane blue, Plane red, int width, int height) throws IOException {
     BufferedImage sheet = image;
     if (sheet == null) {
       cellHeight = Math.clamp(Math.round((double) CELL_WIDTH * height / width), 1, 4 * CELL_WIDTH);
@@ -51,9 +89,6 @@ final class ContactSheet {
     int left = cells % COLUMNS * CELL_WIDTH;
     int top = cells / COLUMNS * cellHeight;
     byte[] pixels = ((DataBufferByte) sheet.getRaster().getDataBuffer()).getData();
-    MemorySegment luma = plane(frame, 0, height);
-    MemorySegment blue = plane(frame, 1, Math.ceilDiv(height, 2));
-    MemorySegment red = plane(frame, 2, Math.ceilDiv(height, 2));
     for (int y = 0; y < cellHeight; y++) {
       int fromY = y * height / cellHeight;
       int toY = Math.max(fromY + 1, (y + 1) * height / cellHeight);
@@ -61,9 +96,9 @@ final class ContactSheet {
       for (int x = 0; x < CELL_WIDTH; x++, at += 3) {
         int fromX = (int) ((long) x * width / CELL_WIDTH);
         int toX = Math.max(fromX + 1, (int) ((long) (x + 1) * width / CELL_WIDTH));
-        int bright = mean(luma, frame.stride(0), fromX, toX, fromY, toY);
-        int b = sample(blue, frame.stride(1), fromX / 2, fromY / 2) - NEUTRAL;
-        int r = sample(red, frame.stride(2), fromX / 2, fromY / 2) - NEUTRAL;
+        int bright = luma.mean(fromX, toX, fromY, toY);
+        int b = blue.sample(fromX / 2, fromY / 2) - NEUTRAL;
+        int r = red.sample(fromX / 2, fromY / 2) - NEUTRAL;
         paint(pixels, at, bright, b, r);
       }
     }
@@ -93,22 +128,9 @@ final class ContactSheet {
     image = null;
   }
 
-  private static MemorySegment plane(NativeFrame frame, int index, int rows) {
-    return CLinker.bytes(frame.plane(index), (long) frame.stride(index) * rows);
-  }
-
-  private static int sample(MemorySegment plane, int stride, int x, int y) {
-    return plane.get(ValueLayout.JAVA_BYTE, (long) y * stride + x) & 0xff;
-  }
-
-  private static int mean(MemorySegment plane, int stride, int fromX, int toX, int fromY, int toY) {
-    int sum = 0;
-    for (int y = fromY; y < toY; y++) {
-      for (int x = fromX; x < toX; x++) {
-        sum += sample(plane, stride, x, y);
-      }
-    }
-    return sum / ((toX - fromX) * (toY - fromY));
+  private static Plane plane(NativeFrame frame, int index, int rows) {
+    int stride = frame.stride(index);
+    return new Plane(CLinker.bytes(frame.plane(index), (long) stride * rows), stride);
   }
 
   /** BT.601, limited range, in 1/256ths. */
