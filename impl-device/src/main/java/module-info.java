@@ -16,6 +16,8 @@
  *   idle files together; {@code 0} for none</td><td>a quarter of the limit</td></tr>
  * </table>
  *
+ * <p>Files that others made become buffers with {@link io.github.dmabuf4j.device.DeviceBuffers}.
+ *
  * <p>A file whose descriptor was given to somebody else is closed with its buffer; all others are
  * kept and used again.
  *

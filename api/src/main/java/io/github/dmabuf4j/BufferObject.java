@@ -129,6 +129,19 @@ public final class BufferObject extends BufferPlacement {
     return handle;
   }
 
+  /**
+   * One more handle of the buffer, for an exporter that finds out that somebody asks for what it
+   * has exported already: a file that is imported twice (rule CB12, {@code get_dma_buf} where the
+   * count isn't 0).
+   *
+   * @return a new handle, to be closed on its own; empty if nobody refers to the buffer any more
+   */
+  public Optional<DmaBuf> tryHandle() {
+    int generation = generation();
+    DmaBuf handle = DmaBuf.further(this, generation); // first: the heap may be full
+    return retain(generation, false) ? Optional.of(handle) : Optional.empty();
+  }
+
   @Override
   void unreferenced() {
     Reservation present = reservation;

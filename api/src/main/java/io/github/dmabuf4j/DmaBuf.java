@@ -50,6 +50,11 @@ public final class DmaBuf extends BufferHandle implements AutoCloseable {
     return new DmaBuf(object, generation, true, false);
   }
 
+  /** One more handle, of a generation in which it has to get a reference first. */
+  static DmaBuf further(BufferObject object, int generation) {
+    return new DmaBuf(object, generation, false, false);
+  }
+
   // ---- life ----
 
   /**

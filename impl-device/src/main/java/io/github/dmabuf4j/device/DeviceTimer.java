@@ -67,10 +67,15 @@ final class DeviceTimer implements Runnable {
   /** Closes soon what a pool has put aside. Doesn't fail: the next tick closes it too. */
   static void soon(FilePool pool) {
     try {
-      TIMER.execute(() -> attempt(pool::closeRetired, pool.name));
+      soon(pool::closeRetired, pool.name);
     } catch (OutOfMemoryError e) {
       // The next tick finds it.
     }
+  }
+
+  /** Does something soon that would take too long here. */
+  static void soon(Runnable task, String what) {
+    TIMER.execute(() -> attempt(task, what));
   }
 
   /** Tries something once more, in a second. */

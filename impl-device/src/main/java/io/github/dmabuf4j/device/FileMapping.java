@@ -15,8 +15,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file in this process's address space, readable and writable, for as long as somebody refers to
- * it: the core, an importer, the cache of idle mappings.
+ * A file in this process's address space for as long as somebody refers to it: the core, an
+ * importer, the cache of idle mappings.
  *
  * <p><b>Invariant.</b> {@code references} is how many refer to it; it never leaves 0 again. Who
  * brings it to 0 unmaps, once. Until then the addresses are good. A segment with the life of
@@ -34,12 +34,14 @@ final class FileMapping implements MappedBytes {
 
   private final long address;
   private final long byteSize;
+  private final boolean isWritable;
   private final AtomicInteger references = new AtomicInteger(1);
   private @Nullable Arena life;
 
-  private FileMapping(long address, long byteSize) {
+  private FileMapping(long address, long byteSize, boolean isWritable) {
     this.address = address;
     this.byteSize = byteSize;
+    this.isWritable = isWritable;
   }
 
   /**
@@ -47,12 +49,13 @@ final class FileMapping implements MappedBytes {
    *
    * @param file its descriptor
    * @param byteSize how much of it, from the beginning
+   * @param isWritable whether it may be written to; else its segments are read-only
    * @param name whose it is, for messages
    * @return a mapping that the caller refers to
    * @throws io.github.dmabuf4j.DmaBufException if it can't be mapped
    */
-  static FileMapping of(Descriptor file, long byteSize, String name) {
-    int protection = linux_h.PROT_READ() | linux_h.PROT_WRITE();
+  static FileMapping of(Descriptor file, long byteSize, boolean isWritable, String name) {
+    int protection = linux_h.PROT_READ() | (isWritable ? linux_h.PROT_WRITE() : 0);
     long[] address = new long[1];
     int _ =
         file.use(
@@ -65,7 +68,8 @@ final class FileMapping implements MappedBytes {
     String subject = "%s of %s".formatted(ByteSize.exact(byteSize), name);
     return new FileMapping(
         new SyscallFailure.Subject("mmap", subject, FileMapping::advice).check(address[0]),
-        byteSize);
+        byteSize,
+        isWritable);
   }
 
   private static String advice(Errno errno) {
@@ -159,7 +163,8 @@ final class FileMapping implements MappedBytes {
 
   @Override
   public MemorySegment segment(long size, Arena arena) {
-    return MemorySegment.ofAddress(address).reinterpret(size, arena, null);
+    MemorySegment bytes = MemorySegment.ofAddress(address).reinterpret(size, arena, null);
+    return isWritable ? bytes : bytes.asReadOnly();
   }
 
   /**

@@ -17,7 +17,7 @@ final class ModuleTest {
     assertThat(descriptor().exports())
         .allMatch(exports -> exports.targets().isEmpty())
         .extracting(ModuleDescriptor.Exports::source)
-        .isEmpty();
+        .containsExactly("io.github.dmabuf4j.device");
   }
 
   @Test

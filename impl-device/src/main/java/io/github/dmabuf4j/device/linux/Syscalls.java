@@ -43,6 +43,7 @@ public final class Syscalls {
       bindVariadic("open", 2, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
   private static final MethodHandle STATX =
       bind("statx", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS);
+  private static final MethodHandle FSTATFS = bind("fstatfs", JAVA_INT, JAVA_INT, ADDRESS);
   private static final MethodHandle READ = bind("read", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
   private static final MethodHandle WRITE = bind("write", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
   private static final MethodHandle POLL = bind("poll", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
@@ -223,6 +224,17 @@ public final class Syscalls {
                 (int)
                     STATX.invokeExact(
                         errno, fd, scratch.allocateFrom(""), AT_EMPTY_PATH, mask, result));
+  }
+
+  /**
+   * Tells of which file system an open file is.
+   *
+   * @param fd its descriptor
+   * @param result a {@code struct statfs}
+   * @return 0, or the negative error number
+   */
+  public static int fstatfs(int fd, MemorySegment result) {
+    return (int) call((errno, _) -> (int) FSTATFS.invokeExact(errno, fd, result));
   }
 
   /** Of fcntl.h: the descriptor itself is meant. */

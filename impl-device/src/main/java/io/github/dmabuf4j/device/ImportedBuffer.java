@@ -1,0 +1,86 @@
+package io.github.dmabuf4j.device;
+
+import io.github.dmabuf4j.BufferObject;
+import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.Reservation;
+import io.github.dmabuf4j.device.linux.Descriptor;
+
+/**
+ * A file that somebody else made, as a buffer of ours. It is never pooled, and its memory is never
+ * given up: it isn't ours.
+ *
+ * <p><b>Invariant.</b> It is exported once, and closed at the release of that buffer. The
+ * reservation is that of the file: one that follows in the same file, because the file was imported
+ * again after the last reference to this one was gone, has the same, and so meets the fences that
+ * this one left.
+ */
+final class ImportedBuffer extends FileExporter {
+  /** What the exporter of such buffers is called. */
+  static final String NAME = "imported";
+
+  /** How many bytes of imported files stay mapped that nobody uses. */
+  private static final long MAPPINGS = 256L << 20;
+
+  /** Beyond so many bytes a file is closed by the timer: its release has to be quick. */
+  private static final long LARGE = 1 << 20;
+
+  private static final IdleMappings IDLE = new IdleMappings(MAPPINGS);
+
+  final Reservation reservation;
+  private final FileIdentity identity;
+  private final BufferObject object;
+
+  /**
+   * Owns a file.
+   *
+   * @param identity what it is
+   * @param file a descriptor of our own
+   * @param reservation that of the file
+   */
+  ImportedBuffer(FileIdentity identity, Descriptor file, Reservation reservation) {
+    super(
+        file,
+        identity.bytes(),
+        identity.kind() == FileIdentity.Kind.DMA_BUF,
+        identity.isWritable(),
+        IDLE);
+    this.identity = identity;
+    this.reservation = reservation;
+    this.object = new BufferObject(this, reservation);
+    knownBy(identity.key());
+  }
+
+  /** The only buffer in it. */
+  DmaBuf export() {
+    String name = identity.name();
+    return object.export(bytes, name.isEmpty() ? null : name, null);
+  }
+
+  /** What is known of the file. */
+  FileIdentity identity() {
+    return identity;
+  }
+
+  @Override
+  public String name() {
+    return NAME;
+  }
+
+  @Override
+  BufferObject object() {
+    return object;
+  }
+
+  /** It is shared as it is. */
+  @Override
+  void share() {}
+
+  @Override
+  public void release() {
+    if (bytes > LARGE) {
+      DeviceTimer.soon(this::close, NAME);
+    } else {
+      close();
+    }
+  }
+}

@@ -1,0 +1,125 @@
+package io.github.dmabuf4j.device;
+
+import io.github.dmabuf4j.BufInfo;
+import io.github.dmabuf4j.BufferObject;
+import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.Reservation;
+import io.github.dmabuf4j.device.linux.Descriptor;
+import io.github.dmabuf4j.device.linux.DescriptorBudget;
+import io.github.dmabuf4j.device.linux.SyscallFailure;
+import io.github.dmabuf4j.device.linux.Syscalls;
+import io.github.dmabuf4j.device.linux.bindings.linux_h;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which files of this process others may have, and which of others' it has: so that a file that
+ * comes in is recognised, however often and on whatever way it comes (design rule DV4, rule CB12).
+ *
+ * <p><b>Invariant.</b> {@code known} has each file that was imported, and each of our own that was
+ * shared, from then until it is closed; and of each file the one exporter whose buffer lives, if
+ * there is one. Each has an open descriptor of its file, so no inode here can be another file's by
+ * now. Guarded by {@code lock}, under which no fence is waited for and nothing of a user's is
+ * called.
+ *
+ * <p><b>Threads.</b> Any.
+ */
+final class Imports {
+  private static final ReentrantLock LOCK = new ReentrantLock();
+  private static final Map<FileIdentity.Key, FileExporter> KNOWN = new HashMap<>();
+
+  private Imports() {}
+
+  /**
+   * A handle of the buffer in a file: of the one that there is, or a new one.
+   *
+   * @param fd a descriptor of the file, which stays the caller's
+   * @return a new handle, read-only if the file can't be written to
+   */
+  static DmaBuf take(int fd) {
+    FileIdentity identity = FileIdentity.of(fd);
+    LOCK.lock();
+    try {
+      FileExporter known = KNOWN.get(identity.key());
+      Optional<DmaBuf> present = known == null ? Optional.empty() : known.object().tryHandle();
+      return limited(present.isPresent() ? present.get() : take(fd, identity, known), identity);
+    } finally {
+      LOCK.unlock();
+    }
+  }
+
+  private static DmaBuf take(int fd, FileIdentity identity, @Nullable FileExporter earlier) {
+    Reservation reservation =
+        earlier instanceof ImportedBuffer ended ? ended.reservation : new Reservation();
+    Descriptor own =
+        DescriptorBudget.OF_THIS_PROCESS.make(
+            Descriptor.Kind.BUFFER,
+            ImportedBuffer.NAME + " " + identity.name(),
+            new SyscallFailure.Subject("F_DUPFD_CLOEXEC", "descriptor " + fd),
+            () -> Syscalls.fcntl(fd, linux_h.F_DUPFD_CLOEXEC(), 0));
+    DmaBuf handle = null;
+    try {
+      ImportedBuffer fresh = new ImportedBuffer(identity, own, reservation);
+      handle = fresh.export();
+      KNOWN.put(identity.key(), fresh); // closed by its release from here on
+      return handle;
+    } finally {
+      if (handle == null) {
+        own.close();
+      }
+    }
+  }
+
+  /** Takes the right to write away where the file doesn't give it. */
+  private static DmaBuf limited(DmaBuf handle, FileIdentity identity) {
+    if (identity.isWritable()) {
+      return handle;
+    }
+    try (handle) {
+      return handle.dupReadOnly();
+    }
+  }
+
+  /** A file of our own is about to be given to others. */
+  static void remember(FileExporter exporter, FileIdentity.Key key) {
+    LOCK.lock();
+    try {
+      KNOWN.putIfAbsent(key, exporter); // an import is there already
+    } finally {
+      LOCK.unlock();
+    }
+  }
+
+  /** A file is about to be closed. */
+  static void forget(FileIdentity.Key key, FileExporter exporter) {
+    LOCK.lock();
+    try {
+      KNOWN.remove(key, exporter);
+    } finally {
+      LOCK.unlock();
+    }
+  }
+
+  /** The buffers in files of others. */
+  static BufInfo info() {
+    List<FileExporter> now;
+    LOCK.lock();
+    try {
+      now = List.copyOf(KNOWN.values());
+    } finally {
+      LOCK.unlock();
+    }
+    return new BufInfo(
+        ImportedBuffer.NAME,
+        now.stream()
+            .filter(exporter -> exporter instanceof ImportedBuffer)
+            .map(FileExporter::object)
+            .filter(BufferObject::isReferenced)
+            .map(BufferObject::info)
+            .toList());
+  }
+}
