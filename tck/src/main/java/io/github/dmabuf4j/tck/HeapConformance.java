@@ -150,6 +150,14 @@ public abstract class HeapConformance implements Subject {
   }
 
   @Nested
+  class Shares extends ShareRules {
+    @Override
+    protected Subject subject() {
+      return HeapConformance.this;
+    }
+  }
+
+  @Nested
   class Vmaps extends VmapRules {
     @Override
     protected Subject subject() {

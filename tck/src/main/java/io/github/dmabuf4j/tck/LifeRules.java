@@ -354,24 +354,4 @@ public abstract class LifeRules extends Rules {
     assertTrue(String.valueOf(refusal.getMessage()).contains("heap"));
     assertEquals(2, buffer.info().references(), "the handle's, and that of the report");
   }
-
-  @Test
-  @Rule("FN6")
-  @Needs(Capability.SHAREABLE)
-  void fn6_descriptor_isGivenOutOnceHostFencesHaveSignaled(Bench bench) throws Exception {
-    DmaBuf buffer = bench.allocate();
-    FenceContext ring = bench.device("ring");
-    Fence work = Bench.publish(ring, buffer, FenceUsage.WRITE);
-    Worker sharer =
-        Worker.start(
-                () -> {
-                  try (var fd = buffer.exportFd()) {
-                    assertTrue(work.isSignaled());
-                    assertTrue(fd.fd() >= 0);
-                  }
-                })
-            .awaitBlocked();
-    ring.signal(work);
-    sharer.join();
-  }
 }
