@@ -4,8 +4,6 @@ package io.github.dmabuf4j;
  * A file descriptor that its holder must close, or hand to a library that does. Closed exactly once
  * (design rule DV3).
  *
- * <p><b>Shape.</b> This type fixes the contract; no implementation is shipped yet.
- *
  * <p><b>Threads.</b> Any; of two that detach or close at once, one succeeds.
  */
 public interface OwnedFd extends AutoCloseable {

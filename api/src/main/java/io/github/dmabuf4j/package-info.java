@@ -122,8 +122,7 @@
  * <h2>State</h2>
  *
  * <p>Incubating: names and signatures may change until both implementations pass the conformance
- * kit. Types whose documentation says <b>Shape</b> fix the contract and have no implementation yet:
- * {@link io.github.dmabuf4j.SyncFiles}, {@link io.github.dmabuf4j.OwnedFd} and {@link
- * io.github.dmabuf4j.spi.SharedFile}. No heap has file descriptors yet.
+ * kit. What its documentation calls a <b>Shape</b> fixes the contract and has no implementation
+ * yet: {@link io.github.dmabuf4j.SyncFiles}.
  */
 package io.github.dmabuf4j;

@@ -6,8 +6,6 @@ import io.github.dmabuf4j.OwnedFd;
  * A buffer with a file behind it: what exporters that can hand a buffer to a device or another
  * process implement beside {@link Exporter}.
  *
- * <p><b>Shape.</b> This type fixes the contract; no implementation is shipped yet.
- *
  * <p><b>Threads.</b> Any.
  */
 public interface SharedFile {

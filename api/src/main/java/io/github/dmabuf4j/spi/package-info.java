@@ -5,7 +5,7 @@
  * io.github.dmabuf4j.spi.MappingCache}. A {@link io.github.dmabuf4j.spi.PoolingStrategy} is where a
  * heap's memory comes from, for those who compare pools or bring their own. A {@link
  * io.github.dmabuf4j.spi.SwapStore} is where the content of evicted buffers goes. {@link
- * io.github.dmabuf4j.spi.SharedFile} is a shape.
+ * io.github.dmabuf4j.spi.SharedFile} is what an exporter has whose buffers others may have, too.
  *
  * <p>An exporter is a small class: it knows where bytes live and nothing of references, locks or
  * fences. The core, {@link io.github.dmabuf4j.BufferObject}, calls it under the locks that {@link
