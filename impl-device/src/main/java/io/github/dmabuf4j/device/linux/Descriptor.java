@@ -1,6 +1,7 @@
 package io.github.dmabuf4j.device.linux;
 
 import io.github.dmabuf4j.OwnedFd;
+import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import java.lang.System.Logger.Level;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -167,6 +168,22 @@ public final class Descriptor implements OwnedFd {
       owner.end();
       Reference.reachabilityFence(this);
     }
+  }
+
+  /**
+   * Another descriptor of the same file, close-on-exec.
+   *
+   * @param holder who will have it, as a report names it
+   * @return a new descriptor, of the same kind
+   * @throws IllegalStateException if this one was detached or closed
+   * @throws io.github.dmabuf4j.DmaBufException if no descriptor is left (EMFILE): names the holders
+   */
+  public Descriptor duplicate(String holder) {
+    return owner.budget.make(
+        kind(),
+        holder,
+        "F_DUPFD_CLOEXEC",
+        () -> use(fd -> Syscalls.fcntl(fd, linux_h.F_DUPFD_CLOEXEC(), 0)));
   }
 
   /**

@@ -1,0 +1,249 @@
+package io.github.dmabuf4j.device;
+
+import io.github.dmabuf4j.DmaBufException;
+import io.github.dmabuf4j.Errno;
+import io.github.dmabuf4j.Fence;
+import io.github.dmabuf4j.FenceContext;
+import io.github.dmabuf4j.OwnedFd;
+import io.github.dmabuf4j.device.linux.Descriptor;
+import io.github.dmabuf4j.device.linux.DescriptorBudget;
+import io.github.dmabuf4j.device.linux.EventCounter;
+import io.github.dmabuf4j.device.linux.Poller;
+import java.lang.System.Logger.Level;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Fences of this process for another one, and of another one here: as an {@code eventfd}, which
+ * becomes readable when the fence signals (design rule FN6). One object for each peer.
+ *
+ * <table>
+ * <caption>The counter's value</caption>
+ * <tr><th>value</th><th>meaning</th></tr>
+ * <tr><td>0</td><td>pending: not readable</td></tr>
+ * <tr><td>1</td><td>signaled</td></tr>
+ * <tr><td>1 + a Linux error number</td><td>failed; {@link Errno#ECANCELED} for errors without a number</td></tr>
+ * </table>
+ *
+ * <p>Nobody takes the value out, so any number of descriptors may be made of one, and passed on.
+ *
+ * <p><b>Trust.</b> The peer may write what it likes, early, late, or never (design rule DV5). What
+ * it says is read once: another value than those above fails the fence, and so does one that has
+ * gone when it is read. It may hold its own work up with a lie, and nothing else. A peer that stays
+ * silent makes waiters give up after {@link FenceContext#DEFAULT_SILENCE}; the fence stays pending,
+ * until {@link #close} says that the peer has gone.
+ *
+ * <p><b>Invariant.</b> {@code pending} has each imported fence whose descriptor is open. Whoever
+ * takes one out, the poller or {@link #close}, closes its descriptor and ends it, so that happens
+ * once. After {@code closed} was set nothing stays in it.
+ *
+ * <p><b>Threads.</b> Any, with or without reservations held; nothing here waits. Imported fences
+ * signal on the thread of {@link Poller}.
+ */
+public final class EventFences implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(EventFences.class.getName());
+  private static final long SIGNALED = 1;
+  private static final long LARGEST_ERROR = 4095; // MAX_ERRNO
+
+  private final String peer;
+  private final Duration silence;
+  private final Poller poller = Poller.ofThisProcess();
+  private final Set<Imported> pending = ConcurrentHashMap.newKeySet();
+  private volatile boolean closed;
+
+  /**
+   * Fences of and for a peer.
+   *
+   * @param peer its name, for reports
+   */
+  public EventFences(String peer) {
+    this(peer, FenceContext.DEFAULT_SILENCE);
+  }
+
+  /**
+   * Fences of and for a peer.
+   *
+   * @param peer its name, for reports
+   * @param silence how long a waiter puts up with its silence
+   * @throws IllegalArgumentException if the time isn't positive
+   */
+  public EventFences(String peer, Duration silence) {
+    if (silence.isNegative() || silence.isZero()) {
+      throw new IllegalArgumentException("wanted a positive time of silence, got " + silence);
+    }
+    this.peer = peer;
+    this.silence = silence;
+  }
+
+  // ---- out ----
+
+  /**
+   * Makes a descriptor that is readable once a fence has signaled. It takes a second descriptor
+   * until then.
+   *
+   * @param fence any, also a container or a kernel fence
+   * @return an eventfd, owned by the caller, close-on-exec and non-blocking
+   * @throws DmaBufException if no descriptor is left (EMFILE): names the holders
+   */
+  public OwnedFd exportFence(Fence fence) {
+    Descriptor ours = EventCounter.create(Descriptor.Kind.FENCE, "a fence for " + peer);
+    Descriptor theirs = null;
+    try {
+      theirs = ours.duplicate("a fence for " + peer);
+    } finally {
+      if (theirs == null) {
+        ours.close();
+      }
+    }
+    if (!fence.addCallback(signaled -> tell(ours, signaled))) {
+      tell(ours, fence);
+    }
+    return theirs;
+  }
+
+  private static void tell(Descriptor counter, Fence signaled) {
+    try (counter) {
+      boolean _ =
+          EventCounter.add(counter, signaled.error().map(EventFences::value).orElse(SIGNALED));
+    }
+  }
+
+  private static long value(Throwable error) {
+    Errno errno =
+        error instanceof DmaBufException known
+            ? known.errno().orElse(Errno.ECANCELED)
+            : Errno.ECANCELED;
+    return SIGNALED + errno.number();
+  }
+
+  // ---- in ----
+
+  /**
+   * Takes an eventfd of the peer over.
+   *
+   * @param fd its descriptor, owned by the fence from now on, even if this call fails, and closed
+   *     when it signals
+   * @return a host fence, foreign
+   * @throws IllegalArgumentException if it is no eventfd's
+   * @throws IllegalStateException if this is closed
+   * @throws DmaBufException if the kernel has no room to watch it (ENOSPC, ENOMEM, EMFILE)
+   */
+  public Fence importFence(int fd) {
+    if (fd < 0) {
+      throw new IllegalArgumentException("wanted the descriptor of an eventfd, got " + fd);
+    }
+    Descriptor counter =
+        DescriptorBudget.OF_THIS_PROCESS.adopt(Descriptor.Kind.FENCE, "a fence of " + peer, fd);
+    boolean watched = false;
+    try {
+      if (EventCounter.value(counter).isEmpty()) {
+        throw new IllegalArgumentException(
+            "wanted the descriptor of an eventfd from %s, got another kind of file"
+                .formatted(peer));
+      }
+      Fence fence = watch(counter);
+      watched = true;
+      return fence;
+    } finally {
+      if (!watched) {
+        counter.close();
+      }
+    }
+  }
+
+  private Fence watch(Descriptor counter) {
+    Imported imported = new Imported(counter);
+    pending.add(imported);
+    Poller.Registration registration = null;
+    try {
+      registration = poller.register(counter, Poller.IN, imported);
+      imported.registration = registration;
+    } finally {
+      if (registration == null) {
+        imported.giveUp();
+      }
+    }
+    // Partner: close() writes `closed`, then empties `pending`. One of the two sees the other; it
+    // may have done so before there was a registration to cancel.
+    if (closed) {
+      registration.cancel();
+      imported.giveUp();
+      throw new IllegalStateException("the fences of %s are closed".formatted(peer));
+    }
+    return imported.fence;
+  }
+
+  /** A fence that the peer is going to signal. */
+  private final class Imported implements Poller.Callback {
+    private final Descriptor counter;
+    private final FenceContext context;
+    private final Fence fence;
+    private volatile Poller.@Nullable Registration registration;
+
+    Imported(Descriptor counter) {
+      this.counter = counter;
+      this.context =
+          FenceContext.builder(counter.toString()).driverName(peer).foreign(silence).build();
+      this.fence = context.newFence();
+    }
+
+    @Override
+    public void ready(int events) {
+      if (pending.remove(this)) {
+        try (context;
+            counter) {
+          end(EventCounter.value(counter).orElse(0)); // once: it may be another one next time
+        } catch (RuntimeException e) {
+          LOG.log(Level.WARNING, "the value of " + counter + " can't be read", e);
+        }
+      }
+    }
+
+    private void end(long value) {
+      if (value == SIGNALED) {
+        context.signal(fence);
+        return;
+      }
+      long number = value - SIGNALED;
+      boolean isError = number > 0 && number <= LARGEST_ERROR;
+      context.fail(
+          fence,
+          new DmaBufException(
+              "signal",
+              isError ? Errno.of((int) number).orElse(null) : Errno.EINVAL,
+              isError
+                  ? "%s gave up the work of its fence: error %d".formatted(peer, number)
+                  : "%s signaled its fence with the value %s, which means nothing"
+                      .formatted(peer, Long.toUnsignedString(value)),
+              null));
+    }
+
+    void giveUp() {
+      if (pending.remove(this)) {
+        Poller.Registration present = registration;
+        if (present != null) {
+          present.cancel();
+        }
+        counter.close();
+        context.close();
+      }
+    }
+  }
+
+  /**
+   * The peer has gone: fails its pending fences, and closes their descriptors. Fences of this
+   * process that it was given are not concerned. Closing again does nothing.
+   */
+  @Override
+  public void close() {
+    closed = true;
+    pending.forEach(Imported::giveUp);
+  }
+
+  @Override
+  public String toString() {
+    return "fences of " + peer;
+  }
+}
