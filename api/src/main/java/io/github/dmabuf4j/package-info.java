@@ -122,7 +122,6 @@
  * <h2>State</h2>
  *
  * <p>Incubating: names and signatures may change until both implementations pass the conformance
- * kit. What its documentation calls a <b>Shape</b> fixes the contract and has no implementation
- * yet: {@link io.github.dmabuf4j.SyncFiles}.
+ * kit.
  */
 package io.github.dmabuf4j;

@@ -23,6 +23,14 @@
  * io.github.dmabuf4j.device.CpuBrackets}; memory files have none. Before a descriptor leaves,
  * {@link io.github.dmabuf4j.device.HostFences} are waited for.
  *
+ * <p><b>Fences.</b> {@link io.github.dmabuf4j.device.KernelFences} takes the kernel's fences in and
+ * gives them out, as sync_files. {@link io.github.dmabuf4j.device.EventFences} does the same for
+ * fences of this process and of a peer, as events. What the kernel knows of a dma-buf, {@link
+ * io.github.dmabuf4j.device.ImplicitFences} asks it at each wait: exporters of this module answer
+ * {@link io.github.dmabuf4j.spi.Exporter#foreignFences} with it. Points of a {@code drm_syncobj}
+ * are left out: they need a render node whose driver has them, and a sync_file does where one
+ * exists.
+ *
  * <p>The real kernel is in reach: {@code impl-device/vm/run -- COMMAND} boots one and runs a
  * command in it, and a smoke test allocates from its {@code /dev/dma_heap/system}.
  *
