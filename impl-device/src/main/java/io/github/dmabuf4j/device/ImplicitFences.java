@@ -80,7 +80,7 @@ final class ImplicitFences {
    * Waits until nothing that conflicts is pending, with what comes meanwhile (rule CP3).
    *
    * @param access what is to begin
-   * @param timeout how long at most; zero or less only looks
+   * @param timeout how long at most, up to 292 years; zero or less only looks
    * @return false if the time was up first
    * @throws InterruptedException if the thread is interrupted before or while waiting
    * @throws IllegalStateException if the descriptor is closed
@@ -88,6 +88,19 @@ final class ImplicitFences {
    */
   boolean await(Access access, Duration timeout) throws InterruptedException {
     return poller.await(file, events(access), timeout.toNanos());
+  }
+
+  /**
+   * Waits as {@link #await} does, not interruptibly: an interrupt is kept for later.
+   *
+   * @param access what is to begin
+   * @param timeout how long at most, up to 292 years; zero or less only looks
+   * @return false if the time was up first
+   * @throws IllegalStateException as {@link #await} does
+   * @throws DmaBufException as {@link #await} does
+   */
+  boolean awaitUninterruptibly(Access access, Duration timeout) {
+    return poller.awaitUninterruptibly(file, events(access), timeout.toNanos());
   }
 
   /**
@@ -100,15 +113,19 @@ final class ImplicitFences {
    *     (EMFILE)
    */
   Fence snapshot(Access access) {
-    return fences.own(
-        DescriptorBudget.OF_THIS_PROCESS.make(
-            Descriptor.Kind.FENCE,
-            "fences of " + file,
-            "DMA_BUF_IOCTL_EXPORT_SYNC_FILE",
-            () -> export(flags(access))));
+    return fences.own(export(file, access));
   }
 
-  private int export(int flags) {
+  /** A new sync_file of what conflicts now in a dma-buf. Throws what {@link #snapshot} does. */
+  static Descriptor export(Descriptor file, Access access) {
+    return DescriptorBudget.OF_THIS_PROCESS.make(
+        Descriptor.Kind.FENCE,
+        "fences of " + file,
+        "DMA_BUF_IOCTL_EXPORT_SYNC_FILE",
+        () -> export(file, flags(access)));
+  }
+
+  private static int export(Descriptor file, int flags) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment request = dma_buf_export_sync_file.allocate(arena);
       dma_buf_export_sync_file.flags(request, flags);

@@ -144,7 +144,8 @@ public final class KernelFences implements SyncFiles {
     }
   }
 
-  private static void end(FenceContext context, Fence fence, String name, int status) {
+  /** Ends a fence as a status of the kernel's says. */
+  static void end(FenceContext context, Fence fence, String name, int status) {
     if (status >= SyncFile.SIGNALED) {
       context.signal(fence);
     } else {
@@ -227,8 +228,8 @@ public final class KernelFences implements SyncFiles {
    *
    * @throws IllegalArgumentException if a part is pending and the kernel doesn't signal it: names
    *     it
-   * @throws DmaBufException if no descriptor is left (EMFILE); or nothing is pending, and this
-   *     machine has nothing that makes a signaled sync_file (EOPNOTSUPP)
+   * @throws DmaBufException if no descriptor is left (EMFILE); or nothing is pending, and there is
+   *     no dma-heap to make a signaled sync_file with (EOPNOTSUPP)
    */
   @Override
   public OwnedFd exportFence(Fence fence) {

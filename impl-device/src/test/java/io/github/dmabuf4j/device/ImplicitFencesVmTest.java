@@ -103,6 +103,9 @@ class ImplicitFencesVmTest {
     assertThatThrownBy(() -> fences.await(Access.READ, LONG))
         .isInstanceOf(InterruptedException.class);
     device.end(work);
+    Thread.currentThread().interrupt();
+    assertThat(fences.awaitUninterruptibly(Access.READ, LONG)).isTrue();
+    assertThat(Thread.interrupted()).isTrue();
   }
 
   @Test

@@ -11,6 +11,7 @@ import io.github.dmabuf4j.OwnedFd;
 import io.github.dmabuf4j.device.Vgem.Buffer;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
+import io.github.dmabuf4j.device.linux.Poller;
 import io.github.dmabuf4j.device.linux.SyncFile;
 import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
@@ -141,6 +142,16 @@ class KernelFencesVmTest {
     late.await();
     try (OwnedFd over = kernel.exportFence(both)) {
       assertThat(SyncFile.status((Descriptor) over)).isEqualTo(SyncFile.SIGNALED);
+    }
+  }
+
+  @Test
+  void cs1_exportOfWhatIsOver_hasSignaled_alsoBeforeAnySyncFileWasSeen() {
+    KernelFences fresh = new KernelFences(Poller.ofThisProcess());
+    for (int i = 0; i < 3; i++) {
+      try (OwnedFd over = fresh.exportFence(Fence.stub())) {
+        assertThat(SyncFile.status((Descriptor) over)).isEqualTo(SyncFile.SIGNALED);
+      }
     }
   }
 
