@@ -192,12 +192,14 @@ public final class EventFences implements AutoCloseable {
     @Override
     public void ready(int events) {
       if (pending.remove(this)) {
-        try (context;
-            counter) {
-          end(EventCounter.value(counter).orElse(0)); // once: it may be another one next time
+        long value = 0;
+        try (counter) {
+          value = EventCounter.value(counter).orElse(0); // once: it may be another one next time
         } catch (RuntimeException e) {
           LOG.log(Level.WARNING, "the value of " + counter + " can't be read", e);
         }
+        end(value);
+        context.close();
       }
     }
 

@@ -32,9 +32,10 @@ import org.jspecify.annotations.Nullable;
  * leaves signaled fences out of a merge, this leaves them out, with their errors. If nothing is
  * pending, the export is a {@code sync_file} that has signaled.
  *
- * <p><b>Invariant.</b> {@code pending} has each imported fence whose descriptor is open and
- * watched. It leaves the map before its descriptor is closed, and that is before it signals:
- * whoever finds it there may find the descriptor closed, and takes it for signaled then.
+ * <p><b>Invariant.</b> {@code pending} has each imported fence from before it is watched until
+ * after it has signaled; its descriptor is closed just before that. So one that isn't there has
+ * signaled, or isn't ours; and whoever finds it there with its descriptor closed takes it for
+ * signaled.
  *
  * <p><b>Threads.</b> Any, with or without reservations held; nothing here waits.
  *
@@ -85,8 +86,7 @@ public final class KernelFences implements SyncFiles {
       if (status != SyncFile.PENDING) {
         return over(file, status);
       }
-      SyncFile.Leaf first = SyncFile.leaves(file).getFirst();
-      Watched made = new Watched(file, first.driver(), first.timeline());
+      Watched made = new Watched(file, SyncFile.leaves(file));
       pending.put(made.fence, file);
       made.watch();
       watched = true;
@@ -168,9 +168,13 @@ public final class KernelFences implements SyncFiles {
     private final FenceContext context;
     private final Fence fence;
 
-    Watched(Descriptor file, String driver, String timeline) {
+    /** Named after the first of its leaves, which may all have been dropped meanwhile. */
+    Watched(Descriptor file, List<SyncFile.Leaf> leaves) {
       this.file = file;
-      this.context = context(driver, timeline, new Hints(file));
+      this.context =
+          leaves.isEmpty()
+              ? context("sync_file", file.toString(), new Hints(file))
+              : context(leaves.getFirst().driver(), leaves.getFirst().timeline(), new Hints(file));
       this.fence = context.newFence();
     }
 
@@ -200,12 +204,15 @@ public final class KernelFences implements SyncFiles {
     /** Ends the fence; with the loss of its context where nobody watches any more. */
     private void finish(int status) {
       String name = fence.toString();
-      pending.remove(fence);
       signaled.keepOrClose(file);
-      if (status != SyncFile.PENDING) {
-        end(context, fence, name, status);
+      try {
+        if (status != SyncFile.PENDING) {
+          end(context, fence, name, status);
+        }
+        context.close();
+      } finally {
+        pending.remove(fence);
       }
-      context.close();
     }
   }
 

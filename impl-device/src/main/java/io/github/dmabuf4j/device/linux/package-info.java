@@ -1,7 +1,7 @@
 /**
  * What Linux offers, one level above its system calls: the calls themselves, descriptors that are
- * closed exactly once and counted, and failures that say what to do. Nothing here knows of buffers
- * or fences.
+ * closed exactly once and counted, and failures that say what to do. Nothing here knows of this
+ * library's buffers or fences.
  *
  * <p><b>From below to above.</b> {@link io.github.dmabuf4j.device.linux.Syscalls} makes the calls
  * and returns their results or negative error numbers, as the kernel does. {@link
@@ -14,7 +14,8 @@
  * <p><b>Waiting.</b> No call of this package that may wait for somebody else is made on a virtual
  * thread's carrier (design rule FN5): descriptors that others make ready are non-blocking, and
  * their readiness is awaited with epoll, by one thread for all: {@link
- * io.github.dmabuf4j.device.linux.Poller}.
+ * io.github.dmabuf4j.device.linux.Poller}. A call that may wait for a lock of the kernel's is made
+ * by way of {@link io.github.dmabuf4j.device.linux.OffCarrier}.
  *
  * <p><b>Structures and constants.</b> The package {@code bindings} below this one is generated from
  * the headers of the kernel and of the C library, see {@code src/main/jextract}; a structure has
