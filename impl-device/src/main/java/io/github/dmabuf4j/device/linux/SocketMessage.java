@@ -1,0 +1,194 @@
+package io.github.dmabuf4j.device.linux;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import io.github.dmabuf4j.device.linux.bindings.cmsghdr;
+import io.github.dmabuf4j.device.linux.bindings.iovec;
+import io.github.dmabuf4j.device.linux.bindings.linux_h;
+import io.github.dmabuf4j.device.linux.bindings.msghdr;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * The memory in which messages with descriptors are sent and received, used again for each: {@code
+ * sendmsg} and {@code recvmsg} with {@code SCM_RIGHTS}. Neither call ever waits, raises a signal,
+ * or lets a descriptor be inherited.
+ *
+ * <p><b>Life of descriptors.</b> Those that were received are nobody's until {@link
+ * #takeDescriptors} is called, which must follow each {@link #receive}, whatever it returned.
+ *
+ * <p><b>Threads.</b> One at a time.
+ *
+ * <p>Source: net/core/scm.c, net/unix/af_unix.c; design rule DV3.
+ */
+public final class SocketMessage {
+  /** The most descriptors that the kernel passes in one message ({@code SCM_MAX_FD}). */
+  public static final int MAX_DESCRIPTORS = 253;
+
+  private static final int[] NONE = {};
+
+  /** Room for all descriptors, and for a message of another kind beside them. */
+  private static final long CONTROL_BYTES =
+      ControlMessages.space((long) MAX_DESCRIPTORS * Integer.BYTES) + ControlMessages.space(64);
+
+  private final MemorySegment bytes;
+  private final MemorySegment vector;
+  private final MemorySegment control;
+  private final MemorySegment header;
+  private int flags;
+  private int[] received = NONE;
+
+  /**
+   * Makes the memory.
+   *
+   * @param arena what it lives in
+   * @param capacity the most bytes of a message
+   */
+  public SocketMessage(Arena arena, long capacity) {
+    bytes = arena.allocate(capacity, Long.BYTES);
+    vector = iovec.allocate(arena);
+    control = arena.allocate(CONTROL_BYTES, Long.BYTES);
+    header = msghdr.allocate(arena);
+    iovec.iov_base(vector, bytes);
+    msghdr.msg_iov(header, vector);
+    msghdr.msg_iovlen(header, 1);
+  }
+
+  /**
+   * The bytes of the message: to be written before it is sent, to be read after it was received.
+   *
+   * @return all of the memory, of which a message uses the first part
+   */
+  public MemorySegment bytes() {
+    return bytes;
+  }
+
+  /**
+   * Sends a message, all of it or nothing.
+   *
+   * @param socket a socket that keeps the boundaries of messages
+   * @param length how many of {@link #bytes} to send, at least 1
+   * @param descriptors what goes with them, at most {@link #MAX_DESCRIPTORS}; they stay open here
+   *     and must not be closed meanwhile
+   * @return {@code length}, or the negative error number: EAGAIN if there is no room now
+   * @throws IllegalStateException if the socket was closed
+   * @throws IllegalArgumentException if there are too many descriptors
+   */
+  public int send(Descriptor socket, int length, int... descriptors) {
+    if (descriptors.length > MAX_DESCRIPTORS) {
+      throw new IllegalArgumentException(
+          "wanted at most %d descriptors in a message, the kernel's limit, got %d: send several messages"
+              .formatted(MAX_DESCRIPTORS, descriptors.length));
+    }
+    iovec.iov_len(vector, length);
+    msghdr.msg_flags(header, 0);
+    if (descriptors.length == 0) {
+      msghdr.msg_control(header, MemorySegment.NULL);
+      msghdr.msg_controllen(header, 0);
+    } else {
+      writeDescriptors(descriptors);
+    }
+    int how = linux_h.MSG_NOSIGNAL() | linux_h.MSG_DONTWAIT();
+    return socket.use(fd -> (int) Restarted.callLong(() -> Syscalls.sendmsg(fd, header, how)));
+  }
+
+  private void writeDescriptors(int[] descriptors) {
+    long size = (long) descriptors.length * Integer.BYTES;
+    cmsghdr.cmsg_len(control, ControlMessages.length(size));
+    cmsghdr.cmsg_level(control, linux_h.SOL_SOCKET());
+    cmsghdr.cmsg_type(control, linux_h.SCM_RIGHTS());
+    MemorySegment.copy(
+        descriptors, 0, control, JAVA_INT, ControlMessages.dataOffset(), descriptors.length);
+    msghdr.msg_control(header, control);
+    msghdr.msg_controllen(header, ControlMessages.space(size));
+  }
+
+  /**
+   * Receives a message if there is one.
+   *
+   * @param socket a socket that keeps the boundaries of messages
+   * @return how many bytes there are now, 0 if the other side has closed, or the negative error
+   *     number: EAGAIN if there is nothing yet
+   * @throws IllegalStateException if the socket was closed, or the descriptors of the last message
+   *     weren't taken
+   */
+  public int receive(Descriptor socket) {
+    if (received.length != 0) {
+      throw new IllegalStateException("the descriptors of the last message are still to be taken");
+    }
+    iovec.iov_len(vector, bytes.byteSize());
+    msghdr.msg_control(header, control);
+    msghdr.msg_controllen(header, control.byteSize());
+    msghdr.msg_flags(header, 0);
+    int how = linux_h.MSG_CMSG_CLOEXEC() | linux_h.MSG_DONTWAIT();
+    int result =
+        socket.use(fd -> (int) Restarted.callLong(() -> Syscalls.recvmsg(fd, header, how)));
+    flags = result < 0 ? 0 : msghdr.msg_flags(header);
+    received = result < 0 ? NONE : descriptorsIn(control, msghdr.msg_controllen(header));
+    return result;
+  }
+
+  /**
+   * Whether the last message was longer than there was room for: the rest is lost.
+   *
+   * @return true if it was cut off
+   */
+  public boolean wasCutOff() {
+    return (flags & linux_h.MSG_TRUNC()) != 0;
+  }
+
+  /**
+   * Whether descriptors of the last message got lost: the process has none left.
+   *
+   * @return true if there are fewer than were sent
+   */
+  public boolean lostDescriptors() {
+    return (flags & linux_h.MSG_CTRUNC()) != 0;
+  }
+
+  /**
+   * What came with the last message.
+   *
+   * @return descriptors, close-on-exec, which the caller has to close; at the second call none
+   */
+  public int[] takeDescriptors() {
+    int[] taken = received;
+    received = NONE;
+    return taken;
+  }
+
+  /**
+   * The descriptors among control messages, in order. Stops at the first message that contradicts
+   * the length of all: what is behind it can't be found.
+   *
+   * @param control the messages
+   * @param length how many bytes of it count
+   * @return new descriptors
+   */
+  static int[] descriptorsIn(MemorySegment control, long length) {
+    int[] found = NONE;
+    long end = Math.min(length, control.byteSize());
+    long at = 0;
+    while (end - at >= cmsghdr.sizeof()) {
+      MemorySegment message = control.asSlice(at);
+      long size = cmsghdr.cmsg_len(message);
+      if (size < ControlMessages.dataOffset() || size > end - at) {
+        break;
+      }
+      if (cmsghdr.cmsg_level(message) == linux_h.SOL_SOCKET()
+          && cmsghdr.cmsg_type(message) == linux_h.SCM_RIGHTS()) {
+        found = append(found, message.asSlice(0, size));
+      }
+      at += ControlMessages.align(size);
+    }
+    return found;
+  }
+
+  private static int[] append(int[] found, MemorySegment message) {
+    int count = (int) ((message.byteSize() - ControlMessages.dataOffset()) / Integer.BYTES);
+    int[] all = Arrays.copyOf(found, found.length + count);
+    MemorySegment.copy(message, JAVA_INT, ControlMessages.dataOffset(), all, found.length, count);
+    return all;
+  }
+}

@@ -1,0 +1,66 @@
+package io.github.dmabuf4j.device.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.github.dmabuf4j.device.linux.bindings.linux_h;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Sockets with addresses. */
+final class UnixSocketTest {
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static void checkConnects(byte[] address) {
+    try (Descriptor listener = UnixSocket.create("listener");
+        Descriptor client = UnixSocket.create("client")) {
+      assertThat(UnixSocket.bind(listener, address)).isZero();
+      assertThat(UnixSocket.connect(client, address)).isEqualTo(-linux_h.ECONNREFUSED());
+      assertThat(UnixSocket.listen(listener)).isZero();
+      assertThat(UnixSocket.accept(listener)).isEqualTo(-linux_h.EAGAIN());
+      assertThat(UnixSocket.connect(client, address)).isZero();
+
+      int fd = UnixSocket.accept(listener);
+      assertThat(fd).isNotNegative();
+      try (Descriptor accepted =
+          DescriptorBudget.OF_THIS_PROCESS.adopt(Descriptor.Kind.SOCKET, "test", fd)) {
+        int self = (int) ProcessHandle.current().pid();
+        assertThat(UnixSocket.credentials(accepted).pid()).isEqualTo(self);
+        assertThat(UnixSocket.credentials(client).pid()).isEqualTo(self);
+        assertThat(UnixSocket.credentials(listener)).isEqualTo(UnixSocket.credentials(client));
+      }
+    }
+  }
+
+  @Test
+  void path_isConnectedTo_andBothSidesKnowEachOther(@TempDir Path folder) {
+    checkConnects(bytes(folder.resolve("socket").toString()));
+  }
+
+  @Test
+  void path_mayFillAllThatTheKernelHasRoomFor(@TempDir Path folder) {
+    String path = folder + "/";
+    checkConnects(bytes(path + "x".repeat(UnixSocket.MAX_ADDRESS - path.length())));
+  }
+
+  @Test
+  void abstractName_isConnectedTo() {
+    checkConnects(bytes("\0dmabuf4j-" + UUID.randomUUID()));
+  }
+
+  @Test
+  void address_thatIsEmptyOrTooLong_isRefusedWithTheLimit() {
+    try (Descriptor socket = UnixSocket.create("test")) {
+      for (int length : new int[] {0, UnixSocket.MAX_ADDRESS + 1}) {
+        assertThatIllegalArgumentException()
+            .isThrownBy(() -> UnixSocket.bind(socket, new byte[length]))
+            .withMessageContaining("1 to 107 bytes, got " + length);
+      }
+    }
+  }
+}
