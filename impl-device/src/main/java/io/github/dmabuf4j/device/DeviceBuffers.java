@@ -3,9 +3,12 @@ package io.github.dmabuf4j.device;
 import io.github.dmabuf4j.BufInfo;
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.FrameLayout;
 import io.github.dmabuf4j.HeapUnavailableException;
 import io.github.dmabuf4j.OwnedFd;
 import io.github.dmabuf4j.device.linux.Platform;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Buffers in files that other processes, devices or libraries made: dma-bufs, and memory files that
@@ -45,6 +48,10 @@ public final class DeviceBuffers {
    * @throws HeapUnavailableException if this isn't Linux, or native access is denied
    */
   public static DmaBuf importFd(int fd) {
+    return take(fd, null, null);
+  }
+
+  private static DmaBuf take(int fd, @Nullable String name, @Nullable FrameLayout layout) {
     Platform.Obstacle obstacle = Platform.obstacle();
     if (!obstacle.isNone()) {
       throw new HeapUnavailableException(
@@ -52,7 +59,7 @@ public final class DeviceBuffers {
               .formatted(
                   obstacle.reason(), obstacle.fix().isEmpty() ? "" : "; try: " + obstacle.fix()));
     }
-    return Imports.take(fd);
+    return Imports.take(fd, name, layout);
   }
 
   /**
@@ -67,6 +74,24 @@ public final class DeviceBuffers {
   public static DmaBuf importFd(OwnedFd fd) {
     try (fd) {
       return importFd(fd.fd());
+    }
+  }
+
+  /**
+   * Takes the buffer in a file, and closes the descriptor, whatever comes of it. Where the file is
+   * no buffer here yet, the new one gets a name and a layout; one that is keeps its own.
+   *
+   * @param fd a descriptor, of which this is the last use
+   * @param name what to call a new buffer in reports
+   * @param layout how a frame lies in a new buffer; empty if none does
+   * @return as {@link #importFd(int)}
+   * @throws io.github.dmabuf4j.DmaBufException as {@link #importFd(int)}
+   * @throws HeapUnavailableException as {@link #importFd(int)}
+   * @throws IllegalStateException if it was detached or closed
+   */
+  public static DmaBuf importFd(OwnedFd fd, String name, Optional<FrameLayout> layout) {
+    try (fd) {
+      return take(fd.fd(), name, layout.orElse(null));
     }
   }
 

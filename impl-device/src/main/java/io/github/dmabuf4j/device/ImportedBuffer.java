@@ -2,8 +2,10 @@ package io.github.dmabuf4j.device;
 
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.FrameLayout;
 import io.github.dmabuf4j.Reservation;
 import io.github.dmabuf4j.device.linux.Descriptor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A file that somebody else made, as a buffer of ours. It is never pooled, and its memory is never
@@ -50,10 +52,15 @@ final class ImportedBuffer extends FileExporter {
     knownBy(identity.key());
   }
 
-  /** The only buffer in it. */
-  DmaBuf export() {
-    String name = identity.name();
-    return object.export(bytes, name.isEmpty() ? null : name, null);
+  /**
+   * The only buffer in it.
+   *
+   * @param given what it is called, or null for what the file is called
+   * @param layout how a frame lies in it, or null
+   */
+  DmaBuf export(@Nullable String given, @Nullable FrameLayout layout) {
+    String name = given == null ? identity.name() : given;
+    return object.export(bytes, name.isEmpty() ? null : name, layout);
   }
 
   /** What is known of the file. */

@@ -3,6 +3,7 @@ package io.github.dmabuf4j.device;
 import io.github.dmabuf4j.BufInfo;
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.FrameLayout;
 import io.github.dmabuf4j.Reservation;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
@@ -38,21 +39,29 @@ final class Imports {
    * A handle of the buffer in a file: of the one that there is, or a new one.
    *
    * @param fd a descriptor of the file, which stays the caller's
+   * @param name what to call a new one, or null for what the file is called
+   * @param layout how a frame lies in a new one, or null
    * @return a new handle, read-only if the file can't be written to
    */
-  static DmaBuf take(int fd) {
+  static DmaBuf take(int fd, @Nullable String name, @Nullable FrameLayout layout) {
     FileIdentity identity = FileIdentity.of(fd);
     LOCK.lock();
     try {
       FileExporter known = KNOWN.get(identity.key());
       Optional<DmaBuf> present = known == null ? Optional.empty() : known.object().tryHandle();
-      return limited(present.isPresent() ? present.get() : take(fd, identity, known), identity);
+      DmaBuf handle = present.isPresent() ? present.get() : take(fd, identity, known, name, layout);
+      return limited(handle, identity);
     } finally {
       LOCK.unlock();
     }
   }
 
-  private static DmaBuf take(int fd, FileIdentity identity, @Nullable FileExporter earlier) {
+  private static DmaBuf take(
+      int fd,
+      FileIdentity identity,
+      @Nullable FileExporter earlier,
+      @Nullable String name,
+      @Nullable FrameLayout layout) {
     Reservation reservation =
         earlier instanceof ImportedBuffer ended ? ended.reservation : new Reservation();
     Descriptor own =
@@ -64,7 +73,7 @@ final class Imports {
     DmaBuf handle = null;
     try {
       ImportedBuffer fresh = new ImportedBuffer(identity, own, reservation);
-      handle = fresh.export();
+      handle = fresh.export(name, layout);
       KNOWN.put(identity.key(), fresh); // closed by its release from here on
       return handle;
     } finally {
