@@ -1,6 +1,5 @@
 package io.github.dmabuf4j.examples;
 
-import io.github.dmabuf4j.ByteSize;
 import io.github.dmabuf4j.examples.demo.CameraDemo;
 import io.github.dmabuf4j.examples.demo.CameraOptions;
 import io.github.dmabuf4j.examples.demo.Clip;
@@ -8,11 +7,7 @@ import io.github.dmabuf4j.examples.demo.Demo;
 import io.github.dmabuf4j.examples.demo.DemoOptions;
 import io.github.dmabuf4j.examples.demo.PressureDemo;
 import io.github.dmabuf4j.examples.demo.Summary;
-import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.FileSystemException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -137,11 +132,11 @@ final class DemoCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    long budgetBytes = isBudgetOpen() ? 0 : checkedBudget();
+    long budgetBytes = isBudgetOpen() ? 0 : OptionChecks.budget(budget);
     checkNumbers();
     checkChoice();
     if (!pressure) {
-      makeFolder();
+      OptionChecks.folder(out);
     }
     try (Ending end = Ending.prepare()) {
       if (end != null) {
@@ -158,7 +153,7 @@ final class DemoCommand implements Callable<Integer> {
     if (camera != null) {
       capture(camera, budgetBytes, end);
     } else if (video != null) {
-      run(video, stem(video), budgetBytes, end);
+      run(video, OptionChecks.stem(video), budgetBytes, end);
     } else {
       try (Clip clip = Clip.unpack()) {
         run(clip.file(), Clip.NAME, budgetBytes, end);
@@ -288,50 +283,13 @@ final class DemoCommand implements Callable<Integer> {
     }
   }
 
-  private long checkedBudget() throws BadInputException {
-    try {
-      long bytes = ByteSize.parse(budget);
-      if (bytes > 0) {
-        return bytes;
-      }
-    } catch (IllegalArgumentException e) {
-      throw new BadInputException("--budget: " + e.getMessage());
-    }
-    throw new BadInputException("--budget: wanted a size above 0, got " + budget);
-  }
-
   private void checkNumbers() throws BadInputException {
-    if (frames < 0) {
-      throw new BadInputException(
-          "--frames: wanted a number of frames, or 0 for all, got " + frames);
-    }
+    OptionChecks.frames(frames);
     if (runs < 1) {
       throw new BadInputException("--runs: wanted a number of at least 1, got " + runs);
     }
     if (loops < 1) {
       throw new BadInputException("--loop: wanted a number of at least 1, got " + loops);
     }
-  }
-
-  private void makeFolder() throws BadInputException {
-    try {
-      Files.createDirectories(out);
-    } catch (FileAlreadyExistsException e) {
-      throw new BadInputException("--out: %s exists and is not a folder".formatted(e.getFile()));
-    } catch (FileSystemException e) {
-      String reason = e.getReason() == null ? "not permitted" : e.getReason();
-      throw new BadInputException("--out: %s can't be created: %s".formatted(out, reason));
-    } catch (IOException e) {
-      throw new BadInputException("--out: %s can't be created: %s".formatted(out, e.getMessage()));
-    }
-    if (!Files.isWritable(out)) {
-      throw new BadInputException("--out: %s is not writable".formatted(out));
-    }
-  }
-
-  private static String stem(Path file) {
-    String name = file.getFileName().toString();
-    int dot = name.lastIndexOf('.');
-    return dot > 0 ? name.substring(0, dot) : name;
   }
 }
