@@ -108,9 +108,15 @@ final class EdgeFilter {
       widen(bytes, to, width);
     } else {
       for (int x = 0; x < width; x++) {
-        to[x] = (in.get(SAMPLE, start + 2L * x) & 0xffff) >> shift;
+        to[x] = sample(in, start + 2L * x, sampleBytes, shift);
       }
     }
+  }
+
+  /** The upper 8 bits of the sample at some place. */
+  static int sample(MemorySegment in, long at, int sampleBytes, int shift) {
+    int all = sampleBytes == 1 ? in.get(JAVA_BYTE, at) & 0xff : in.get(SAMPLE, at) & 0xffff;
+    return all >> shift;
   }
 
   private void shift(int[] row, int[] left, int[] right) {
