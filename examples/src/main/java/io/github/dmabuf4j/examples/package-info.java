@@ -1,4 +1,4 @@
-/** The command line: {@code demo} and {@code doctor}. */
+/** The command line: {@code demo}, {@code gpu} and {@code doctor}. */
 @NullMarked
 package io.github.dmabuf4j.examples;
 

@@ -7,6 +7,7 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -40,18 +41,22 @@ record CommandLineRun(int status, List<String> out, List<String> err) {
     return Summary.of(out);
   }
 
-  /** The figures of a {@code summary} line. */
+  /** The figures of a {@code summary} line. A value with spaces is in quotes. */
   record Summary(Map<String, String> values) {
+    private static final Pattern PAIR = Pattern.compile("(\\w+)=(?:\"([^\"]*)\"|(\\S+))");
+
     static Summary of(List<String> lines) {
       List<String> found = lines.stream().filter(line -> line.startsWith("summary ")).toList();
       if (found.size() != 1) {
         throw new AssertionError("wanted one summary, got " + lines);
       }
       return new Summary(
-          Stream.of(found.getFirst().split(" "))
-              .skip(1)
-              .map(pair -> pair.split("=", 2))
-              .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1])));
+          PAIR.matcher(found.getFirst())
+              .results()
+              .collect(
+                  Collectors.toMap(
+                      pair -> pair.group(1),
+                      pair -> pair.group(2) == null ? pair.group(3) : pair.group(2))));
     }
 
     String text(String name) {
