@@ -1,7 +1,8 @@
 /**
  * Heaps behind Linux file descriptors: dma-heaps, udmabuf, memfd. They are found by {@code
  * io.github.dmabuf4j.Heaps}, for example {@code Heaps.open("memfd:system?limit=256MiB")}. What only
- * this module has is exported: buffers of files that others made, fences of the kernel and of other processes, cameras.
+ * this module has is exported: buffers of files that others made, fences of the kernel and of other
+ * processes, cameras.
  *
  * <table>
  * <caption>Options of all heaps of this module</caption>
