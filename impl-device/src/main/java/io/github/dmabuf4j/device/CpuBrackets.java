@@ -1,6 +1,7 @@
 package io.github.dmabuf4j.device;
 
 import io.github.dmabuf4j.Access;
+import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.SyscallFailure;
 import io.github.dmabuf4j.device.linux.Syscalls;
@@ -28,11 +29,11 @@ final class CpuBrackets {
    *
    * @param file the dma-buf
    * @param access what the CPU is about to do
-   * @param name the buffer's name, for messages
+   * @param buffer whose file it is, for messages
    * @throws io.github.dmabuf4j.DmaBufException if the kernel refuses
    */
-  static void begin(Descriptor file, Access access, String name) {
-    synchronize(file, linux_h.DMA_BUF_SYNC_START() | bits(access), name);
+  static void begin(Descriptor file, Access access, BufferObject buffer) {
+    synchronize(file, linux_h.DMA_BUF_SYNC_START() | bits(access), buffer);
   }
 
   /**
@@ -40,11 +41,11 @@ final class CpuBrackets {
    *
    * @param file the dma-buf
    * @param access what was given to {@link #begin}
-   * @param name the buffer's name, for messages
+   * @param buffer whose file it is, for messages
    * @throws io.github.dmabuf4j.DmaBufException if the kernel refuses
    */
-  static void end(Descriptor file, Access access, String name) {
-    synchronize(file, linux_h.DMA_BUF_SYNC_END() | bits(access), name);
+  static void end(Descriptor file, Access access, BufferObject buffer) {
+    synchronize(file, linux_h.DMA_BUF_SYNC_END() | bits(access), buffer);
   }
 
   private static int bits(Access access) {
@@ -52,7 +53,7 @@ final class CpuBrackets {
         | (access.writes() ? linux_h.DMA_BUF_SYNC_WRITE() : 0);
   }
 
-  private static void synchronize(Descriptor file, int flags, String name) {
+  private static void synchronize(Descriptor file, int flags, BufferObject buffer) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment request = dma_buf_sync.allocate(arena);
       dma_buf_sync.flags(request, flags);
@@ -60,7 +61,9 @@ final class CpuBrackets {
       while (result == -EINTR || result == -EAGAIN) { // of this call alone, EAGAIN means: again
         result = synchronize(file, request);
       }
-      int _ = SyscallFailure.check("DMA_BUF_IOCTL_SYNC", name, result);
+      if (result < 0) {
+        throw new SyscallFailure("DMA_BUF_IOCTL_SYNC", buffer.displayName(), -result).exception();
+      }
     }
   }
 

@@ -155,14 +155,14 @@ abstract class FileExporter implements Exporter, SharedFile, MappingCache {
   @Override
   public final void beginCpuAccess(Access access) {
     if (isDmaBuf) {
-      CpuBrackets.begin(file, access, object().displayName());
+      CpuBrackets.begin(file, access, object());
     }
   }
 
   @Override
   public final void endCpuAccess(Access access) {
     if (isDmaBuf) {
-      CpuBrackets.end(file, access, object().displayName());
+      CpuBrackets.end(file, access, object());
     }
   }
 
