@@ -103,6 +103,11 @@ final class DeviceBuffer extends FileExporter {
   }
 
   @Override
+  boolean mayBeElsewhere() {
+    return state == State.SHARED;
+  }
+
+  @Override
   public void pin(Pin.Term term) {
     if (pinnedTerms == 0) {
       pool.pin(this);

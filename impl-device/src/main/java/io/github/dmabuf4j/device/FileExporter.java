@@ -3,6 +3,8 @@ package io.github.dmabuf4j.device;
 import io.github.dmabuf4j.Access;
 import io.github.dmabuf4j.Attachment;
 import io.github.dmabuf4j.BufferObject;
+import io.github.dmabuf4j.Fence;
+import io.github.dmabuf4j.FenceUsage;
 import io.github.dmabuf4j.OwnedFd;
 import io.github.dmabuf4j.ScatterList;
 import io.github.dmabuf4j.device.linux.Descriptor;
@@ -14,6 +16,7 @@ import io.github.dmabuf4j.spi.MappedBytes;
 import io.github.dmabuf4j.spi.MappingCache;
 import io.github.dmabuf4j.spi.SharedFile;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -37,7 +40,10 @@ abstract class FileExporter implements Exporter, SharedFile, MappingCache {
   final long bytes;
 
   private final Descriptor file;
-  private final boolean isDmaBuf;
+
+  /** What the kernel knows of work on it; null for a memory file, which has none. */
+  private final @Nullable ImplicitFences fences;
+
   private final boolean isWritable;
   private final IdleMappings mappings;
   private volatile FileIdentity.@Nullable Key key;
@@ -58,7 +64,7 @@ abstract class FileExporter implements Exporter, SharedFile, MappingCache {
       Descriptor file, long bytes, boolean isDmaBuf, boolean isWritable, IdleMappings mappings) {
     this.file = file;
     this.bytes = bytes;
-    this.isDmaBuf = isDmaBuf;
+    this.fences = isDmaBuf ? new ImplicitFences(file) : null;
     this.isWritable = isWritable;
     this.mappings = mappings;
   }
@@ -68,7 +74,7 @@ abstract class FileExporter implements Exporter, SharedFile, MappingCache {
 
   /** Whether the kernel and its devices know it. */
   final boolean isDmaBuf() {
-    return isDmaBuf;
+    return fences != null;
   }
 
   /** Which file it is. Looked up once, by whoever shares it; an import is known by it. */
@@ -154,15 +160,31 @@ abstract class FileExporter implements Exporter, SharedFile, MappingCache {
 
   @Override
   public final void beginCpuAccess(Access access) {
-    if (isDmaBuf) {
+    if (isDmaBuf()) {
       CpuBrackets.begin(file, access, object());
     }
   }
 
   @Override
   public final void endCpuAccess(Access access) {
-    if (isDmaBuf) {
+    if (isDmaBuf()) {
       CpuBrackets.end(file, access, object());
+    }
+  }
+
+  // ---- fences of others ----
+
+  /** Of a file that nobody else has, none: no system call is made for it. */
+  @Override
+  public final List<Fence> foreignFences(FenceUsage usage) {
+    return fences == null || !mayBeElsewhere() ? List.of() : fences.pending(usage);
+  }
+
+  /** Also while nobody else has the file: who gets it later waits for this, too. */
+  @Override
+  public final void publish(Fence fence, Access access) {
+    if (fences != null) {
+      fences.add(fence, access);
     }
   }
 
@@ -206,6 +228,9 @@ abstract class FileExporter implements Exporter, SharedFile, MappingCache {
 
   /** From now on somebody else may have the file. */
   abstract void share();
+
+  /** Whether somebody else may have the file. */
+  abstract boolean mayBeElsewhere();
 
   @Override
   public String toString() {

@@ -83,6 +83,11 @@ final class ImportedBuffer extends FileExporter {
   void share() {}
 
   @Override
+  boolean mayBeElsewhere() {
+    return true;
+  }
+
+  @Override
   public void release() {
     if (bytes > LARGE) {
       DeviceTimer.soon(this::close, NAME);

@@ -63,6 +63,7 @@ final class GuestTest {
     // The emulator runs what the first compiler makes about as fast as what the second one does.
     arguments.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx1g"));
     arguments.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-Ddmabuf4j.validate=true"));
+    arguments.add("-Ddmabuf4j.tck.limit.seconds=60"); // an emulator is slow
     arguments.addAll(List.of("-cp", System.getProperty("java.class.path")));
     arguments.addAll(List.of("org.junit.platform.console.ConsoleLauncher", "execute"));
     arguments.addAll(List.of("--scan-classpath=" + classes(), "--include-tag=guest"));

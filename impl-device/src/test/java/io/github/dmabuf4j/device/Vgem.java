@@ -35,13 +35,6 @@ final class Vgem implements AutoCloseable {
     device = device().orElseThrow();
   }
 
-  /** For conditions of tests: whether the device is there. */
-  static boolean isThere() {
-    Optional<Descriptor> found = Files.exists(Path.of("/dev/dri")) ? device() : Optional.empty();
-    found.ifPresent(Descriptor::close);
-    return found.isPresent() && Files.exists(HEAP);
-  }
-
   private static Optional<Descriptor> device() {
     try (Stream<Path> nodes = Files.list(Path.of("/dev/dri"))) {
       return nodes

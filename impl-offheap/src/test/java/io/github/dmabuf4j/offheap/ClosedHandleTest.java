@@ -8,6 +8,7 @@ import io.github.dmabuf4j.Access;
 import io.github.dmabuf4j.Advice;
 import io.github.dmabuf4j.ArenaKind;
 import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FrameLayout;
 import io.github.dmabuf4j.Importer;
 import io.github.dmabuf4j.Job;
@@ -42,6 +43,7 @@ final class ClosedHandleTest {
   private Object argument(Class<?> type, DmaBuf other) {
     arguments.put(String.class, "name");
     arguments.put(Access.class, Access.READ);
+    arguments.put(Fence.class, Fence.stub());
     arguments.put(ArenaKind.class, ArenaKind.SHARED);
     arguments.put(Advice.class, Advice.WILL_NEED);
     arguments.put(Pin.Term.class, Pin.Term.SHORT);

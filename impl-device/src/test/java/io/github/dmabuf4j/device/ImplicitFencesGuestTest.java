@@ -34,15 +34,13 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Rules CP1 to CP8, with a device of the kernel's that uses the buffer, too. */
-@Tag("vm")
-@EnabledIf("io.github.dmabuf4j.device.Vgem#isThere")
+@Tag("guest")
 @Timeout(120)
-class ImplicitFencesVmTest {
+class ImplicitFencesGuestTest {
   private static final Duration LONG = Duration.ofSeconds(60);
 
   private final Vgem device = new Vgem();

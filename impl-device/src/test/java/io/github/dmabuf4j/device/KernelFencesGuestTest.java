@@ -28,13 +28,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.condition.EnabledIf;
 
 /** Rules CS1 to CS3, with fences of a device of the kernel's. */
-@Tag("vm")
-@EnabledIf("io.github.dmabuf4j.device.Vgem#isThere")
+@Tag("guest")
 @Timeout(120)
-class KernelFencesVmTest {
+class KernelFencesGuestTest {
   private static final Duration LONG = Duration.ofSeconds(60);
 
   private final KernelFences kernel = KernelFences.ofThisProcess();
