@@ -32,6 +32,7 @@ module io.github.dmabuf4j.device {
   requires jdk.management;
 
   exports io.github.dmabuf4j.device;
+  exports io.github.dmabuf4j.device.sharing;
 
   provides io.github.dmabuf4j.spi.HeapProvider with
       io.github.dmabuf4j.device.DeviceHeapProvider;

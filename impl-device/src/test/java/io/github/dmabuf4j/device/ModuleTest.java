@@ -17,7 +17,8 @@ final class ModuleTest {
     assertThat(descriptor().exports())
         .allMatch(exports -> exports.targets().isEmpty())
         .extracting(ModuleDescriptor.Exports::source)
-        .containsExactly("io.github.dmabuf4j.device");
+        .containsExactlyInAnyOrder(
+            "io.github.dmabuf4j.device", "io.github.dmabuf4j.device.sharing");
   }
 
   @Test

@@ -1,0 +1,75 @@
+/**
+ * Buffers, fences and queues shared with other processes of this machine.
+ *
+ * <p>One process {@linkplain io.github.dmabuf4j.device.sharing.BufferListener listens}, another
+ * {@linkplain io.github.dmabuf4j.device.sharing.BufferConnection#connect connects}. Over the
+ * connection go buffers, which are then in both processes and were not copied, fences, and small
+ * messages. Or it becomes a queue: its buffers are sent once, and from then on a frame is handed on
+ * by a token of 40 bytes, however large it is. Each hand is what it is within one process, {@link
+ * io.github.dmabuf4j.BufferProducer} and {@link io.github.dmabuf4j.BufferConsumer}.
+ *
+ * {@snippet file="io/github/dmabuf4j/device/snippets/Sharing.java" region="producer"}
+ *
+ * {@snippet file="io/github/dmabuf4j/device/snippets/Sharing.java" region="consumer"}
+ *
+ * <h2>What the other process can do</h2>
+ *
+ * <p>It isn't trusted (design rules DV5 to DV7). What it says is copied once and checked; memory is
+ * taken only if nobody can take it away again, so that the JVM can't be made to fault; descriptors
+ * that come unasked are closed. It can still write to memory that it was given to write, at any
+ * time: who must not be surprised sends it read-only, or copies before looking. A peer that is gone
+ * or lies ends its own connection, with a {@link io.github.dmabuf4j.device.sharing.PeerException},
+ * and no other.
+ *
+ * <h2>The protocol</h2>
+ *
+ * <p>Version 1, over {@code AF_UNIX} and {@code SOCK_SEQPACKET}: the kernel keeps each frame whole
+ * and its descriptors with it, so a length that lies can be told, and a frame can't begin in the
+ * middle of another. A stream socket would need a parser that finds both. A frame is a header of 24
+ * bytes, content of at most 65,512 and at most 64 descriptors; numbers are little-endian.
+ *
+ * <table>
+ * <caption>The header</caption>
+ * <tr><th>at</th><th>bytes</th><th>what</th></tr>
+ * <tr><td>0</td><td>4</td><td>the letters DMB4</td></tr>
+ * <tr><td>4</td><td>2</td><td>version, 1</td></tr>
+ * <tr><td>6</td><td>2</td><td>kind</td></tr>
+ * <tr><td>8</td><td>4</td><td>bytes of content</td></tr>
+ * <tr><td>12</td><td>4</td><td>number of descriptors</td></tr>
+ * <tr><td>16</td><td>8</td><td>sequence, from 1 on in each direction</td></tr>
+ * </table>
+ *
+ * <table>
+ * <caption>Kinds of frames</caption>
+ * <tr><th>kind</th><th>name</th><th>from</th><th>content</th><th>descriptors</th></tr>
+ * <tr><td>1</td><td>MESSAGE</td><td>both</td><td>bytes of the user</td><td>0</td></tr>
+ * <tr><td>2</td><td>BUFFER</td><td>both</td><td>size, flags, name, layout</td><td>its memory</td></tr>
+ * <tr><td>3</td><td>FENCE</td><td>both</td><td>its form: 1 eventfd, 2 sync_file</td><td>the fence</td></tr>
+ * <tr><td>4</td><td>OFFER</td><td>producer</td><td>a name, a number of buffers, each as in BUFFER</td><td>the memory of
+ *   each</td></tr>
+ * <tr><td>5</td><td>ACCEPT</td><td>consumer</td><td></td><td>0</td></tr>
+ * <tr><td>6</td><td>QUEUED</td><td>producer</td><td>slot (4), turn (8), form of the fence (4), 0 for none</td><td>the fence, if
+ *   there is one</td></tr>
+ * <tr><td>7</td><td>RELEASED</td><td>consumer</td><td>the same</td><td>the fence, if there is one</td></tr>
+ * <tr><td>8</td><td>END</td><td>producer</td><td></td><td>0</td></tr>
+ * </table>
+ *
+ * <p>A queue is OFFER, ACCEPT, and then QUEUED and RELEASED in any order. The turn of a slot is 1
+ * when it is queued first, and grows by one each time; RELEASED repeats it. The producer may close
+ * after END; before, its end is a failure.
+ *
+ * <h2>Fences</h2>
+ *
+ * <p>A kernel fence crosses as a sync_file, any other as an eventfd (design rule FN6). A fence that
+ * came is foreign (design rule FN1). When the connection ends, those of the peer that are pending
+ * fail: the kernel's don't, which signals them itself.
+ *
+ * <h2>Threads and locks</h2>
+ *
+ * <p>All types may be used by any thread. Waits park the thread, can be interrupted and have a
+ * deadline (design rule FN5). Tokens are taken in by one thread for all connections, which never
+ * waits and runs no code of users under a lock. Nothing here takes a reservation but sending a
+ * buffer, which waits for its pending host fences.
+ */
+@org.jspecify.annotations.NullMarked
+package io.github.dmabuf4j.device.sharing;
