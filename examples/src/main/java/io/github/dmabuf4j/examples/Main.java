@@ -9,7 +9,7 @@ import picocli.CommandLine.Command;
     description = "Off-heap buffers with the promises of Linux dma-buf.",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {DemoCommand.class, GpuCommand.class, DoctorCommand.class},
+    subcommands = {DemoCommand.class, ShareCommand.class, GpuCommand.class, DoctorCommand.class},
     footer =
         "  bench   Runs benchmarks beside their peers, and writes a report; the script dmabuf4j"
             + " alone%n            has it, because it is built only then.")
@@ -63,6 +63,6 @@ public final class Main implements Runnable {
   @Override
   public void run() {
     throw new CommandLine.ParameterException(
-        spec.commandLine(), "no command given: use demo, gpu, doctor or bench, or --help");
+        spec.commandLine(), "no command given: use demo, share, gpu, doctor or bench, or --help");
   }
 }
