@@ -38,6 +38,7 @@ final class BenchmarkListTest {
               ContiguousBenchmark.class.getName(),
               CrossThreadBenchmark.class.getName(),
               FenceBenchmark.class.getName(),
+              HandOverBenchmark.class.getName(),
               LiveSetBenchmark.class.getName(),
               NettyInteropBenchmark.class.getName(),
               PipelineBenchmark.class.getName(),
