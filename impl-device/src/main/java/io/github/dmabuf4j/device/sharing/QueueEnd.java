@@ -1,8 +1,13 @@
 package io.github.dmabuf4j.device.sharing;
 
 import io.github.dmabuf4j.BufferQueue;
+import io.github.dmabuf4j.BufferSlot;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.DmaBufException;
+import io.github.dmabuf4j.Lockdep;
+import io.github.dmabuf4j.NothingQueuedException;
+import io.github.dmabuf4j.OutOfBuffersException;
+import io.github.dmabuf4j.device.linux.DirectWait;
 import io.github.dmabuf4j.device.linux.Poller;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
 import java.lang.System.Logger.Level;
@@ -10,9 +15,11 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,8 +45,14 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Locks.</b> {@code lock}, then the local queue's, then the channel's. No code of users runs
  * under it, and no fence is signaled.
  *
- * <p><b>Threads.</b> Tokens are taken by the thread of the {@link Poller}, for which all is short
- * and nothing waits.
+ * <p><b>Who reads.</b> Frames are taken from the socket under the lock, so in their order, by
+ * whoever looks. A platform thread that finds no slot waits in the kernel itself ({@link
+ * DirectWait}): the frame that it waits for wakes it and nobody else. One at a time does so, {@code
+ * hasReader}. All others, and virtual threads, wait in the local queue; whenever one of these
+ * ({@code waiting}) does, there is a reader, or the poller {@code isArmed}. That the peer is gone
+ * is always heard, by a watch of its own.
+ *
+ * <p><b>Threads.</b> Any. On the thread of the {@link Poller} all is short and nothing waits.
  */
 abstract class QueueEnd {
   private static final System.Logger LOG = System.getLogger(QueueEnd.class.getName());
@@ -58,8 +71,22 @@ abstract class QueueEnd {
   /** Whether the stream is over. Guarded by the lock. */
   boolean hasEnded;
 
-  /** What waits for the next frame; an older one has run, and cancelling it does nothing. */
+  /** What hears the peer's end. */
   private volatile Poller.@Nullable Registration registration;
+
+  /** What waits for the next frame; an older one has run, and cancelling it does nothing. */
+  private volatile Poller.@Nullable Registration armed;
+
+  private final DirectWait direct;
+
+  /** Whether a thread waits in the kernel. Guarded by the lock. */
+  private boolean hasReader;
+
+  /** Whether the poller reads the next frame. Guarded by the lock. */
+  private boolean isArmed;
+
+  /** How many threads wait in the local queue. Guarded by the lock. */
+  private int waiting;
 
   private final AtomicReference<@Nullable PeerException> failure = new AtomicReference<>();
 
@@ -68,6 +95,7 @@ abstract class QueueEnd {
     this.fences = fences;
     this.local = local;
     this.turns = new long[local.size()];
+    this.direct = new DirectWait("queue " + local.name());
   }
 
   /** A queue of buffers that the peer is going to use. */
@@ -85,38 +113,92 @@ abstract class QueueEnd {
     return BufferQueue.named(name).consumer("in " + peer).over(buffers);
   }
 
-  // ---- listening ----
+  // ---- reading ----
 
-  /** Has the poller call {@link #readable} when something comes. */
+  /** Has the poller say when the peer is gone. */
   final void listen() {
-    registration = Poller.ofThisProcess().register(channel.socket(), Poller.IN, this::readable);
+    registration = Poller.ofThisProcess().register(channel.socket(), 0, this::hungUp);
+  }
+
+  /** Has the poller read the next frame. Lock held. */
+  private void arm() {
+    if (!isArmed && !channel.isClosed()) {
+      isArmed = true;
+      armed = Poller.ofThisProcess().register(channel.socket(), Poller.IN, this::readable);
+    }
   }
 
   private void readable(int events) {
+    PeerException problem;
+    lock.lock();
     try {
-      for (int i = 0; i < BATCH; i++) {
-        Frame frame = channel.tryReceive();
-        if (frame == null) {
-          break;
-        }
-        try (frame) {
-          take(frame);
-        }
+      isArmed = false;
+      problem = takeAll(BATCH);
+      if (problem == null && waiting > 0 && events != 0) {
+        arm();
       }
-      if (events != 0) { // else the poller has ended
-        listen();
+    } finally {
+      lock.unlock();
+    }
+    if (problem != null) {
+      noteProblem(problem);
+    }
+  }
+
+  private void hungUp(int events) {
+    PeerException problem;
+    lock.lock();
+    try {
+      problem = takeAll(Integer.MAX_VALUE); // until the end
+    } finally {
+      lock.unlock();
+    }
+    if (problem != null) {
+      noteProblem(problem);
+    }
+  }
+
+  /** Takes what has come; what is wrong with it, as {@link Taken} has it. Lock held. */
+  private @Nullable PeerException takeAll(int most) {
+    PeerException problem = null;
+    boolean isMore = true;
+    for (int i = 0; i < most && isMore && problem == null; i++) {
+      Taken taken = takeOne();
+      isMore = taken.isThere;
+      problem = taken.problem;
+    }
+    return problem;
+  }
+
+  /**
+   * What became of a look at the socket.
+   *
+   * @param isThere whether there was a frame
+   * @param problem what is wrong with it or the peer, to be passed to {@link #noteProblem} without
+   *     the lock; or null
+   */
+  private record Taken(boolean isThere, @Nullable PeerException problem) {
+    private static final Taken NOTHING = new Taken(false, null);
+    private static final Taken FRAME = new Taken(true, null);
+  }
+
+  /** Takes the next frame if there is one. Lock held. */
+  private Taken takeOne() {
+    try {
+      Frame frame = channel.tryReceive();
+      if (frame == null) {
+        return Taken.NOTHING;
       }
+      try (frame) {
+        take(frame);
+      }
+      return Taken.FRAME;
     } catch (PeerException e) {
-      noteProblem(e);
+      return new Taken(true, e);
     } catch (IllegalStateException e) {
-      if (!channel.isClosed()) {
-        noteProblem(unexpected(e));
-      }
-    } catch (RuntimeException e) {
-      noteProblem(unexpected(e));
-    } catch (Error e) {
-      noteProblem(unexpected(e));
-      throw e;
+      return channel.isClosed() ? Taken.NOTHING : new Taken(true, unexpected(e));
+    } catch (RuntimeException | Error e) {
+      return new Taken(true, unexpected(e));
     }
   }
 
@@ -128,7 +210,189 @@ abstract class QueueEnd {
         e);
   }
 
-  /** Does what the peer says. Takes the lock. */
+  // ---- waiting ----
+
+  /** How the local queue is waited for. */
+  @FunctionalInterface
+  interface Waiting {
+    /** Waits until the time is up, and then throws what says who has which buffer. */
+    Optional<BufferSlot> await(Duration timeout) throws InterruptedException;
+  }
+
+  /** Takes as {@link #await} does, not interruptibly. */
+  final Optional<BufferSlot> awaitUninterruptibly(
+      Supplier<Optional<BufferSlot>> now, Waiting later, Duration timeout) {
+    try {
+      return await(now, later, timeout, false);
+    } catch (InterruptedException e) {
+      throw new AssertionError("an uninterruptible wait was interrupted", e);
+    }
+  }
+
+  /**
+   * Takes a slot, waiting for it.
+   *
+   * @param now looks whether there is one
+   * @param later waits in the local queue
+   * @return empty if there will be none any more
+   */
+  final Optional<BufferSlot> await(
+      Supplier<Optional<BufferSlot>> now, Waiting later, Duration timeout, boolean interruptible)
+      throws InterruptedException {
+    if (interruptible && Thread.interrupted()) {
+      throw new InterruptedException();
+    }
+    TimeLeft left = TimeLeft.of(timeout);
+    if (Lockdep.isEnabled()) {
+      Optional<BufferSlot> early = checkMayWait(now, later, left);
+      if (early.isPresent()) {
+        return early;
+      }
+    }
+    Optional<BufferSlot> slot = look(now);
+    if (slot.isPresent()) {
+      return slot;
+    }
+    if (local.isDrained() || left.nanos() == 0) {
+      return later.await(Duration.ZERO);
+    }
+    return startReading() ? read(now, later, left, interruptible) : follow(later, left.duration());
+  }
+
+  /** Has the validator look whether this thread may wait here: it does where it would wait. */
+  private Optional<BufferSlot> checkMayWait(
+      Supplier<Optional<BufferSlot>> now, Waiting later, TimeLeft left)
+      throws InterruptedException {
+    Optional<BufferSlot> slot = look(now);
+    if (slot.isEmpty() && left.nanos() > 0) {
+      try {
+        slot = later.await(Duration.ofNanos(1));
+      } catch (NothingQueuedException | OutOfBuffersException e) {
+        // It may, and there is nothing yet.
+      }
+    }
+    return slot;
+  }
+
+  /** Whether this thread is the one that waits for the peer; else it has the poller do so. */
+  private boolean startReading() {
+    lock.lock();
+    try {
+      boolean reads = !hasReader && !Thread.currentThread().isVirtual();
+      if (reads) {
+        hasReader = true;
+      } else {
+        waiting++;
+        arm();
+      }
+      return reads;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private Optional<BufferSlot> follow(Waiting later, Duration timeout) throws InterruptedException {
+    try {
+      return later.await(timeout);
+    } finally {
+      lock.lock();
+      try {
+        waiting--;
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  private Optional<BufferSlot> read(
+      Supplier<Optional<BufferSlot>> now, Waiting later, TimeLeft left, boolean interruptible)
+      throws InterruptedException {
+    try {
+      while (left.nanos() > 0 && !channel.isClosed()) {
+        waitForPeer(left.nanos(), interruptible);
+        Optional<BufferSlot> slot = look(now);
+        if (slot.isPresent() || local.isDrained()) {
+          return slot;
+        }
+      }
+    } finally {
+      stopReading();
+    }
+    return later.await(Duration.ZERO); // says who has what
+  }
+
+  private void waitForPeer(long nanos, boolean interruptible) throws InterruptedException {
+    try {
+      if (interruptible) {
+        direct.await(channel.socket(), nanos);
+      } else {
+        direct.awaitUninterruptibly(channel.socket(), nanos);
+      }
+    } catch (IllegalStateException e) {
+      if (!channel.isClosed()) {
+        throw e;
+      }
+    }
+  }
+
+  private void stopReading() {
+    lock.lock();
+    try {
+      hasReader = false;
+      if (waiting > 0) {
+        arm();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Takes a slot if there is one. One frame is read in any case, so that whoever only looks comes
+   * to what the peer said, too; more are if they are needed.
+   */
+  private Optional<BufferSlot> look(Supplier<Optional<BufferSlot>> now) {
+    PeerException problem;
+    Optional<BufferSlot> slot;
+    lock.lock();
+    try {
+      boolean isMore;
+      do {
+        Taken taken = takeOne();
+        isMore = taken.isThere;
+        problem = taken.problem;
+        slot = now.get();
+      } while (slot.isEmpty() && isMore && problem == null);
+    } finally {
+      lock.unlock();
+    }
+    if (problem != null) {
+      noteProblem(problem);
+    }
+    return slot;
+  }
+
+  /** Takes a slot if there is one, without waiting. */
+  final Optional<BufferSlot> poll(Supplier<Optional<BufferSlot>> now) {
+    Optional<BufferSlot> slot = look(now);
+    return slot.isPresent() ? slot : now.get(); // which says why not, if the peer is gone
+  }
+
+  /** Has whoever waits for the peer look at the local queue, which was changed here. */
+  final void wakeReader() {
+    lock.lock();
+    try {
+      if (hasReader) {
+        direct.ring();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  // ---- what comes ----
+
+  /** Does what the peer says. Lock held. */
   abstract void take(Frame frame);
 
   /** Checks a token against what the peer has. Lock held. */
@@ -198,10 +462,9 @@ abstract class QueueEnd {
   /** Ends all: once or several times. Lock not held. */
   final void finish() {
     channel.close();
-    Poller.Registration waiting = registration;
-    if (waiting != null) {
-      boolean _ = waiting.cancel();
-    }
+    direct.close();
+    cancel(registration);
+    cancel(armed);
     fences.close();
     local.close();
     List<Runnable> last;
@@ -212,6 +475,12 @@ abstract class QueueEnd {
       lock.unlock();
     }
     last.forEach(Runnable::run);
+  }
+
+  private static void cancel(Poller.@Nullable Registration present) {
+    if (present != null) {
+      boolean _ = present.cancel();
+    }
   }
 
   /** What gives the slots back that the peer had, each once. Lock held. */

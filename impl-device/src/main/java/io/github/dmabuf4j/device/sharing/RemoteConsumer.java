@@ -82,29 +82,19 @@ final class RemoteConsumer extends QueueEnd implements BufferConsumer {
     }
     Token token = Token.read(frame.expect(FrameKind.QUEUED));
     int index = checkedSlot(frame, token);
+    BufferSlot slot = theirs[index];
+    checkToken(frame, slot != null && !hasEnded, token, turns[index] + 1);
     Fence acquire = fences.importFence(frame, token.fence());
-    lock.lock();
-    try {
-      BufferSlot slot = theirs[index];
-      checkToken(frame, slot != null && !hasEnded, token, turns[index] + 1);
-      theirs[index] = null;
-      turns[index]++;
-      if (slot != null) {
-        local.queue(slot, acquire);
-      }
-    } finally {
-      lock.unlock();
+    theirs[index] = null;
+    turns[index]++;
+    if (slot != null) {
+      local.queue(slot, acquire);
     }
   }
 
   private void takeEnd() {
-    lock.lock();
-    try {
-      hasEnded = true;
-      local.end();
-    } finally {
-      lock.unlock();
-    }
+    hasEnded = true;
+    local.end();
   }
 
   /** A producer that ended the stream may go: what it queued is still to be taken. */
@@ -181,7 +171,7 @@ final class RemoteConsumer extends QueueEnd implements BufferConsumer {
   @Override
   public Optional<BufferSlot> acquire(Duration timeout) throws InterruptedException {
     try {
-      return local.acquire(timeout);
+      return await(local::tryAcquire, local::acquire, timeout, true);
     } catch (IllegalStateException e) {
       throw reason(e);
     }
@@ -190,7 +180,7 @@ final class RemoteConsumer extends QueueEnd implements BufferConsumer {
   @Override
   public Optional<BufferSlot> acquireUninterruptibly(Duration timeout) {
     try {
-      return local.acquireUninterruptibly(timeout);
+      return awaitUninterruptibly(local::tryAcquire, local::acquireUninterruptibly, timeout);
     } catch (IllegalStateException e) {
       throw reason(e);
     }
@@ -199,7 +189,7 @@ final class RemoteConsumer extends QueueEnd implements BufferConsumer {
   @Override
   public Optional<BufferSlot> tryAcquire() {
     try {
-      return local.tryAcquire();
+      return poll(local::tryAcquire);
     } catch (IllegalStateException e) {
       throw reason(e);
     }

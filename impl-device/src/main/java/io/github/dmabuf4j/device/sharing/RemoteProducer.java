@@ -73,17 +73,12 @@ final class RemoteProducer extends QueueEnd implements BufferProducer {
   void take(Frame frame) {
     Token token = Token.read(frame.expect(FrameKind.RELEASED));
     int index = checkedSlot(frame, token);
+    BufferSlot slot = theirs[index];
+    checkToken(frame, slot != null, token, turns[index]);
     Fence release = fences.importFence(frame, token.fence());
-    lock.lock();
-    try {
-      BufferSlot slot = theirs[index];
-      checkToken(frame, slot != null, token, turns[index]);
-      theirs[index] = null;
-      if (slot != null) {
-        local.release(slot, release);
-      }
-    } finally {
-      lock.unlock();
+    theirs[index] = null;
+    if (slot != null) {
+      local.release(slot, release);
     }
   }
 
@@ -142,7 +137,8 @@ final class RemoteProducer extends QueueEnd implements BufferProducer {
   @Override
   public BufferSlot dequeue(Duration timeout) throws InterruptedException {
     try {
-      return local.dequeue(timeout);
+      return await(local::tryDequeue, left -> Optional.of(local.dequeue(left)), timeout, true)
+          .orElseThrow();
     } catch (IllegalStateException e) {
       throw reason(e);
     }
@@ -151,7 +147,9 @@ final class RemoteProducer extends QueueEnd implements BufferProducer {
   @Override
   public BufferSlot dequeueUninterruptibly(Duration timeout) {
     try {
-      return local.dequeueUninterruptibly(timeout);
+      return awaitUninterruptibly(
+              local::tryDequeue, left -> Optional.of(local.dequeueUninterruptibly(left)), timeout)
+          .orElseThrow();
     } catch (IllegalStateException e) {
       throw reason(e);
     }
@@ -160,7 +158,7 @@ final class RemoteProducer extends QueueEnd implements BufferProducer {
   @Override
   public Optional<BufferSlot> tryDequeue() {
     try {
-      return local.tryDequeue();
+      return poll(local::tryDequeue);
     } catch (IllegalStateException e) {
       throw reason(e);
     }
@@ -205,11 +203,13 @@ final class RemoteProducer extends QueueEnd implements BufferProducer {
   @Override
   public void cancel(BufferSlot slot, Fence release) {
     local.cancel(slot, release);
+    wakeReader();
   }
 
   @Override
   public void cancel(BufferSlot slot) {
     local.cancel(slot);
+    wakeReader();
   }
 
   @Override
@@ -225,6 +225,7 @@ final class RemoteProducer extends QueueEnd implements BufferProducer {
     } finally {
       lock.unlock();
     }
+    wakeReader();
     if (problem != null) {
       noteProblem(problem);
     }

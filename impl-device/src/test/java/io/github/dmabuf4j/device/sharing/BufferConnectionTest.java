@@ -17,6 +17,7 @@ import io.github.dmabuf4j.FrameLayout;
 import io.github.dmabuf4j.PixelFormat;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
@@ -256,19 +257,24 @@ final class BufferConnectionTest {
   void bothSides_maySendAtOnce_fromManyThreads() throws Exception {
     int each = 50;
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<?>> senders = new ArrayList<>();
       for (int i = 0; i < 4; i++) {
         BufferConnection from = i % 2 == 0 ? here : there;
-        threads.submit(
-            () -> {
-              for (int k = 0; k < each; k++) {
-                from.send(new byte[30_000]);
-              }
-              return null;
-            });
+        senders.add(
+            threads.submit(
+                () -> {
+                  for (int k = 0; k < each; k++) {
+                    from.send(new byte[30_000]);
+                  }
+                  return null;
+                }));
       }
       for (int k = 0; k < 2 * each; k++) {
         assertThat(here.receive(SOON)).isInstanceOf(Received.Message.class);
         assertThat(there.receive(SOON)).isInstanceOf(Received.Message.class);
+      }
+      for (Future<?> sender : senders) {
+        sender.get();
       }
     }
   }

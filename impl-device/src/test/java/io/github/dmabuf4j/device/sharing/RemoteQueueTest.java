@@ -17,10 +17,12 @@ import io.github.dmabuf4j.NothingQueuedException;
 import io.github.dmabuf4j.OutOfBuffersException;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -262,20 +264,58 @@ final class RemoteQueueTest {
   void manyThreads_oneHandEach_loseAndDoubleNothing() throws Exception {
     int frames = 600;
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<?>> producers = new ArrayList<>();
       for (int t = 0; t < 3; t++) {
-        threads.submit(
-            () -> {
-              for (int i = 0; i < frames / 3; i++) {
-                BufferSlot slot = producer.dequeue(SOON);
-                put(slot, 1);
-                producer.queue(slot);
-              }
-              return null;
-            });
+        producers.add(
+            threads.submit(
+                () -> {
+                  for (int i = 0; i < frames / 3; i++) {
+                    BufferSlot slot = producer.dequeue(SOON);
+                    put(slot, 1);
+                    producer.queue(slot);
+                  }
+                  return null;
+                }));
       }
       List<Future<Integer>> sums =
           List.of(threads.submit(() -> sum(frames / 2)), threads.submit(() -> sum(frames / 2)));
       assertThat(sums.get(0).get() + sums.get(1).get()).isEqualTo(frames);
+      for (Future<?> one : producers) {
+        one.get();
+      }
+    }
+  }
+
+  @Test
+  void platformThreads_whoWaitInTheKernel_handOnAsWell_andHearInterrupts() throws Exception {
+    try (ExecutorService threads = Executors.newFixedThreadPool(3)) {
+      Future<Integer> sum = threads.submit(() -> sum(300));
+      Future<Integer> other = threads.submit(() -> sum(300));
+      for (int i = 0; i < 600; i++) {
+        BufferSlot slot = producer.dequeue(SOON);
+        put(slot, 1);
+        producer.queue(slot);
+      }
+      assertThat(sum.get() + other.get()).isEqualTo(600);
+
+      Future<?> waiting = threads.submit(() -> consumer.acquire(SOON));
+      assertThat(waiting.cancel(true)).isTrue();
+      threads.shutdown();
+      assertThat(threads.awaitTermination(10, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  @Test
+  void slot_thatIsCancelled_wakesWhoWaitsForThePeer() throws Exception {
+    List<BufferSlot> all = new ArrayList<>();
+    for (int i = 0; i < SLOTS; i++) {
+      all.add(producer.dequeue(SOON));
+    }
+    try (ExecutorService threads = Executors.newFixedThreadPool(1)) {
+      Future<BufferSlot> waiting = threads.submit(() -> producer.dequeue(SOON));
+      producer.cancel(all.getFirst());
+      producer.cancel(waiting.get());
+      all.subList(1, SLOTS).forEach(producer::cancel);
     }
   }
 
