@@ -10,14 +10,13 @@ import io.github.dmabuf4j.HeapProperty;
 import io.github.dmabuf4j.HeapUnavailableException;
 import io.github.dmabuf4j.Heaps;
 import io.github.dmabuf4j.OutOfBuffersException;
-import io.github.dmabuf4j.SyncFiles;
+import io.github.dmabuf4j.device.KernelFences;
 import io.github.dmabuf4j.examples.BadInputException;
 import io.github.dmabuf4j.examples.demo.VideoFrame;
 import io.github.dmabuf4j.examples.demo.VideoFrames;
 import java.io.PrintStream;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Decodes a video into buffers, lets a device filter each picture where it lies into a second
@@ -140,14 +139,9 @@ public final class GpuDemo {
   }
 
   private static Completion completion(ComputeDevice device) {
-    SyncFiles syncFiles = syncFiles();
-    return syncFiles != null && device.path() == MemoryPath.DMA_BUF && device.gpu().syncFiles()
-        ? SyncFileCompletion.of(device, syncFiles)
+    return device.path() == MemoryPath.DMA_BUF && device.gpu().syncFiles()
+        ? SyncFileCompletion.of(device, KernelFences.ofThisProcess())
         : HostFenceCompletion.of(device);
-  }
-
-  private static @Nullable SyncFiles syncFiles() {
-    return null;
   }
 
   private void filterAll(VideoFrames frames, EdgeStage stage, Heap heap) throws Exception {
