@@ -37,5 +37,10 @@
  * <p>What sharing looks like: a frame is imported into Vulkan without a copy.
  *
  * {@snippet file="io/github/dmabuf4j/device/snippets/VulkanImport.java" region="import"}
+ *
+ * <p>The device's work on it becomes a fence, which others wait for as for any other. The program
+ * that comes with the examples, {@code dmabuf4j gpu}, does all of this.
+ *
+ * {@snippet file="io/github/dmabuf4j/device/snippets/VulkanImport.java" region="submit"}
  */
 package io.github.dmabuf4j.device;
