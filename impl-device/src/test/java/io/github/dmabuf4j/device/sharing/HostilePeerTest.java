@@ -73,7 +73,7 @@ final class HostilePeerTest {
 
   // ---- what a frame may be ----
 
-  private record Lie(String name, Problem problem, Consumer<HostilePeerTest> teller) {
+  record Lie(String name, Problem problem, Consumer<HostilePeerTest> teller) {
     @Override
     public String toString() {
       return name + " is " + problem;
