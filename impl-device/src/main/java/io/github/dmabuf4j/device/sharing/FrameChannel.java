@@ -155,6 +155,9 @@ final class FrameChannel implements AutoCloseable {
     try {
       checkOpen();
       int result = in.receive(socket);
+      if (result == -linux_h.ECONNRESET()) { // it left something unread; what it sent still comes
+        result = in.receive(socket);
+      }
       if (result == -linux_h.EAGAIN()) {
         return null;
       }

@@ -55,6 +55,9 @@ public final class PeerException extends DmaBufException {
   /** What the peer did. */
   private final Problem problem;
 
+  /** The message, without what is added to it. */
+  private final String said;
+
   /**
    * Creates an exception.
    *
@@ -74,12 +77,13 @@ public final class PeerException extends DmaBufException {
    */
   PeerException(Problem problem, String message, @Nullable Throwable cause) {
     super("share", problem.errno, message, cause);
+    this.said = message;
     this.problem = Objects.requireNonNull(problem, "problem");
   }
 
   /** The same for another thread, with the trace of where it is met there. */
   PeerException again() {
-    return new PeerException(problem, Objects.requireNonNullElse(getMessage(), ""), this);
+    return new PeerException(problem, said, this);
   }
 
   /**

@@ -432,7 +432,7 @@ abstract class QueueEnd {
     try {
       return channel.trySend(kind, content, descriptors) ? null : channel.busy(Duration.ZERO);
     } catch (PeerException e) {
-      return e;
+      return e.problem() == Problem.GONE ? null : e; // who reads hears it, after what it said
     } catch (DmaBufException e) {
       return unexpected(e);
     } catch (IllegalStateException e) {
@@ -461,12 +461,12 @@ abstract class QueueEnd {
 
   /** Ends all: once or several times. Lock not held. */
   final void finish() {
+    local.close(); // first: whoever finds the connection closed is told why
     channel.close();
     direct.close();
     cancel(registration);
     cancel(armed);
     fences.close();
-    local.close();
     List<Runnable> last;
     lock.lock();
     try {

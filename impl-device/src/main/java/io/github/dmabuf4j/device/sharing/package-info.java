@@ -66,10 +66,11 @@
  *
  * <h2>Threads and locks</h2>
  *
- * <p>All types may be used by any thread. Waits park the thread, can be interrupted and have a
- * deadline (design rule FN5). Tokens are taken in by one thread for all connections, which never
- * waits and runs no code of users under a lock. Nothing here takes a reservation but sending a
- * buffer, which waits for its pending host fences.
+ * <p>All types may be used by any thread. Waits can be interrupted and have a deadline (design rule
+ * FN5). A virtual thread parks; of the platform threads that wait for a queue one waits in the
+ * kernel and reads what the peer says, so that a token wakes nobody else. For all others one thread
+ * reads, the same for all connections, which never waits and runs no code of users under a lock.
+ * Nothing here takes a reservation but sending a buffer, which waits for its pending host fences.
  */
 @org.jspecify.annotations.NullMarked
 package io.github.dmabuf4j.device.sharing;

@@ -209,11 +209,24 @@ final class RemoteQueueTest {
   }
 
   @Test
+  void stream_ends_afterWhatWasQueued_alsoIfTheProducerLeftReleasesUnread()
+      throws InterruptedException {
+    producer.queue(producer.dequeue(SOON));
+    producer.queue(producer.dequeue(SOON));
+    consumer.release(consumer.acquire(SOON).orElseThrow());
+    producer.end();
+    producer.close();
+    consumer.release(consumer.acquire(SOON).orElseThrow());
+    assertThat(consumer.acquire(SOON)).isEmpty();
+  }
+
+  @Test
   void producer_thatClosesWithoutEnding_isGone() {
     producer.close();
     assertThatExceptionOfType(PeerException.class)
         .isThrownBy(() -> consumer.acquire(SOON))
-        .satisfies(e -> assertThat(e.problem()).isEqualTo(Problem.GONE));
+        .satisfies(e -> assertThat(e.problem()).isEqualTo(Problem.GONE))
+        .withMessageEndingWith("when it runs again [ECONNRESET]");
   }
 
   @Test
