@@ -57,9 +57,10 @@ final class KilledPeerTest {
 
   @Test
   void peers_thatAreKilledAtEveryStep_areSaidToBeGone_andLeaveNothing() throws Exception {
+    List<Step> steps = List.of(Step.values());
     OpenFiles before = null;
     for (int i = 0; i < KILLS; i++) {
-      Step step = Step.values()[i % Step.values().length];
+      Step step = steps.get(i % steps.size());
       Process peer = next();
       if (before == null) {
         before = ours(OpenFiles.now());
