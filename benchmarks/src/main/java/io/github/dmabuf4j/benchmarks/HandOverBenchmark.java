@@ -81,12 +81,12 @@ public class HandOverBenchmark {
   private Side side;
 
   /** This process's side of a strategy. */
-  private interface Side extends AutoCloseable {
+  private interface Side {
     /** Hands the frame over and has it back. */
     void round() throws Exception;
 
-    @Override
-    void close() throws Exception;
+    /** Lets the partner end. */
+    void finish() throws Exception;
   }
 
   /** Starts the other process. */
@@ -110,7 +110,7 @@ public class HandOverBenchmark {
   /** Ends the other process. */
   @TearDown(Level.Trial)
   public void end() throws Exception {
-    side.close();
+    side.finish();
     HandOverPartner.end(partner);
     Files.deleteIfExists(folder.resolve("socket"));
     Files.delete(folder);
@@ -162,7 +162,7 @@ public class HandOverBenchmark {
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void finish() throws InterruptedException {
       queue.cancel(queue.dequeue(HandOverPartner.LIMIT));
       queue.end();
       queue.close();
@@ -198,7 +198,7 @@ public class HandOverBenchmark {
     }
 
     @Override
-    public void close() throws IOException {
+    public void finish() throws IOException {
       channel.close();
     }
   }
@@ -249,7 +249,7 @@ public class HandOverBenchmark {
     }
 
     @Override
-    public void close() {
+    public void finish() {
       round(last);
       HandOverPartner.check(Syscalls.close(there));
       HandOverPartner.check(Syscalls.close(back));

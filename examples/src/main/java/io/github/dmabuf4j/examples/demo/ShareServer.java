@@ -169,11 +169,16 @@ public final class ShareServer implements AutoCloseable {
             heap.info().buffers().size());
   }
 
+  /** Waits for the buffers of all clients, and says which ones don't come back. */
   @Override
-  public void close() throws InterruptedException {
+  public void close() {
     listener.close();
-    if (!heap.drain(ShareSession.PATIENCE)) {
-      messages.println("leaked: " + heap.info());
+    try {
+      if (!heap.drain(ShareSession.PATIENCE)) {
+        messages.println("leaked: " + heap.info());
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 }
