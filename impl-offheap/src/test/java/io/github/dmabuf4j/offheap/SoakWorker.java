@@ -280,22 +280,22 @@ final class SoakWorker implements Runnable {
     return request.build();
   }
 
-  private boolean hasRoom() {
+  /** Closes what is too much, and ends jobs where these have all of it. */
+  private void makeRoom() {
     while (bytes > MOST_BYTES || own.size() > MOST_BUFFERS) {
-      close();
+      boolean _ = close() || signal();
     }
-    return true;
   }
 
   private boolean allocate() throws InterruptedException {
-    hasRoom();
+    makeRoom();
     AllocationRequest request = request(LARGEST);
     keep(heap.allocate(request), request);
     return true;
   }
 
   private boolean allocateLater() {
-    hasRoom();
+    makeRoom();
     AllocationRequest request = request(SMALL);
     CompletableFuture<DmaBuf> later = heap.allocateAsync(request);
     if (!later.cancel(false) && !later.isCompletedExceptionally()) {
@@ -306,7 +306,7 @@ final class SoakWorker implements Runnable {
   }
 
   private boolean allocateBulk() throws InterruptedException {
-    hasRoom();
+    makeRoom();
     AllocationRequest request = request(SMALL);
     for (DmaBuf buffer : heap.allocateBulk(request, 1 + dice.nextInt(32))) {
       keep(buffer, request);
@@ -315,7 +315,7 @@ final class SoakWorker implements Runnable {
   }
 
   private boolean allocateContiguous() throws InterruptedException {
-    hasRoom();
+    makeRoom();
     AllocationRequest request = request(4 * MIB);
     keep(heap.contiguousRegion().orElseThrow().allocateContiguous(request), request);
     return true;
