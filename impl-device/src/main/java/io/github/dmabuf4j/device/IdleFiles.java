@@ -50,16 +50,21 @@ final class IdleFiles {
 
   /** How many there are that {@link #take} would give. */
   int count(long wanted) {
-    return bySize.subMap(wanted, true, most(wanted), true).values().stream()
-        .mapToInt(Deque::size)
-        .sum();
+    int count = 0;
+    for (Deque<DeviceBuffer> queue : bySize.subMap(wanted, true, most(wanted), true).values()) {
+      count += queue.size();
+    }
+    return count;
   }
 
   /** How many bytes those have that {@link #take} would give. */
   long bytes(long wanted) {
-    return bySize.subMap(wanted, true, most(wanted), true).entrySet().stream()
-        .mapToLong(entry -> entry.getKey() * entry.getValue().size())
-        .sum();
+    long found = 0;
+    for (Map.Entry<Long, Deque<DeviceBuffer>> queue :
+        bySize.subMap(wanted, true, most(wanted), true).entrySet()) {
+      found += queue.getKey() * queue.getValue().size();
+    }
+    return found;
   }
 
   /**
