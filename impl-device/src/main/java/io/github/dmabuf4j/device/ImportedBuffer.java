@@ -11,10 +11,9 @@ import org.jspecify.annotations.Nullable;
  * A file that somebody else made, as a buffer of ours. It is never pooled, and its memory is never
  * given up: it isn't ours.
  *
- * <p><b>Invariant.</b> It is exported once, and closed at the release of that buffer. The
- * reservation is that of the file: one that follows in the same file, because the file was imported
- * again after the last reference to this one was gone, has the same, and so meets the fences that
- * this one left.
+ * <p><b>Invariant.</b> It is exported once, and closed at the release of that buffer. One that
+ * follows in the same file, because the file was imported again after the last reference to this
+ * one was gone, begins with the fences that this one left.
  */
 final class ImportedBuffer extends FileExporter {
   /** What the exporter of such buffers is called. */
@@ -28,7 +27,6 @@ final class ImportedBuffer extends FileExporter {
 
   private static final IdleMappings IDLE = new IdleMappings(MAPPINGS);
 
-  final Reservation reservation;
   private final FileIdentity identity;
   private final BufferObject object;
 
@@ -37,9 +35,9 @@ final class ImportedBuffer extends FileExporter {
    *
    * @param identity what it is
    * @param file a descriptor of our own
-   * @param reservation that of the file
+   * @param earlier what was imported from the same file before and has ended, or null
    */
-  ImportedBuffer(FileIdentity identity, Descriptor file, Reservation reservation) {
+  ImportedBuffer(FileIdentity identity, Descriptor file, @Nullable ImportedBuffer earlier) {
     super(
         file,
         identity.bytes(),
@@ -47,9 +45,22 @@ final class ImportedBuffer extends FileExporter {
         identity.isWritable(),
         IDLE);
     this.identity = identity;
-    this.reservation = reservation;
-    this.object = new BufferObject(this, reservation);
+    this.object = new BufferObject(this);
     knownBy(identity.key());
+    if (earlier != null) {
+      inherit(earlier.object.reservation());
+    }
+  }
+
+  /** Nobody else knows this yet, and nobody adds fences to the earlier one any more. */
+  private void inherit(Reservation left) {
+    Reservation own = object.reservation();
+    own.lock();
+    try {
+      own.copyFrom(left);
+    } finally {
+      own.unlock();
+    }
   }
 
   /**

@@ -4,7 +4,6 @@ import io.github.dmabuf4j.BufInfo;
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.FrameLayout;
-import io.github.dmabuf4j.Reservation;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
 import io.github.dmabuf4j.device.linux.SyscallFailure;
@@ -62,8 +61,6 @@ final class Imports {
       @Nullable FileExporter earlier,
       @Nullable String name,
       @Nullable FrameLayout layout) {
-    Reservation reservation =
-        earlier instanceof ImportedBuffer ended ? ended.reservation : new Reservation();
     Descriptor own =
         DescriptorBudget.OF_THIS_PROCESS.make(
             Descriptor.Kind.BUFFER,
@@ -72,7 +69,8 @@ final class Imports {
             () -> Syscalls.fcntl(fd, linux_h.F_DUPFD_CLOEXEC(), 0));
     DmaBuf handle = null;
     try {
-      ImportedBuffer fresh = new ImportedBuffer(identity, own, reservation);
+      ImportedBuffer fresh =
+          new ImportedBuffer(identity, own, earlier instanceof ImportedBuffer ended ? ended : null);
       handle = fresh.export(name, layout);
       KNOWN.put(identity.key(), fresh); // closed by its release from here on
       return handle;
