@@ -29,9 +29,8 @@ import org.junit.jupiter.params.provider.ValueSource;
  * The rows of the kernel's self-test of dma-heaps, against the real kernel, through this library's
  * bindings: if a struct, a number or a flag were wrong, they would fail.
  *
- * <p>H6 is a rule for heaps of ours, see {@code DeviceHeapTest}: Linux 6.12 itself leaks a
- * descriptor where its reply can't be delivered, and this library's replies always can. H7 doesn't
- * apply: its heap flags are of a vendor's kernel.
+ * <p>H6 doesn't apply: Linux 6.12 itself leaks a descriptor where its reply can't be delivered, and
+ * this library's replies always can. H7 doesn't, either: its heap flags are of a vendor's kernel.
  *
  * <p>Source: tools/testing/selftests/dmabuf-heaps/dmabuf-heap.c.
  */
