@@ -84,6 +84,7 @@ final class ForeignDmaBufGuestTest {
         assertThat(seen.isReady(Access.READ)).isFalse();
         device.end(work);
         assertThat(seen.await(Access.READ, Duration.ofSeconds(60))).isTrue();
+        rendering.await(); // here, too: until then the buffer would stay in quarantine
       }
     }
   }

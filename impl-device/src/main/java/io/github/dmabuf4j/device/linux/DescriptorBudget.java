@@ -132,10 +132,24 @@ public final class DescriptorBudget {
     return own(kind, holder, fd);
   }
 
+  /** The owner of a descriptor that is counted; closed if there is no Java heap for one. */
   private Descriptor own(Descriptor.Kind kind, String holder, int fd) {
-    Entry entry = new Entry(kind, holder, fd);
-    entries.add(entry);
-    return new Descriptor(this, entry);
+    Descriptor owner = null;
+    boolean done = false;
+    try {
+      Entry entry = new Entry(kind, holder, fd);
+      owner = new Descriptor(this, entry);
+      entries.add(entry);
+      done = true;
+      return owner;
+    } finally {
+      if (!done && owner != null) {
+        owner.close();
+      } else if (!done) {
+        int _ = Syscalls.close(fd);
+        count(kind).decrementAndGet();
+      }
+    }
   }
 
   private void reserve(Descriptor.Kind kind, String holder) {
