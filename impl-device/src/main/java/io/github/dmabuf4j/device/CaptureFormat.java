@@ -49,12 +49,18 @@ record CaptureFormat(FrameLayout layout, long bytes) {
   static CaptureFormat read(PixelFormat format, MemorySegment driver) {
     int width = v4l2_pix_format.width(driver);
     int height = v4l2_pix_format.height(driver);
-    long firstRow = format.plane(0).rowBytes(width);
-    long stride = Math.max(firstRow, Integer.toUnsignedLong(v4l2_pix_format.bytesperline(driver)));
+    PixelFormat.Plane first = format.plane(0);
+    long stride = Integer.toUnsignedLong(v4l2_pix_format.bytesperline(driver));
     FrameLayoutBuilder layout = FrameLayout.builder(format, width, height);
     long offset = 0;
     for (PixelFormat.Plane plane : format.planes()) {
-      int ownStride = Math.toIntExact(stride * plane.rowBytes(width) / firstRow);
+      long inProportion =
+          stride
+              * plane.blockBytes()
+              * first.blockWidth()
+              / plane.blockWidth()
+              / first.blockBytes();
+      int ownStride = Math.toIntExact(Math.max(inProportion, plane.rowBytes(width)));
       layout.plane(0, offset, ownStride);
       offset += (long) ownStride * plane.rows(height);
     }
