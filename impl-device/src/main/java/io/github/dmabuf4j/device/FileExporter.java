@@ -77,6 +77,11 @@ abstract class FileExporter implements Exporter, SharedFile, MappingCache {
     return fences != null;
   }
 
+  /** Whether it may be mapped for writing. */
+  final boolean isWritable() {
+    return isWritable;
+  }
+
   /** Which file it is. Looked up once, by whoever shares it; an import is known by it. */
   final FileIdentity.Key key() {
     FileIdentity.Key known = key;

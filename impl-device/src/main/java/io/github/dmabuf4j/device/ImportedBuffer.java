@@ -35,9 +35,9 @@ final class ImportedBuffer extends FileExporter {
    *
    * @param identity what it is
    * @param file a descriptor of our own
-   * @param earlier what was imported from the same file before and has ended, or null
+   * @param earlier what had a buffer in the same file before, which has ended, or null
    */
-  ImportedBuffer(FileIdentity identity, Descriptor file, @Nullable ImportedBuffer earlier) {
+  ImportedBuffer(FileIdentity identity, Descriptor file, @Nullable FileExporter earlier) {
     super(
         file,
         identity.bytes(),
@@ -48,7 +48,7 @@ final class ImportedBuffer extends FileExporter {
     this.object = new BufferObject(this);
     knownBy(identity.key());
     if (earlier != null) {
-      inherit(earlier.object.reservation());
+      inherit(earlier.object().reservation());
     }
   }
 

@@ -40,7 +40,8 @@ final class Imports {
    * @param fd a descriptor of the file, which stays the caller's
    * @param name what to call a new one, or null for what the file is called
    * @param layout how a frame lies in a new one, or null
-   * @return a new handle, read-only if the file can't be written to
+   * @return a new handle, read-only if the file can't be written to by this descriptor, or is in
+   *     use here by one that can't
    */
   static DmaBuf take(int fd, @Nullable String name, @Nullable FrameLayout layout) {
     FileIdentity identity = FileIdentity.of(fd);
@@ -48,8 +49,10 @@ final class Imports {
     try {
       FileExporter known = KNOWN.get(identity.key());
       Optional<DmaBuf> present = known == null ? Optional.empty() : known.object().tryHandle();
-      DmaBuf handle = present.isPresent() ? present.get() : take(fd, identity, known, name, layout);
-      return limited(handle, identity);
+      if (known == null || present.isEmpty()) {
+        return limited(take(fd, identity, known, name, layout), identity.isWritable());
+      }
+      return limited(present.get(), identity.isWritable() && known.isWritable());
     } finally {
       LOCK.unlock();
     }
@@ -69,8 +72,7 @@ final class Imports {
             () -> Syscalls.fcntl(fd, linux_h.F_DUPFD_CLOEXEC(), 0));
     DmaBuf handle = null;
     try {
-      ImportedBuffer fresh =
-          new ImportedBuffer(identity, own, earlier instanceof ImportedBuffer ended ? ended : null);
+      ImportedBuffer fresh = new ImportedBuffer(identity, own, earlier);
       handle = fresh.export(name, layout);
       KNOWN.put(identity.key(), fresh); // closed by its release from here on
       return handle;
@@ -81,9 +83,9 @@ final class Imports {
     }
   }
 
-  /** Takes the right to write away where the file doesn't give it. */
-  private static DmaBuf limited(DmaBuf handle, FileIdentity identity) {
-    if (identity.isWritable()) {
+  /** Takes the right to write away where the file, or the way it is mapped, doesn't give it. */
+  private static DmaBuf limited(DmaBuf handle, boolean isWritable) {
+    if (isWritable) {
       return handle;
     }
     try (handle) {

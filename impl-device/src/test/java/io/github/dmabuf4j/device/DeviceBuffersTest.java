@@ -171,6 +171,37 @@ final class DeviceBuffersTest {
   }
 
   @Test
+  void dv6_fileThatIsMappedReadOnly_staysReadOnly_alsoByAWritableDescriptor() {
+    try (Descriptor file = sealed();
+        Descriptor readOnly = again(file, linux_h.O_RDONLY());
+        DmaBuf first = DeviceBuffers.importFd(readOnly.fd());
+        DmaBuf second = DeviceBuffers.importFd(file.fd())) {
+      assertThat(second.isSameBuffer(first)).isTrue();
+      assertThat(second.isReadOnly()).isTrue();
+    }
+  }
+
+  @Test
+  void fn1_fencesLeftInABufferOfOurs_areMetByAnImportOfItsFile() throws InterruptedException {
+    try (Heap heap = Heaps.open("memfd:system?limit=1MiB");
+        FenceContext device = FenceContext.create("device")) {
+      DmaBuf ours = heap.allocate(SIZE);
+      try (OwnedFd file = ours.exportFd()) {
+        Fence work = device.newFence();
+        ours.reservation().lock();
+        ours.reservation().reserve(1);
+        ours.reservation().add(work, FenceUsage.WRITE);
+        ours.reservation().unlock();
+        ours.close(); // in quarantine
+        try (DmaBuf again = DeviceBuffers.importFd(file.fd())) {
+          assertThat(again.reservation().fences(FenceUsage.WRITE)).containsExactly(work);
+          device.signal(work);
+        }
+      }
+    }
+  }
+
+  @Test
   void dv7_fileSealedAgainstWriting_isAReadOnlyBuffer() throws InterruptedException {
     try (Descriptor file = file(SIZE, linux_h.F_SEAL_SHRINK() | linux_h.F_SEAL_WRITE());
         DmaBuf buffer = DeviceBuffers.importFd(file.fd())) {
