@@ -8,7 +8,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.spi.AbstractInterruptibleChannel;
-import java.util.concurrent.TimeUnit;
 
 /**
  * Waits in the kernel, on the calling thread, until a descriptor is ready or a bell is rung. By way
@@ -25,6 +24,7 @@ import java.util.concurrent.TimeUnit;
  */
 public final class DirectWait implements AutoCloseable {
   private static final int COUNT = 2;
+  private static final long NANOS_PER_MILLI = 1_000_000;
 
   private final Descriptor bell;
   private final MemorySegment both = pollfd.allocateArray(COUNT, Arena.ofAuto());
@@ -95,7 +95,7 @@ public final class DirectWait implements AutoCloseable {
   }
 
   private void poll(Descriptor descriptor, long nanos) {
-    int millis = (int) Math.min(Integer.MAX_VALUE, TimeUnit.NANOSECONDS.toMillis(nanos + 999_999));
+    int millis = (int) Math.min(Integer.MAX_VALUE, Math.ceilDiv(nanos, NANOS_PER_MILLI));
     int result = descriptor.use(fd -> bell.use(own -> poll(fd, own, millis)));
     if (result != -linux_h.EINTR()) { // then the caller looks, and waits for what is left
       SyscallFailure.check("poll", descriptor.toString(), result);

@@ -47,10 +47,11 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Who reads.</b> Frames are taken from the socket under the lock, so in their order, by
  * whoever looks. A platform thread that finds no slot waits in the kernel itself ({@link
- * DirectWait}): the frame that it waits for wakes it and nobody else. One at a time does so, {@code
- * hasReader}. All others, and virtual threads, wait in the local queue; whenever one of these
- * ({@code waiting}) does, there is a reader, or the poller {@code isArmed}. That the peer is gone
- * is always heard, by a watch of its own.
+ * DirectWait}): the frame that it waits for wakes it and nobody else. One at a time does so, the
+ * {@code reader}; whoever else takes frames meanwhile rings it, since the socket may be empty then
+ * and what was in it in the local queue. All others, and virtual threads, wait in the local queue;
+ * whenever one of these ({@code waiting}) does, there is a reader, or the poller {@code isArmed}.
+ * That the peer is gone is always heard, by a watch of its own.
  *
  * <p><b>Threads.</b> Any. On the thread of the {@link Poller} all is short and nothing waits.
  */
@@ -79,8 +80,8 @@ abstract class QueueEnd {
 
   private final DirectWait direct;
 
-  /** Whether a thread waits in the kernel. Guarded by the lock. */
-  private boolean hasReader;
+  /** The thread that waits in the kernel. Guarded by the lock. */
+  private @Nullable Thread reader;
 
   /** Whether the poller reads the next frame. Guarded by the lock. */
   private boolean isArmed;
@@ -167,6 +168,7 @@ abstract class QueueEnd {
       isMore = taken.isThere;
       problem = taken.problem;
     }
+    ringReader();
     return problem;
   }
 
@@ -278,9 +280,9 @@ abstract class QueueEnd {
   private boolean startReading() {
     lock.lock();
     try {
-      boolean reads = !hasReader && !Thread.currentThread().isVirtual();
+      boolean reads = reader == null && !Thread.currentThread().isVirtual();
       if (reads) {
-        hasReader = true;
+        reader = Thread.currentThread();
       } else {
         waiting++;
         arm();
@@ -308,12 +310,13 @@ abstract class QueueEnd {
       Supplier<Optional<BufferSlot>> now, Waiting later, TimeLeft left, boolean interruptible)
       throws InterruptedException {
     try {
-      while (left.nanos() > 0 && !channel.isClosed()) {
+      Optional<BufferSlot> slot = now.get(); // what others took before this was the reader
+      while (slot.isEmpty() && !local.isDrained() && left.nanos() > 0 && !channel.isClosed()) {
         waitForPeer(left.nanos(), interruptible);
-        Optional<BufferSlot> slot = look(now);
-        if (slot.isPresent() || local.isDrained()) {
-          return slot;
-        }
+        slot = look(now);
+      }
+      if (slot.isPresent() || local.isDrained()) {
+        return slot;
       }
     } finally {
       stopReading();
@@ -338,7 +341,7 @@ abstract class QueueEnd {
   private void stopReading() {
     lock.lock();
     try {
-      hasReader = false;
+      reader = null;
       if (waiting > 0) {
         arm();
       }
@@ -363,6 +366,7 @@ abstract class QueueEnd {
         problem = taken.problem;
         slot = now.get();
       } while (slot.isEmpty() && isMore && problem == null);
+      ringReader();
     } finally {
       lock.unlock();
     }
@@ -382,11 +386,16 @@ abstract class QueueEnd {
   final void wakeReader() {
     lock.lock();
     try {
-      if (hasReader) {
-        direct.ring();
-      }
+      ringReader();
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** Has the reader, if it is another thread, look at the local queue. Lock held. */
+  private void ringReader() {
+    if (reader != null && reader != Thread.currentThread()) {
+      direct.ring();
     }
   }
 
@@ -457,6 +466,14 @@ abstract class QueueEnd {
   final RuntimeException reason(IllegalStateException e) {
     PeerException problem = failure.get();
     return problem != null && local.isClosed() ? problem.again() : e;
+  }
+
+  /** It never began: gives back what it made itself. The connection is its maker's. */
+  final void abandon() {
+    local.close();
+    direct.close();
+    cancel(registration);
+    cancel(armed);
   }
 
   /** Ends all: once or several times. Lock not held. */

@@ -41,15 +41,18 @@ final class RemoteConsumer extends QueueEnd implements BufferConsumer {
     try (Frame frame = channel.receive(timeout)) {
       local = localQueue(frame.expect(FrameKind.OFFER), channel.peer());
     }
+    RemoteConsumer consumer = null;
     boolean isGood = false;
     try {
-      RemoteConsumer consumer = new RemoteConsumer(channel, fences, local);
+      consumer = new RemoteConsumer(channel, fences, local);
       channel.send(FrameKind.ACCEPT, left.duration(), _ -> {});
       consumer.listen();
       isGood = true;
       return consumer;
     } finally {
-      if (!isGood) {
+      if (!isGood && consumer != null) {
+        consumer.abandon();
+      } else if (!isGood) {
         local.close();
       }
     }

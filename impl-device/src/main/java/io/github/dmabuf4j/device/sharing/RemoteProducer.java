@@ -63,8 +63,16 @@ final class RemoteProducer extends QueueEnd implements BufferProducer {
       Frame _ = answer.expect(FrameKind.ACCEPT);
     }
     RemoteProducer producer = new RemoteProducer(channel, fences, local);
-    producer.listen();
-    return producer;
+    boolean isGood = false;
+    try {
+      producer.listen();
+      isGood = true;
+      return producer;
+    } finally {
+      if (!isGood) {
+        producer.abandon();
+      }
+    }
   }
 
   // ---- the peer ----

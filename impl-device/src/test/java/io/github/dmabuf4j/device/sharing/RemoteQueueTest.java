@@ -332,6 +332,26 @@ final class RemoteQueueTest {
     }
   }
 
+  @Test
+  void platformAndVirtualThread_thatWaitTogether_eachGetOneOfTwoFrames() throws Exception {
+    try (ExecutorService platform = Executors.newFixedThreadPool(1);
+        ExecutorService virtual = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (int i = 0; i < 3000; i++) {
+        Future<BufferSlot> inTheKernel = platform.submit(() -> acquireOne());
+        Future<BufferSlot> withThePoller = virtual.submit(() -> acquireOne());
+        producer.queue(producer.dequeue(SOON));
+        producer.queue(producer.dequeue(SOON));
+        consumer.release(inTheKernel.get(SOON.toSeconds(), TimeUnit.SECONDS));
+        consumer.release(withThePoller.get(SOON.toSeconds(), TimeUnit.SECONDS));
+      }
+    }
+  }
+
+  /** Waits for longer than the test does: a wait that ends by its time is a wake-up lost. */
+  private BufferSlot acquireOne() throws InterruptedException {
+    return consumer.acquire(SOON.multipliedBy(100)).orElseThrow();
+  }
+
   private int sum(int count) throws InterruptedException {
     int sum = 0;
     for (int i = 0; i < count; i++) {
