@@ -111,10 +111,11 @@ public final class KernelFences implements SyncFiles {
           file,
           events,
           happened -> {
-            if (happened != 0) {
-              context.signal(fence);
+            try (context) {
+              if (happened != 0) {
+                context.signal(fence);
+              }
             }
-            context.close();
           });
       watched = true;
       return fence;
@@ -139,13 +140,13 @@ public final class KernelFences implements SyncFiles {
     try (FenceContext context =
         context("sync_file", "signaled", new FenceContext.Operations() {})) {
       Fence fence = context.newFence();
-      end(context, fence, file.toString(), status);
+      end(context, fence, file, status);
       return fence;
     }
   }
 
   /** Ends a fence as a status of the kernel's says. */
-  static void end(FenceContext context, Fence fence, String name, int status) {
+  static void end(FenceContext context, Fence fence, Object name, int status) {
     if (status >= SyncFile.SIGNALED) {
       context.signal(fence);
     } else {
@@ -193,23 +194,34 @@ public final class KernelFences implements SyncFiles {
 
     @Override
     public void ready(int events) {
-      int status = SyncFile.status(file);
-      if (status == SyncFile.PENDING && events != 0) {
+      int status = SyncFile.PENDING;
+      boolean isOver = true;
+      try {
+        status = SyncFile.status(file);
+        isOver = status != SyncFile.PENDING || events == 0;
+      } finally {
+        if (isOver) {
+          finish(status);
+        }
+      }
+      if (!isOver) {
         watch(); // woken for nothing
-      } else {
-        finish(status);
       }
     }
 
-    /** Ends the fence; with the loss of its context where nobody watches any more. */
+    /**
+     * Ends the fence, whatever fails here; with the loss of its context where nobody watches any
+     * more.
+     */
     private void finish(int status) {
-      String name = fence.toString();
-      signaled.keepOrClose(file);
-      try {
-        if (status != SyncFile.PENDING) {
-          end(context, fence, name, status);
+      try (context) {
+        try {
+          signaled.keepOrClose(file);
+        } finally {
+          if (status != SyncFile.PENDING) {
+            end(context, fence, fence, status);
+          }
         }
-        context.close();
       } finally {
         pending.remove(fence);
       }

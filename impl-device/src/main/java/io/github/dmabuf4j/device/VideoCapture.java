@@ -56,8 +56,9 @@ public final class VideoCapture implements AutoCloseable {
     }
 
     void close() {
-      descriptor.close();
-      buffer.close();
+      try (buffer) {
+        descriptor.close();
+      }
     }
   }
 
@@ -173,7 +174,7 @@ public final class VideoCapture implements AutoCloseable {
    * @throws InterruptedException if the thread is interrupted before or while waiting
    */
   public Optional<CapturedFrame> next(Duration timeout) throws InterruptedException {
-    long deadline = System.nanoTime() + saturated(timeout);
+    long deadline = System.nanoTime() + TimeUnit.NANOSECONDS.convert(timeout);
     while (true) {
       Optional<CapturedFrame> frame = tryNext();
       if (frame.isPresent()) {
@@ -195,12 +196,6 @@ public final class VideoCapture implements AutoCloseable {
                     Math.min(left, awaitsFences() ? LOOK_NANOS : left));
       }
     }
-  }
-
-  private static long saturated(Duration timeout) {
-    return timeout.compareTo(Duration.ofDays(365)) > 0
-        ? TimeUnit.DAYS.toNanos(365)
-        : timeout.toNanos();
   }
 
   /** A frame that is there now. */
@@ -297,20 +292,37 @@ public final class VideoCapture implements AutoCloseable {
         return;
       }
       closed = true;
-      try {
-        device.stop();
-        device.requestBuffers(0); // the driver lets go of the dma-bufs
-      } catch (DmaBufException e) {
-        if (e.errno().orElse(null) != Errno.ENODEV) {
-          throw e;
-        }
-        // A camera that is gone has let go of them.
+      try (device) {
+        stop();
       } finally {
-        slots.forEach(Slot::close);
-        device.close();
+        closeAll(slots);
       }
     } finally {
       lock.unlock();
+    }
+  }
+
+  private void stop() {
+    try {
+      device.stop();
+      device.requestBuffers(0); // the driver lets go of the dma-bufs
+    } catch (DmaBufException e) {
+      if (e.errno().orElse(null) != Errno.ENODEV) {
+        throw e;
+      }
+      // A camera that is gone has let go of them.
+    }
+  }
+
+  /** Closes all, also those after one that fails. */
+  private static void closeAll(List<Slot> slots) {
+    if (slots.isEmpty()) {
+      return;
+    }
+    try {
+      slots.getFirst().close();
+    } finally {
+      closeAll(slots.subList(1, slots.size()));
     }
   }
 
