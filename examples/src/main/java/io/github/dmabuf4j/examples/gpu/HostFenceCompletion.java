@@ -13,6 +13,7 @@ import io.github.dmabuf4j.Job;
 import java.nio.LongBuffer;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import org.lwjgl.system.MemoryStack;
 import org.lwjgl.vulkan.VkCommandBuffer;
 import org.lwjgl.vulkan.VkFenceCreateInfo;
@@ -26,10 +27,10 @@ import org.lwjgl.vulkan.VkSubmitInfo;
  * the carrier of a virtual one.
  *
  * <p><b>Invariant.</b> The job ends exactly once: by the waiting thread if the commands were
- * submitted, else by the submitting one. The wait has no deadline, as the bytes belong to the
- * device until it is done; who waits for our fence has one. The device's fence is unsignaled
- * between two submissions: the thread that waits resets nothing, and the next submission begins
- * after our fence has signaled, hence after the wait.
+ * submitted, else, or where there is no such thread, by the submitting one. The wait has no
+ * deadline, as the bytes belong to the device until it is done; who waits for our fence has one.
+ * The device's fence is unsignaled between two submissions: the thread that waits resets nothing,
+ * and the next submission begins after our fence has signaled, hence after the wait.
  */
 final class HostFenceCompletion implements Completion {
   private static final long FOR_EVER = -1L;
@@ -71,13 +72,21 @@ final class HostFenceCompletion implements Completion {
       job.awaitDependencies();
       submit(commands);
       submitted = true;
-      waiter.execute(() -> endWhenDone(job));
     } finally {
       if (!submitted) {
         job.close(); // fails its fence
       }
     }
+    endLater(job);
     return job.fence();
+  }
+
+  private void endLater(Job job) {
+    try {
+      waiter.execute(() -> endWhenDone(job));
+    } catch (RejectedExecutionException | OutOfMemoryError noThread) {
+      endWhenDone(job);
+    }
   }
 
   private void submit(VkCommandBuffer commands) {

@@ -100,8 +100,9 @@ abstract sealed class MemoryImport permits DmaBufImport, HostPointerImport {
       device
           .vulkan()
           .call("vkBindBufferMemory", () -> vkBindBufferMemory(device.handle(), handle, memory, 0));
+      ImportedBuffer imported = new ImportedBuffer(objects, handle, bytes);
       done = true;
-      return new ImportedBuffer(objects, handle, bytes);
+      return imported;
     } finally {
       if (!done) {
         objects.close();
@@ -151,15 +152,13 @@ abstract sealed class MemoryImport permits DmaBufImport, HostPointerImport {
               .formatted(device.gpu(), device.path()));
     }
     info.memoryTypeIndex(Integer.numberOfTrailingZeros(types));
-    try (MemoryStack stack = MemoryStack.stackPush()) {
-      LongBuffer made = stack.mallocLong(1);
-      device
-          .vulkan()
-          .call("vkAllocateMemory", () -> vkAllocateMemory(device.handle(), info, null, made));
-      long memory = made.get(0);
-      objects.add(() -> vkFreeMemory(device.handle(), memory, null));
-      return memory;
-    }
+    long[] made = new long[1];
+    // First: once Vulkan has taken a descriptor over, nothing may fail before its owner knows.
+    objects.add(() -> vkFreeMemory(device.handle(), made[0], null)); // of 0: does nothing
+    device
+        .vulkan()
+        .call("vkAllocateMemory", () -> vkAllocateMemory(device.handle(), info, null, made));
+    return made[0];
   }
 
   final ComputeDevice device() {
