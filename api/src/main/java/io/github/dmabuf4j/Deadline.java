@@ -2,6 +2,7 @@ package io.github.dmabuf4j;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** One time limit for a series of waits. */
@@ -63,10 +64,6 @@ final class Deadline {
 
   /** A time in nanoseconds; what is too long to be counted never ends. */
   static long nanos(Duration time) {
-    try {
-      return time.toNanos();
-    } catch (ArithmeticException e) {
-      return time.isNegative() ? 0 : Long.MAX_VALUE;
-    }
+    return TimeUnit.NANOSECONDS.convert(time);
   }
 }

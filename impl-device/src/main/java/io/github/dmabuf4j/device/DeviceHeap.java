@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 
 /**
  * What users have of a {@link FilePool}. A thin front, so that a heap that was forgotten can be
@@ -196,18 +197,11 @@ final class DeviceHeap implements Heap {
 
   @Override
   public boolean drain(Duration timeout) throws InterruptedException {
+    long nanos = TimeUnit.NANOSECONDS.convert(timeout); // what can't be counted never ends
     try {
-      return pool.drain(timeout.isNegative() ? 0 : saturatedNanos(timeout));
+      return pool.drain(Math.max(0, nanos));
     } finally {
       Reference.reachabilityFence(this);
-    }
-  }
-
-  private static long saturatedNanos(Duration timeout) {
-    try {
-      return timeout.toNanos();
-    } catch (ArithmeticException e) {
-      return Long.MAX_VALUE;
     }
   }
 

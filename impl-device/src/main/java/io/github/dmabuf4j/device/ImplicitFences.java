@@ -21,6 +21,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 /**
  * The fences that the kernel keeps in a dma-buf, of all processes and devices that use it. They are
@@ -80,27 +81,27 @@ final class ImplicitFences {
    * Waits until nothing that conflicts is pending, with what comes meanwhile (rule CP3).
    *
    * @param access what is to begin
-   * @param timeout how long at most, up to 292 years; zero or less only looks
+   * @param timeout how long at most; zero or less only looks
    * @return false if the time was up first
    * @throws InterruptedException if the thread is interrupted before or while waiting
    * @throws IllegalStateException if the descriptor is closed
    * @throws DmaBufException if the kernel has no room to watch it (ENOSPC, ENOMEM, EMFILE)
    */
   boolean await(Access access, Duration timeout) throws InterruptedException {
-    return poller.await(file, events(access), timeout.toNanos());
+    return poller.await(file, events(access), TimeUnit.NANOSECONDS.convert(timeout));
   }
 
   /**
    * Waits as {@link #await} does, not interruptibly: an interrupt is kept for later.
    *
    * @param access what is to begin
-   * @param timeout how long at most, up to 292 years; zero or less only looks
+   * @param timeout how long at most; zero or less only looks
    * @return false if the time was up first
    * @throws IllegalStateException as {@link #await} does
    * @throws DmaBufException as {@link #await} does
    */
   boolean awaitUninterruptibly(Access access, Duration timeout) {
-    return poller.awaitUninterruptibly(file, events(access), timeout.toNanos());
+    return poller.awaitUninterruptibly(file, events(access), TimeUnit.NANOSECONDS.convert(timeout));
   }
 
   /**

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -245,19 +246,11 @@ final class PooledHeap implements Heap {
 
   @Override
   public boolean drain(Duration timeout) throws InterruptedException {
-    long nanos = timeout.isNegative() ? 0 : saturatedNanos(timeout);
+    long nanos = TimeUnit.NANOSECONDS.convert(timeout); // what can't be counted never ends
     try {
-      return pool.lifecycle.drain(nanos);
+      return pool.lifecycle.drain(Math.max(0, nanos));
     } finally {
       Reference.reachabilityFence(this);
-    }
-  }
-
-  private static long saturatedNanos(Duration timeout) {
-    try {
-      return timeout.toNanos();
-    } catch (ArithmeticException e) {
-      return Long.MAX_VALUE;
     }
   }
 

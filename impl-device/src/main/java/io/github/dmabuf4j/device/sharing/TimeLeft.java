@@ -1,25 +1,17 @@
 package io.github.dmabuf4j.device.sharing;
 
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 
 /**
  * One time limit for a series of waits.
  *
  * @param start when it began, a {@link System#nanoTime()} value
- * @param limit how long it is, in nanoseconds
+ * @param limit how long it is, in nanoseconds; what can't be counted never ends
  */
 record TimeLeft(long start, long limit) {
   static TimeLeft of(Duration total) {
-    return new TimeLeft(System.nanoTime(), nanos(total));
-  }
-
-  /** What is too long to be counted never ends. */
-  private static long nanos(Duration total) {
-    try {
-      return total.toNanos();
-    } catch (ArithmeticException e) {
-      return total.isNegative() ? 0 : Long.MAX_VALUE;
-    }
+    return new TimeLeft(System.nanoTime(), TimeUnit.NANOSECONDS.convert(total));
   }
 
   /** In nanoseconds, at least 0. */
