@@ -39,6 +39,10 @@ import org.openjdk.jmh.runner.IterationType;
  * buffers has been touched; the Java heap is all there from the beginning and doesn't count, but
  * some megabytes for compiled code do.
  *
+ * <p>The Java heap has 1 GiB, as in the other allocation benchmarks: up to 512 MiB Netty's adaptive
+ * allocator works in a mode for little memory, in which large buffers have chunks of their own that
+ * are freed at once. That commits almost nothing that isn't live.
+ *
  * <pre>
  * java -jar benchmarks/target/benchmarks.jar AllocationPatternBenchmark -prof io.github.dmabuf4j.benchmarks.command.FootprintProfiler
  * </pre>
@@ -54,8 +58,8 @@ import org.openjdk.jmh.runner.IterationType;
       "--enable-native-access=ALL-UNNAMED",
       "--sun-misc-unsafe-memory-access=allow",
       "-XX:MaxDirectMemorySize=8g",
-      "-Xms256m",
-      "-Xmx256m",
+      "-Xms1g",
+      "-Xmx1g",
       "-XX:+AlwaysPreTouch"
     })
 @SuppressWarnings("NullAway.Init") // by JMH
