@@ -161,7 +161,7 @@ final class Returns {
   void retry() {
     returning.lock();
     try {
-      boolean _ = pool.slabs.setRetrying(false);
+      pool.slabs.beginRetry();
       giveBack(List.of());
     } finally {
       returning.unlock();

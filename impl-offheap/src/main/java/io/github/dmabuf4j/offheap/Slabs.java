@@ -1,18 +1,17 @@
 package io.github.dmabuf4j.offheap;
 
 import io.github.dmabuf4j.BufInfo;
-import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The slabs of a pool, what of them is committed, and the list of all blocks outside them. Small
- * blocks are in {@link SharedSlabs}; a block above {@link #LARGEST_SHARED} has one of its own.
+ * The slabs of a pool, what of them is committed, and the {@link BlockList} of all blocks outside
+ * them. Small blocks are in {@link SharedSlabs}; a block above {@link #LARGEST_SHARED} has one of
+ * its own.
  *
  * <p><b>Invariant.</b> {@code committed} is the sum of the bytes of the blocks in the list, plus
  * those of blocks whose memory is being given back at the moment, plus what is reserved for blocks
@@ -26,10 +25,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>A slab may refuse to be unmapped</b>, while native code is running that was given a segment
  * of it. A block with a slab of its own then stays committed, in {@code stuck}; an empty shared
- * slab, whose pages went back already, stays usable. Both are tried again a second later, also when
- * the pool has ended or was lost by then, and whenever anything is given back. Of a strategy whose
- * memory goes back on the thread that took it, a block may be stuck until that thread gives
- * something back.
+ * slab, whose pages went back already, stays usable. Both are tried again a second later ({@link
+ * Unmapping}), also when the pool has ended or was lost by then, and whenever anything is given
+ * back. Of a strategy whose memory goes back on the thread that took it, a block may be stuck until
+ * that thread gives something back.
  *
  * <p><b>Locks.</b> One lock guards everything, taken on slow paths only; nothing else is locked
  * while it is held, and nobody waits for a fence or a reservation with it. Slabs are unmapped
@@ -50,8 +49,6 @@ final class Slabs {
   /** How many bytes of shared slabs go back before others have their turn: some 100 µs. */
   private static final long GIVEN_BACK_AT_ONCE = 4L << 20;
 
-  private static final System.Logger LOG = System.getLogger(Slabs.class.getName());
-
   private final Pool pool;
   private final SlabMemory memory;
   private final long limit;
@@ -59,13 +56,11 @@ final class Slabs {
 
   private final SharedSlabs shared;
   private final List<Block> stuck = new ArrayList<>();
-  private final long[] commits = new long[SizeClasses.COUNT];
-  private long unpooledCommits;
-  private @Nullable Block first;
+  private final BlockList outside = new BlockList();
+  private final Unmapping unmapping;
   private volatile int hollow;
   private volatile long reserve;
   private boolean sealed;
-  private boolean retrying;
   private volatile long committed;
   private volatile long peak;
 
@@ -74,6 +69,7 @@ final class Slabs {
     this.memory = memory;
     this.limit = limit;
     this.shared = new SharedSlabs(pool, memory);
+    this.unmapping = new Unmapping(pool);
   }
 
   /**
@@ -87,8 +83,7 @@ final class Slabs {
             new Slab(pool, region, null), region.address(), bytes, SizeClasses.UNPOOLED, true);
     lock.lock();
     try {
-      register(whole);
-      unpooledCommits--; // nobody allocated it
+      outside.link(whole); // nobody allocated it
       charge(bytes);
     } finally {
       lock.unlock();
@@ -213,7 +208,7 @@ final class Slabs {
     Block block = takeOwn(wanted);
     lock.lock();
     try {
-      register(block);
+      outside.add(block);
       return block;
     } finally {
       lock.unlock();
@@ -222,7 +217,7 @@ final class Slabs {
 
   private Block take(Wanted wanted) throws SlabMemoryException {
     Block block = isShareable(wanted) ? shared.take(wanted) : takeOwn(wanted);
-    register(block);
+    outside.add(block);
     return block;
   }
 
@@ -304,39 +299,6 @@ final class Slabs {
     }
   }
 
-  private void register(Block block) {
-    link(block);
-    if (block.isPooled()) {
-      commits[block.sizeClass]++;
-    } else {
-      unpooledCommits++;
-    }
-  }
-
-  private void link(Block block) {
-    Block head = first;
-    block.after = head;
-    if (head != null) {
-      head.before = block;
-    }
-    first = block;
-  }
-
-  private void unregister(Block block) {
-    Block before = block.before;
-    Block after = block.after;
-    if (before == null) {
-      first = after;
-    } else {
-      before.after = after;
-    }
-    if (after != null) {
-      after.before = before;
-    }
-    block.before = null;
-    block.after = null;
-  }
-
   // ---- blocks without memory ----
 
   /** Gives the memory of a block to a new one, which counts as live as that did. */
@@ -345,7 +307,7 @@ final class Slabs {
     Block heir = new Block(block);
     lock.lock();
     try {
-      link(heir);
+      outside.link(heir);
       block.hollow = true;
       hollow++;
     } finally {
@@ -359,7 +321,7 @@ final class Slabs {
   void refill(Block block, Block other) {
     lock.lock();
     try {
-      unregister(other);
+      outside.remove(other);
       block.takeOver(other);
       hollow--;
     } finally {
@@ -372,7 +334,7 @@ final class Slabs {
   void dropHollow(Block block) {
     lock.lock();
     try {
-      unregister(block);
+      outside.remove(block);
       hollow--;
     } finally {
       lock.unlock();
@@ -425,11 +387,7 @@ final class Slabs {
     long bytes = giveBack(block);
     lock.lock();
     try {
-      for (Block one : block) {
-        if (one.isPooled()) {
-          commits[one.sizeClass]--;
-        }
-      }
+      block.forEach(outside::uncount);
     } finally {
       lock.unlock();
     }
@@ -473,14 +431,14 @@ final class Slabs {
   }
 
   private long giveBackOwn(Block block) {
-    boolean unmapped = unmap(block.slab);
+    boolean unmapped = unmapping.unmap(block.slab);
     lock.lock();
     try {
       if (!unmapped) {
         stuck.add(block);
         return 0;
       }
-      unregister(block);
+      outside.remove(block);
       charge(-block.bytes());
       return block.bytes();
     } finally {
@@ -496,14 +454,14 @@ final class Slabs {
     try {
       shared.give(blocks, emptied);
       for (Block block : blocks) {
-        unregister(block);
+        outside.remove(block);
         bytes += block.bytes();
       }
       charge(-bytes);
     } finally {
       lock.unlock();
     }
-    emptied.removeIf(this::unmap);
+    emptied.removeIf(unmapping::unmap);
     if (!emptied.isEmpty()) {
       keep(emptied);
     }
@@ -535,59 +493,13 @@ final class Slabs {
     } finally {
       lock.unlock();
     }
-    keep(empty.stream().filter(slab -> !unmap(slab)).toList());
+    keep(empty.stream().filter(slab -> !unmapping.unmap(slab)).toList());
     return giveBack(blocks);
   }
 
-  /**
-   * False if native code is running that was given a segment of it, although the hold on that is
-   * closed; or if only another thread can do it.
-   */
-  private boolean unmap(Slab slab) {
-    try {
-      slab.region.arena().close();
-      return true;
-    } catch (WrongThreadException e) {
-      LOG.log(Level.DEBUG, "memory of another thread stays until that needs some", e);
-      return false; // which finds it itself: the timer can't do it
-    } catch (IllegalStateException e) {
-      if (!slab.refused) {
-        slab.refused = true;
-        LOG.log(
-            Level.WARNING,
-            "%s stays mapped for now: native code uses a POOL segment whose hold is closed"
-                .formatted(slab.region),
-            e);
-      }
-      retryLater();
-      return false;
-    }
-  }
-
-  private void retryLater() {
-    if (!setRetrying(true)) {
-      try {
-        Decay.retryLater(pool);
-      } catch (OutOfMemoryError e) {
-        setRetrying(false); // the next one to give anything back tries it too
-      }
-    }
-  }
-
-  /**
-   * Says whether the timer is going to call {@link #retry}.
-   *
-   * @return what was said before
-   */
-  boolean setRetrying(boolean soon) {
-    lock.lock();
-    try {
-      boolean before = retrying;
-      retrying = soon;
-      return before;
-    } finally {
-      lock.unlock();
-    }
+  /** The timer begins to call {@link #retry}. */
+  void beginRetry() {
+    unmapping.beginRetry();
   }
 
   // ---- the end ----
@@ -626,7 +538,7 @@ final class Slabs {
   long[] commits() {
     lock.lock();
     try {
-      return commits.clone();
+      return outside.commits();
     } finally {
       lock.unlock();
     }
@@ -636,7 +548,7 @@ final class Slabs {
   long unpooledCommits() {
     lock.lock();
     try {
-      return unpooledCommits;
+      return outside.unpooledCommits();
     } finally {
       lock.unlock();
     }
@@ -655,7 +567,7 @@ final class Slabs {
       return null;
     }
     try {
-      return info(block -> block.object.isReferenced());
+      return new BufInfo(pool.name, outside.infos(block -> block.object.isReferenced()));
     } finally {
       lock.unlock();
     }
@@ -669,20 +581,9 @@ final class Slabs {
   BufInfo pinnedInfo() {
     lock.lock();
     try {
-      return info(block -> block.pinnedTerms != 0);
+      return new BufInfo(pool.name, outside.infos(block -> block.pinnedTerms != 0));
     } finally {
       lock.unlock();
     }
-  }
-
-  /** With the lock. */
-  private BufInfo info(Predicate<Block> wanted) {
-    List<BufInfo.Buffer> buffers = new ArrayList<>();
-    for (Block block = first; block != null; block = block.after) {
-      if (wanted.test(block)) {
-        buffers.add(block.object.info());
-      }
-    }
-    return new BufInfo(pool.name, buffers);
   }
 }

@@ -37,7 +37,7 @@ final class SoakTest {
 
   @RegisterExtension final HeapGuard heaps = new HeapGuard();
 
-  private final Logger slabs = Logger.getLogger(Slabs.class.getName());
+  private final Logger slabs = Logger.getLogger(Unmapping.class.getName());
 
   @BeforeEach
   void silence() {

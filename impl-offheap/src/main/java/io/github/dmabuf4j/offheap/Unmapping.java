@@ -1,0 +1,64 @@
+package io.github.dmabuf4j.offheap;
+
+import java.lang.System.Logger.Level;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * Unmaps slabs, and sees to it that what refuses is tried again.
+ *
+ * <p><b>Invariant.</b> If a slab refused since the timer last began to try, {@code retrying} is
+ * true and the timer is going to; unless there was no Java heap for that: then whoever gives
+ * anything back tries it, and the timer after the next refusal.
+ *
+ * <p><b>Threads.</b> Any; the lock of the {@link Slabs} isn't held, for unmapping takes a while.
+ */
+final class Unmapping {
+  private static final System.Logger LOG = System.getLogger(Unmapping.class.getName());
+
+  private final Pool pool;
+  private final AtomicBoolean retrying = new AtomicBoolean();
+
+  Unmapping(Pool pool) {
+    this.pool = pool;
+  }
+
+  /**
+   * False if native code is running that was given a segment of it, although the hold on that is
+   * closed; or if only another thread can do it.
+   */
+  boolean unmap(Slab slab) {
+    try {
+      slab.region.arena().close();
+      return true;
+    } catch (WrongThreadException e) {
+      LOG.log(Level.DEBUG, "memory of another thread stays until that needs some", e);
+      return false; // which finds it itself: the timer can't do it
+    } catch (IllegalStateException e) {
+      if (!slab.refused) {
+        slab.refused = true;
+        LOG.log(
+            Level.WARNING,
+            "%s stays mapped for now: native code uses a POOL segment whose hold is closed"
+                .formatted(slab.region),
+            e);
+      }
+      retryLater();
+      return false;
+    }
+  }
+
+  private void retryLater() {
+    if (!retrying.getAndSet(true)) {
+      try {
+        Decay.retryLater(pool);
+      } catch (OutOfMemoryError e) {
+        retrying.set(false);
+      }
+    }
+  }
+
+  /** The timer begins to try what refused: the next refusal asks it anew. */
+  void beginRetry() {
+    retrying.set(false);
+  }
+}
