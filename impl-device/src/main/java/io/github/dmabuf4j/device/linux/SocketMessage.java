@@ -90,7 +90,7 @@ public final class SocketMessage {
       writeDescriptors(descriptors);
     }
     int how = linux_h.MSG_NOSIGNAL() | linux_h.MSG_DONTWAIT();
-    return socket.use(fd -> (int) Restarted.callLong(() -> Syscalls.sendmsg(fd, header, how)));
+    return socket.use(fd -> (int) Restarted.callLong(() -> SocketCalls.sendmsg(fd, header, how)));
   }
 
   private void writeDescriptors(int[] descriptors) {
@@ -123,7 +123,7 @@ public final class SocketMessage {
     msghdr.msg_flags(header, 0);
     int how = linux_h.MSG_CMSG_CLOEXEC() | linux_h.MSG_DONTWAIT();
     int result =
-        socket.use(fd -> (int) Restarted.callLong(() -> Syscalls.recvmsg(fd, header, how)));
+        socket.use(fd -> (int) Restarted.callLong(() -> SocketCalls.recvmsg(fd, header, how)));
     flags = result < 0 ? 0 : msghdr.msg_flags(header);
     received = result < 0 ? NONE : descriptorsIn(control, msghdr.msg_controllen(header));
     return result;

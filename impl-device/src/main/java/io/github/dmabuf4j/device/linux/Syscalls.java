@@ -1,21 +1,20 @@
 package io.github.dmabuf4j.device.linux;
 
+import static io.github.dmabuf4j.device.linux.Downcalls.function;
+import static io.github.dmabuf4j.device.linux.Downcalls.variadicFunction;
+import static io.github.dmabuf4j.device.linux.Downcalls.call;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
+import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
-import java.lang.invoke.VarHandle;
 
 /**
- * The calls of the C library that this module makes, as 64-bit Linux has them. As system calls do,
- * each returns its result, or the negative error number; none throws, retries or decides anything.
+ * The calls of the C library that this module makes, as 64-bit Linux has them, but for those of
+ * sockets: {@link SocketCalls}. As system calls do, each returns its result, or the negative error
+ * number; none throws, retries or decides anything.
  *
  * <p><b>Use.</b> Loading this class binds the functions: it needs Linux and native access, which
  * {@link Platform} checks first.
@@ -23,105 +22,49 @@ import java.lang.invoke.VarHandle;
  * <p><b>Threads.</b> Any; there is no state. A call that waits in the kernel holds its carrier.
  */
 public final class Syscalls {
-  private static final Linker LINKER = Linker.nativeLinker();
-  private static final StructLayout CAPTURED = Linker.Option.captureStateLayout();
-  private static final VarHandle ERRNO =
-      CAPTURED.varHandle(MemoryLayout.PathElement.groupElement("errno"));
-  private static final Linker.Option CAPTURE = Linker.Option.captureCallState("errno");
-
   // int f(int, …)
-  private static final MethodHandle CLOSE = bind("close", JAVA_INT, JAVA_INT);
-  private static final MethodHandle FTRUNCATE = bind("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
+  private static final MethodHandle CLOSE = function("close", JAVA_INT, JAVA_INT);
+  private static final MethodHandle FTRUNCATE = function("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
   private static final MethodHandle FALLOCATE =
-      bind("fallocate", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
-  private static final MethodHandle LSEEK = bind("lseek", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
+      function("fallocate", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
+  private static final MethodHandle LSEEK = function("lseek", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
   private static final MethodHandle FCNTL =
-      bindVariadic("fcntl", 2, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
+      variadicFunction("fcntl", 2, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
   private static final MethodHandle IOCTL =
-      bindVariadic("ioctl", 2, JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS);
+      variadicFunction("ioctl", 2, JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS);
   private static final MethodHandle OPEN =
-      bindVariadic("open", 2, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
+      variadicFunction("open", 2, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
   private static final MethodHandle STATX =
-      bind("statx", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS);
-  private static final MethodHandle FSTATFS = bind("fstatfs", JAVA_INT, JAVA_INT, ADDRESS);
-  private static final MethodHandle READ = bind("read", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
-  private static final MethodHandle WRITE = bind("write", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
-  private static final MethodHandle POLL = bind("poll", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
+      function("statx", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS);
+  private static final MethodHandle FSTATFS = function("fstatfs", JAVA_INT, JAVA_INT, ADDRESS);
+  private static final MethodHandle FCHMOD = function("fchmod", JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle FLOCK = function("flock", JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle READ = function("read", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
+  private static final MethodHandle WRITE = function("write", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
+  private static final MethodHandle POLL = function("poll", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
 
   // memory
   private static final MethodHandle MEMFD_CREATE =
-      bind("memfd_create", JAVA_INT, ADDRESS, JAVA_INT);
+      function("memfd_create", JAVA_INT, ADDRESS, JAVA_INT);
   private static final MethodHandle MMAP =
-      bind("mmap", JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
-  private static final MethodHandle MUNMAP = bind("munmap", JAVA_INT, JAVA_LONG, JAVA_LONG);
-  private static final MethodHandle GETPAGESIZE =
-      LINKER.downcallHandle(
-          LINKER.defaultLookup().findOrThrow("getpagesize"), FunctionDescriptor.of(JAVA_INT));
-  private static final MethodHandle GETRLIMIT = bind("getrlimit", JAVA_INT, JAVA_INT, ADDRESS);
+      function("mmap", JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
+  private static final MethodHandle MUNMAP = function("munmap", JAVA_INT, JAVA_LONG, JAVA_LONG);
+  private static final MethodHandle GETPAGESIZE = function("getpagesize", JAVA_INT);
+  private static final MethodHandle GETRLIMIT = function("getrlimit", JAVA_INT, JAVA_INT, ADDRESS);
 
   // waiting
-  private static final MethodHandle EPOLL_CREATE1 = bind("epoll_create1", JAVA_INT, JAVA_INT);
+  private static final MethodHandle EPOLL_CREATE1 = function("epoll_create1", JAVA_INT, JAVA_INT);
   private static final MethodHandle EPOLL_CTL =
-      bind("epoll_ctl", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
+      function("epoll_ctl", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
   private static final MethodHandle EPOLL_WAIT =
-      bind("epoll_wait", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
-  private static final MethodHandle EVENTFD = bind("eventfd", JAVA_INT, JAVA_INT, JAVA_INT);
-
-  // sockets
-  private static final MethodHandle SOCKET = bind("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
-  private static final MethodHandle SOCKETPAIR =
-      bind("socketpair", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
-  private static final MethodHandle BIND = bind("bind", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
-  private static final MethodHandle LISTEN = bind("listen", JAVA_INT, JAVA_INT, JAVA_INT);
-  private static final MethodHandle ACCEPT4 =
-      bind("accept4", JAVA_INT, JAVA_INT, ADDRESS, ADDRESS, JAVA_INT);
-  private static final MethodHandle CONNECT =
-      bind("connect", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
-  private static final MethodHandle SHUTDOWN = bind("shutdown", JAVA_INT, JAVA_INT, JAVA_INT);
-  private static final MethodHandle GETSOCKOPT =
-      bind("getsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
-  private static final MethodHandle SENDMSG =
-      bind("sendmsg", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT);
-  private static final MethodHandle RECVMSG =
-      bind("recvmsg", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT);
+      function("epoll_wait", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
+  private static final MethodHandle EVENTFD = function("eventfd", JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle TIMERFD_CREATE =
+      function("timerfd_create", JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle TIMERFD_SETTIME =
+      function("timerfd_settime", JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
 
   private Syscalls() {}
-
-  private static MethodHandle bind(
-      String function, MemoryLayout result, MemoryLayout... arguments) {
-    return LINKER.downcallHandle(
-        LINKER.defaultLookup().findOrThrow(function),
-        FunctionDescriptor.of(result, arguments),
-        CAPTURE);
-  }
-
-  private static MethodHandle bindVariadic(
-      String function, int named, MemoryLayout result, MemoryLayout... arguments) {
-    return LINKER.downcallHandle(
-        LINKER.defaultLookup().findOrThrow(function),
-        FunctionDescriptor.of(result, arguments),
-        CAPTURE,
-        Linker.Option.firstVariadicArg(named));
-  }
-
-  /** One call, given where to put the error number. */
-  @FunctionalInterface
-  private interface Call {
-    long make(MemorySegment captured, Arena scratch) throws Throwable;
-  }
-
-  private static long call(Call call) {
-    try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment captured = scratch.allocate(CAPTURED);
-      long result = call.make(captured, scratch);
-      return result == -1 ? -(int) ERRNO.get(captured, 0L) : result;
-    } catch (Throwable e) {
-      if (e instanceof Error error) {
-        throw error;
-      }
-      throw new AssertionError("a downcall that throws nothing threw", e);
-    }
-  }
 
   // ---- files ----
 
@@ -137,6 +80,22 @@ public final class Syscalls {
         call(
             (errno, scratch) ->
                 (int) OPEN.invokeExact(errno, scratch.allocateFrom(path), flags, 0));
+  }
+
+  /**
+   * Opens a path, and makes a file there if there is none.
+   *
+   * @param path a path
+   * @param flags {@code O_…}; {@code O_CREAT} is added
+   * @param mode who may do what with a file that is made
+   * @return a descriptor, or the negative error number
+   */
+  public static int openOrCreate(String path, int flags, int mode) {
+    int all = flags | linux_h.O_CREAT();
+    return (int)
+        call(
+            (errno, scratch) ->
+                (int) OPEN.invokeExact(errno, scratch.allocateFrom(path), all, mode));
   }
 
   /**
@@ -237,6 +196,28 @@ public final class Syscalls {
     return (int) call((errno, _) -> (int) FSTATFS.invokeExact(errno, fd, result));
   }
 
+  /**
+   * Says who may open a file anew.
+   *
+   * @param fd its descriptor
+   * @param mode who may do what
+   * @return 0, or the negative error number
+   */
+  public static int fchmod(int fd, int mode) {
+    return (int) call((errno, _) -> (int) FCHMOD.invokeExact(errno, fd, mode));
+  }
+
+  /**
+   * Locks an open file, for all who have it from the same opening.
+   *
+   * @param fd its descriptor
+   * @param operation {@code LOCK_…}
+   * @return 0, or the negative error number: EAGAIN if somebody else has it locked
+   */
+  public static int flock(int fd, int operation) {
+    return (int) call((errno, _) -> (int) FLOCK.invokeExact(errno, fd, operation));
+  }
+
   /** Of fcntl.h: the descriptor itself is meant. */
   private static final int AT_EMPTY_PATH = 0x1000;
 
@@ -310,7 +291,7 @@ public final class Syscalls {
    * @return bytes, a power of two
    */
   public static int getpagesize() {
-    return (int) call((_, _) -> (int) GETPAGESIZE.invokeExact());
+    return (int) call((errno, _) -> (int) GETPAGESIZE.invokeExact(errno));
   }
 
   /**
@@ -388,130 +369,28 @@ public final class Syscalls {
     return (int) call((errno, _) -> (int) EVENTFD.invokeExact(errno, count, flags));
   }
 
-  // ---- sockets ----
-
   /**
-   * Makes a socket.
+   * Makes a timer that can be waited for, not yet set.
    *
-   * @param domain {@code AF_…}
-   * @param type {@code SOCK_…}
+   * @param clock {@code CLOCK_…}
+   * @param flags {@code TFD_…}
    * @return a descriptor, or the negative error number
    */
-  public static int socket(int domain, int type) {
-    return (int) call((errno, _) -> (int) SOCKET.invokeExact(errno, domain, type, 0));
+  public static int timerfdCreate(int clock, int flags) {
+    return (int) call((errno, _) -> (int) TIMERFD_CREATE.invokeExact(errno, clock, flags));
   }
 
   /**
-   * Makes two sockets that are connected.
-   *
-   * @param domain {@code AF_UNIX}
-   * @param type {@code SOCK_…}
-   * @param descriptors two ints for the answer
-   * @return 0, or the negative error number
-   */
-  public static int socketpair(int domain, int type, MemorySegment descriptors) {
-    return (int)
-        call((errno, _) -> (int) SOCKETPAIR.invokeExact(errno, domain, type, 0, descriptors));
-  }
-
-  /**
-   * Gives a socket an address.
+   * Sets such a timer, from now on.
    *
    * @param fd its descriptor
-   * @param address a {@code struct sockaddr_un}
-   * @param length how much of it counts, in bytes
+   * @param when a {@code struct itimerspec}
    * @return 0, or the negative error number
    */
-  public static int bind(int fd, MemorySegment address, int length) {
-    return (int) call((errno, _) -> (int) BIND.invokeExact(errno, fd, address, length));
-  }
-
-  /**
-   * Lets others connect to a socket.
-   *
-   * @param fd its descriptor
-   * @param backlog how many may be waiting
-   * @return 0, or the negative error number
-   */
-  public static int listen(int fd, int backlog) {
-    return (int) call((errno, _) -> (int) LISTEN.invokeExact(errno, fd, backlog));
-  }
-
-  /**
-   * Accepts a connection.
-   *
-   * @param fd the descriptor of the listening socket
-   * @param flags {@code SOCK_…}
-   * @return a descriptor, or the negative error number
-   */
-  public static int accept(int fd, int flags) {
+  public static int timerfdSettime(int fd, MemorySegment when) {
     return (int)
         call(
             (errno, _) ->
-                (int)
-                    ACCEPT4.invokeExact(errno, fd, MemorySegment.NULL, MemorySegment.NULL, flags));
-  }
-
-  /**
-   * Connects a socket.
-   *
-   * @param fd its descriptor
-   * @param address a {@code struct sockaddr_un}
-   * @param length how much of it counts, in bytes
-   * @return 0, or the negative error number
-   */
-  public static int connect(int fd, MemorySegment address, int length) {
-    return (int) call((errno, _) -> (int) CONNECT.invokeExact(errno, fd, address, length));
-  }
-
-  /**
-   * Ends a connection without closing its descriptor: whoever waits for it is woken.
-   *
-   * @param fd its descriptor
-   * @param how {@code SHUT_…}
-   * @return 0, or the negative error number
-   */
-  public static int shutdown(int fd, int how) {
-    return (int) call((errno, _) -> (int) SHUTDOWN.invokeExact(errno, fd, how));
-  }
-
-  /**
-   * Asks for an option of a socket.
-   *
-   * @param fd its descriptor
-   * @param level {@code SOL_…}
-   * @param option {@code SO_…}
-   * @param value for the answer
-   * @param length an int: how many bytes there are, then how many were written
-   * @return 0, or the negative error number
-   */
-  public static int getsockopt(
-      int fd, int level, int option, MemorySegment value, MemorySegment length) {
-    return (int)
-        call((errno, _) -> (int) GETSOCKOPT.invokeExact(errno, fd, level, option, value, length));
-  }
-
-  /**
-   * Sends bytes and descriptors.
-   *
-   * @param fd the descriptor of the socket
-   * @param message a {@code struct msghdr}
-   * @param flags {@code MSG_…}
-   * @return how many bytes, or the negative error number
-   */
-  public static long sendmsg(int fd, MemorySegment message, int flags) {
-    return call((errno, _) -> (long) SENDMSG.invokeExact(errno, fd, message, flags));
-  }
-
-  /**
-   * Receives bytes and descriptors.
-   *
-   * @param fd the descriptor of the socket
-   * @param message a {@code struct msghdr}, for the answer
-   * @param flags {@code MSG_…}
-   * @return how many bytes, 0 at the end, or the negative error number
-   */
-  public static long recvmsg(int fd, MemorySegment message, int flags) {
-    return call((errno, _) -> (long) RECVMSG.invokeExact(errno, fd, message, flags));
+                (int) TIMERFD_SETTIME.invokeExact(errno, fd, 0, when, MemorySegment.NULL));
   }
 }

@@ -49,7 +49,10 @@ public final class UnixSocket {
    */
   public static Descriptor create(String holder) {
     return DescriptorBudget.OF_THIS_PROCESS.make(
-        Descriptor.Kind.SOCKET, holder, "socket", () -> Syscalls.socket(linux_h.AF_UNIX(), TYPE));
+        Descriptor.Kind.SOCKET,
+        holder,
+        "socket",
+        () -> SocketCalls.socket(linux_h.AF_UNIX(), TYPE));
   }
 
   /**
@@ -65,7 +68,7 @@ public final class UnixSocket {
       SyscallFailure.check(
           "socketpair",
           holder,
-          Restarted.call(() -> Syscalls.socketpair(linux_h.AF_UNIX(), TYPE, both)));
+          Restarted.call(() -> SocketCalls.socketpair(linux_h.AF_UNIX(), TYPE, both)));
       return List.of(
           adopt(holder, both.getAtIndex(JAVA_INT, 0)), adopt(holder, both.getAtIndex(JAVA_INT, 1)));
     }
@@ -85,7 +88,7 @@ public final class UnixSocket {
    */
   public static int bind(Descriptor socket, byte[] address) {
     return withAddress(
-        address, (name, length) -> socket.use(fd -> Syscalls.bind(fd, name, length)));
+        address, (name, length) -> socket.use(fd -> SocketCalls.bind(fd, name, length)));
   }
 
   /**
@@ -99,7 +102,7 @@ public final class UnixSocket {
     return withAddress(
         address,
         (name, length) ->
-            socket.use(fd -> Restarted.call(() -> Syscalls.connect(fd, name, length))));
+            socket.use(fd -> Restarted.call(() -> SocketCalls.connect(fd, name, length))));
   }
 
   @FunctionalInterface
@@ -130,7 +133,7 @@ public final class UnixSocket {
    * @return 0, or the negative error number
    */
   public static int listen(Descriptor socket) {
-    return socket.use(fd -> Syscalls.listen(fd, linux_h.SOMAXCONN()));
+    return socket.use(fd -> SocketCalls.listen(fd, linux_h.SOMAXCONN()));
   }
 
   /**
@@ -142,7 +145,7 @@ public final class UnixSocket {
    */
   public static int accept(Descriptor socket) {
     int flags = linux_h.SOCK_CLOEXEC() | linux_h.SOCK_NONBLOCK();
-    return socket.use(fd -> Restarted.call(() -> Syscalls.accept(fd, flags)));
+    return socket.use(fd -> Restarted.call(() -> SocketCalls.accept(fd, flags)));
   }
 
   /**
@@ -159,7 +162,7 @@ public final class UnixSocket {
       int result =
           socket.use(
               fd ->
-                  Syscalls.getsockopt(
+                  SocketCalls.getsockopt(
                       fd, linux_h.SOL_SOCKET(), linux_h.SO_PEERCRED(), found, length));
       SyscallFailure.check("SO_PEERCRED", socket.toString(), result);
       return new Credentials(ucred.pid(found), ucred.uid(found), ucred.gid(found));
@@ -172,6 +175,7 @@ public final class UnixSocket {
    * @param socket one that is connected, or was
    */
   public static void shutdown(Descriptor socket) {
-    int _ = socket.use(fd -> Syscalls.shutdown(fd, linux_h.SHUT_RDWR())); // may have ended before
+    int _ =
+        socket.use(fd -> SocketCalls.shutdown(fd, linux_h.SHUT_RDWR())); // may have ended before
   }
 }

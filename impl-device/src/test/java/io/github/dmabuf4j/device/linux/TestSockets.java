@@ -16,7 +16,7 @@ final class TestSockets {
       MemorySegment ends = arena.allocate(JAVA_INT, 2);
       int type = linux_h.SOCK_STREAM() | linux_h.SOCK_CLOEXEC();
       SyscallFailure.check(
-          "socketpair", "a test", Syscalls.socketpair(linux_h.AF_UNIX(), type, ends));
+          "socketpair", "a test", SocketCalls.socketpair(linux_h.AF_UNIX(), type, ends));
       return new Descriptor[] {
         adopt(ends.getAtIndex(JAVA_INT, 0)), adopt(ends.getAtIndex(JAVA_INT, 1))
       };

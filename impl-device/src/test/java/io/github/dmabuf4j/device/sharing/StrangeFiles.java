@@ -2,6 +2,7 @@ package io.github.dmabuf4j.device.sharing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dmabuf4j.device.linux.SocketCalls;
 import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import java.io.IOException;
@@ -32,7 +33,7 @@ final class StrangeFiles implements AutoCloseable {
     files.put("a path", open("/", linux_h.O_PATH()));
     files.put("an eventfd", checked(Syscalls.eventfd(0, linux_h.EFD_CLOEXEC())));
     files.put("a poller", checked(Syscalls.epollCreate(linux_h.EPOLL_CLOEXEC())));
-    files.put("a socket", checked(Syscalls.socket(linux_h.AF_UNIX(), linux_h.SOCK_STREAM())));
+    files.put("a socket", checked(SocketCalls.socket(linux_h.AF_UNIX(), linux_h.SOCK_STREAM())));
     files.put("an unsealed memory file", memoryFile(TestBuffers.BYTES, 0));
     files.put(
         "a memory file that may shrink", memoryFile(TestBuffers.BYTES, linux_h.F_SEAL_GROW()));
