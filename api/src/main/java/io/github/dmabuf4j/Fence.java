@@ -66,7 +66,10 @@ public sealed class Fence extends FenceState permits FenceArray, FenceChain, Job
 
   /** Who signals a fence (design rule FN6). */
   public enum Kind {
-    /** This process. To another process it travels as an eventfd or a syncobj point. */
+    /**
+     * This process. To another process it travels as an event (a descriptor to poll) or a syncobj
+     * point.
+     */
     HOST,
     /** The kernel: it came from a sync_file, and may be put into a dma-buf's own reservation. */
     KERNEL

@@ -7,7 +7,8 @@ import io.github.dmabuf4j.FenceContext;
 import io.github.dmabuf4j.OwnedFd;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
-import io.github.dmabuf4j.device.linux.EventCounter;
+import io.github.dmabuf4j.device.linux.EventTimer;
+import io.github.dmabuf4j.device.linux.EventValue;
 import io.github.dmabuf4j.device.linux.Poller;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
@@ -16,11 +17,16 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Fences of this process for another one, and of another one here: as an {@code eventfd}, which
+ * Fences of this process for another one, and of another one here: as an event, a descriptor that
  * becomes readable when the fence signals (design rule FN6). One object for each peer.
  *
+ * <p><b>Kinds.</b> An event is made as a {@code timerfd} and taken as that or as an {@code
+ * eventfd}. Either can be waited for by {@code poll}, {@code epoll} and {@code io_uring}, and has a
+ * value, which {@code /proc/self/fdinfo} tells without taking it out. Of a timer it is the number
+ * of expirations, and one more for each million seconds of the interval.
+ *
  * <table>
- * <caption>The counter's value</caption>
+ * <caption>The value</caption>
  * <tr><th>value</th><th>meaning</th></tr>
  * <tr><td>0</td><td>pending: not readable</td></tr>
  * <tr><td>1</td><td>signaled</td></tr>
@@ -33,7 +39,9 @@ import org.jspecify.annotations.Nullable;
  * it says is read once: another value than those above fails the fence, and so does one that has
  * gone when it is read. It may hold its own work up with a lie, and nothing else. A peer that stays
  * silent makes waiters give up after {@link FenceContext#DEFAULT_SILENCE}; the fence stays pending,
- * until {@link #close} says that the peer has gone.
+ * until {@link #close} says that the peer has gone: so a process that dies never signals success.
+ * What the peer does with the descriptor that it was given can't make a thread of this process
+ * wait: signaling a fence tells the peer in a call that never does, see {@link EventTimer}.
  *
  * <p><b>Invariant.</b> {@code pending} has each imported fence whose descriptor is open. Whoever
  * takes one out, the poller or {@link #close}, closes its descriptor and ends it, so that happens
@@ -84,11 +92,11 @@ public final class EventFences implements AutoCloseable {
    * until then.
    *
    * @param fence any, also a container or a kernel fence
-   * @return an eventfd, owned by the caller, close-on-exec and non-blocking
+   * @return a timerfd, owned by the caller, close-on-exec and non-blocking
    * @throws DmaBufException if no descriptor is left (EMFILE): names the holders
    */
   public OwnedFd exportFence(Fence fence) {
-    Descriptor ours = EventCounter.create(Descriptor.Kind.FENCE, "a fence for " + peer);
+    Descriptor ours = EventTimer.create(Descriptor.Kind.FENCE, "a fence for " + peer);
     Descriptor theirs = null;
     try {
       theirs = ours.duplicate("a fence for " + peer);
@@ -103,10 +111,9 @@ public final class EventFences implements AutoCloseable {
     return theirs;
   }
 
-  private static void tell(Descriptor counter, Fence signaled) {
-    try (counter) {
-      boolean _ =
-          EventCounter.add(counter, signaled.error().map(EventFences::value).orElse(SIGNALED));
+  private static void tell(Descriptor event, Fence signaled) {
+    try (event) {
+      EventTimer.set(event, signaled.error().map(EventFences::value).orElse(SIGNALED));
     }
   }
 
@@ -121,44 +128,44 @@ public final class EventFences implements AutoCloseable {
   // ---- in ----
 
   /**
-   * Takes an eventfd of the peer over.
+   * Takes an event of the peer over.
    *
    * @param fd its descriptor, owned by the fence from now on, even if this call fails, and closed
    *     when it signals
    * @return a host fence, foreign
-   * @throws IllegalArgumentException if it is no eventfd's
+   * @throws IllegalArgumentException if it is neither a timerfd's nor an eventfd's
    * @throws IllegalStateException if this is closed
    * @throws DmaBufException if the kernel has no room to watch it (ENOSPC, ENOMEM, EMFILE)
    */
   public Fence importFence(int fd) {
     if (fd < 0) {
-      throw new IllegalArgumentException("wanted the descriptor of an eventfd, got " + fd);
+      throw new IllegalArgumentException("wanted the descriptor of an event, got " + fd);
     }
-    Descriptor counter =
+    Descriptor event =
         DescriptorBudget.OF_THIS_PROCESS.adopt(Descriptor.Kind.FENCE, "a fence of " + peer, fd);
     boolean watched = false;
     try {
-      if (EventCounter.value(counter).isEmpty()) {
+      if (EventValue.of(event).isEmpty()) {
         throw new IllegalArgumentException(
-            "wanted the descriptor of an eventfd from %s, got another kind of file"
+            "wanted the descriptor of an event from %s, a timerfd or an eventfd, got another kind of file"
                 .formatted(peer));
       }
-      Fence fence = watch(counter);
+      Fence fence = watch(event);
       watched = true;
       return fence;
     } finally {
       if (!watched) {
-        counter.close();
+        event.close();
       }
     }
   }
 
-  private Fence watch(Descriptor counter) {
-    Imported imported = new Imported(counter);
+  private Fence watch(Descriptor event) {
+    Imported imported = new Imported(event);
     pending.add(imported);
     Poller.Registration registration = null;
     try {
-      registration = poller.register(counter, Poller.IN, imported);
+      registration = poller.register(event, Poller.IN, imported);
       imported.registration = registration;
     } finally {
       if (registration == null) {
@@ -177,15 +184,15 @@ public final class EventFences implements AutoCloseable {
 
   /** A fence that the peer is going to signal. */
   private final class Imported implements Poller.Callback {
-    private final Descriptor counter;
+    private final Descriptor event;
     private final FenceContext context;
     private final Fence fence;
     private volatile Poller.@Nullable Registration registration;
 
-    Imported(Descriptor counter) {
-      this.counter = counter;
+    Imported(Descriptor event) {
+      this.event = event;
       this.context =
-          FenceContext.builder(counter.toString()).driverName(peer).foreign(silence).build();
+          FenceContext.builder(event.toString()).driverName(peer).foreign(silence).build();
       this.fence = context.newFence();
     }
 
@@ -193,10 +200,10 @@ public final class EventFences implements AutoCloseable {
     public void ready(int events) {
       if (pending.remove(this)) {
         long value = 0;
-        try (counter) {
-          value = EventCounter.value(counter).orElse(0); // once: it may be another one next time
+        try (event) {
+          value = EventValue.of(event).orElse(0); // once: it may be another one next time
         } catch (RuntimeException e) {
-          LOG.log(Level.WARNING, "the value of " + counter + " can't be read", e);
+          LOG.log(Level.WARNING, "the value of " + event + " can't be read", e);
         }
         end(value);
         context.close();
@@ -228,7 +235,7 @@ public final class EventFences implements AutoCloseable {
         if (present != null) {
           present.cancel();
         }
-        counter.close();
+        event.close();
         context.close();
       }
     }

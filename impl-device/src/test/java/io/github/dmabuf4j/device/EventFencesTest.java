@@ -15,13 +15,20 @@ import io.github.dmabuf4j.FenceTimeoutException;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
 import io.github.dmabuf4j.device.linux.EventCounter;
+import io.github.dmabuf4j.device.linux.EventTimer;
+import io.github.dmabuf4j.device.linux.EventValue;
 import io.github.dmabuf4j.device.linux.Poller;
 import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -61,65 +68,154 @@ class EventFencesTest {
     return EventCounter.create(Descriptor.Kind.FENCE, "EventFencesTest");
   }
 
+  /** The value once there is one. */
+  private static OptionalLong told(Descriptor exported) throws InterruptedException {
+    assertThat(Poller.ofThisProcess().await(exported, Poller.IN, LONG.toNanos())).isTrue();
+    return EventValue.of(exported);
+  }
+
   // ---- out ----
 
   @Test
-  void fn6_exportedFence_isReadableOnceItSignals_andStaysSo() {
+  void fn6_exportedFence_isReadableOnceItSignals_andStaysSo() throws Exception {
     Fence fence = stage.newFence();
     try (Descriptor exported = (Descriptor) peer.exportFence(fence)) {
       assertThat(Poller.look(exported, Poller.IN)).isZero();
-      assertThat(EventCounter.value(exported)).hasValue(0);
+      assertThat(EventValue.of(exported)).hasValue(0);
       stage.signal(fence);
-      assertThat(Poller.look(exported, Poller.IN)).isEqualTo(Poller.IN);
-      assertThat(EventCounter.value(exported)).hasValue(1);
-      assertThat(EventCounter.value(exported)).hasValue(1);
+      assertThat(told(exported)).hasValue(1);
+      assertThat(told(exported)).hasValue(1);
     }
   }
 
   @Test
-  void failure_isToldByItsNumber() {
+  void failure_isToldByItsNumber() throws Exception {
     Fence known = stage.newFence();
     Fence unknown = stage.newFence();
     try (Descriptor first = (Descriptor) peer.exportFence(known);
         Descriptor second = (Descriptor) peer.exportFence(unknown)) {
       stage.fail(known, new DmaBufException("work", Errno.EIO, "failed on purpose", null));
       stage.fail(unknown, new IllegalStateException("failed on purpose"));
-      assertThat(EventCounter.value(first)).hasValue(1 + Errno.EIO.number());
-      assertThat(EventCounter.value(second)).hasValue(1 + Errno.ECANCELED.number());
+      assertThat(told(first)).hasValue(1 + Errno.EIO.number());
+      assertThat(told(second)).hasValue(1 + Errno.ECANCELED.number());
     }
   }
 
   @Test
-  void fenceThatHasSignaled_isReadableAtOnce() {
+  void fenceThatHasSignaled_isReadableAtOnce() throws Exception {
     try (Descriptor exported = (Descriptor) peer.exportFence(Fence.stub())) {
-      assertThat(EventCounter.value(exported)).hasValue(1);
+      assertThat(told(exported)).hasValue(1);
     }
   }
 
   @Test
-  void fn1_lostProducer_isToldAsAFailure() {
+  void fn1_lostProducer_isToldAsAFailure() throws Exception {
     Fence fence = stage.newFence();
     try (Descriptor exported = (Descriptor) peer.exportFence(fence)) {
       stage.close();
-      assertThat(EventCounter.value(exported)).hasValue(1 + Errno.ECANCELED.number());
+      assertThat(told(exported)).hasValue(1 + Errno.ECANCELED.number());
     }
   }
 
   @Test
-  void container_isExportedAsAnyOtherFence() {
+  void container_isExportedAsAnyOtherFence() throws Exception {
     FenceContext second = FenceContext.create("second");
     Fence one = stage.newFence();
     Fence other = second.newFence();
     try (Descriptor exported = (Descriptor) peer.exportFence(FenceArray.all(List.of(one, other)))) {
       stage.signal(one);
-      assertThat(EventCounter.value(exported)).hasValue(0);
+      assertThat(EventValue.of(exported)).hasValue(0);
       second.signal(other);
-      assertThat(EventCounter.value(exported)).hasValue(1);
+      assertThat(told(exported)).hasValue(1);
     }
     second.close();
   }
 
+  // ---- peers that hold up whoever signals ----
+
+  @Test
+  void dv5_peerThatTakesTheRoomOfItsEvent_andHasItBlock_holdsNobodyUp() throws Exception {
+    Fence fence = stage.newFence();
+    try (Descriptor exported = (Descriptor) peer.exportFence(fence)) {
+      hold(exported);
+      signaledByAnotherThread(() -> stage.signal(fence));
+      assertThat(told(exported)).hasValue(1);
+    }
+  }
+
+  @Test
+  void dv5_peerThatUsesItsEventAllTheTime_holdsNobodyUp() throws Exception {
+    AtomicBoolean isOver = new AtomicBoolean();
+    for (int round = 0; round < 20; round++) {
+      Fence fence = stage.newFence();
+      try (Descriptor exported = (Descriptor) peer.exportFence(fence)) {
+        isOver.set(false);
+        Thread hostile =
+            Thread.ofPlatform()
+                .daemon()
+                .start(
+                    () -> {
+                      while (!isOver.get()) {
+                        EventTimer.set(exported, 77);
+                        takeOut(exported);
+                      }
+                    });
+        signaledByAnotherThread(() -> stage.signal(fence));
+        isOver.set(true);
+        hostile.join();
+      }
+    }
+  }
+
+  /** As for any duplicate: has writing wait for room, and leaves none. */
+  private static void hold(Descriptor exported) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment most = arena.allocateFrom(ValueLayout.JAVA_LONG, -2);
+      int _ = exported.use(fd -> (int) Syscalls.write(fd, most));
+      int blocking = exported.use(fd -> Syscalls.fcntl(fd, linux_h.F_SETFL(), 0));
+      assertThat(blocking).isZero();
+    }
+  }
+
+  private static void takeOut(Descriptor exported) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment value = arena.allocate(ValueLayout.JAVA_LONG);
+      int _ = exported.use(fd -> (int) Syscalls.read(fd, value));
+    }
+  }
+
+  /** On a thread that may hang in the kernel, which nothing interrupts. */
+  private static void signaledByAnotherThread(Runnable signal) throws InterruptedException {
+    Thread signaling = Thread.ofPlatform().daemon().start(signal);
+    assertThat(signaling.join(Duration.ofSeconds(20))).as("signal() came back").isTrue();
+  }
+
   // ---- in ----
+
+  @Test
+  void eventfdOfAnotherProgram_isTakenAsWell() throws Exception {
+    try (Descriptor theirs = counter()) {
+      Fence imported = peer.importFence(theirs.duplicate("EventFencesTest").detach());
+      assertThat(imported.isSignaled()).isFalse();
+      EventCounter.add(theirs, 1);
+      assertThat(imported.await(LONG)).isTrue();
+      assertThat(imported.error()).isEmpty();
+    }
+  }
+
+  @Test
+  void dv5_valueThatWasTakenOut_failsTheFence_orNothingHappens() throws Exception {
+    Fence fence = stage.newFence();
+    try (Descriptor exported = (Descriptor) peer.exportFence(fence)) {
+      Fence imported = peer.importFence(exported.duplicate("EventFencesTest").detach());
+      stage.signal(fence);
+      takeOut(exported);
+      if (!imported.await(Duration.ofMillis(20))) { // nobody saw it
+        EventTimer.set(exported, 5000);
+      }
+      assertThat(imported.await(LONG)).isTrue();
+    }
+  }
 
   @Test
   void fn6_importedFence_signalsWithThePeers() throws Exception {

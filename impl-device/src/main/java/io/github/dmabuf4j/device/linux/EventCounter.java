@@ -2,27 +2,23 @@ package io.github.dmabuf4j.device.linux;
 
 import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.OptionalLong;
-import java.util.stream.Stream;
 
 /**
  * A number in the kernel, behind a descriptor that is readable while the number isn't 0 ({@code
  * eventfd}).
+ *
+ * <p><b>Only among ourselves.</b> Adding waits for room if the descriptor blocks; and whoever has a
+ * duplicate of it can have it block, and take the room. What is given to others is an {@link
+ * EventTimer}.
  *
  * <p><b>Threads.</b> Any.
  *
  * <p>Source: fs/eventfd.c.
  */
 public final class EventCounter {
-  private static final String COUNT = "eventfd-count:";
-
   private EventCounter() {}
 
   /**
@@ -56,42 +52,6 @@ public final class EventCounter {
       int result = descriptor.use(fd -> (int) Restarted.callLong(() -> Syscalls.write(fd, bytes)));
       return result != -linux_h.EAGAIN()
           && SyscallFailure.check("write", descriptor.toString(), result) > 0;
-    }
-  }
-
-  /**
-   * The value of a counter, which stays as it is: reading it as a file would take the value away
-   * from all others who have the counter, and would wait where one of them was faster. The kernel
-   * tells it in {@code /proc}.
-   *
-   * @param descriptor any
-   * @return the value, unsigned; empty if the descriptor is no counter's
-   * @throws IllegalStateException if the descriptor was detached or closed
-   * @throws UncheckedIOException if {@code /proc} can't be read
-   */
-  public static OptionalLong value(Descriptor descriptor) {
-    long[] found = {0, 0};
-    int _ =
-        descriptor.use(
-            fd -> {
-              lines(fd)
-                  .filter(line -> line.startsWith(COUNT))
-                  .forEach(
-                      line -> {
-                        found[0] = 1;
-                        found[1] =
-                            Long.parseUnsignedLong(line.substring(COUNT.length()).strip(), 16);
-                      });
-              return 0;
-            });
-    return found[0] == 0 ? OptionalLong.empty() : OptionalLong.of(found[1]);
-  }
-
-  private static Stream<String> lines(int fd) {
-    try {
-      return Files.readString(Path.of("/proc/self/fdinfo", Integer.toString(fd))).lines();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 }

@@ -207,7 +207,7 @@ public final class BufferConnection implements AutoCloseable {
   /**
    * Sends a fence, and waits for room at most {@link Fences#defaultTimeout()}. The peer's fence
    * signals when this one does, and fails if this one does; a kernel fence goes as a sync_file, any
-   * other as an eventfd.
+   * other as an event: see {@link io.github.dmabuf4j.device.EventFences}.
    *
    * @param fence any, pending or not
    * @throws DmaBufException if no descriptor is left (EMFILE)

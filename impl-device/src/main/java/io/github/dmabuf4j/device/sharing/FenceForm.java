@@ -6,7 +6,7 @@ import io.github.dmabuf4j.device.sharing.PeerException.Problem;
 enum FenceForm {
   /** There is nothing to wait for. */
   NONE(0),
-  /** An eventfd: a fence of the other process. */
+  /** An event, a timerfd or an eventfd: a fence of the other process. */
   EVENT(1),
   /** A sync_file: a fence of the kernel. */
   SYNC_FILE(2);

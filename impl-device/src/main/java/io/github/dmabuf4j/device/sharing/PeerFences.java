@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The fences that cross one connection, in either direction: those of the kernel as sync_files, all
- * others as eventfds (design rule FN6).
+ * others as events (design rule FN6).
  *
  * <p><b>Threads.</b> Any. Nothing here waits.
  */

@@ -44,7 +44,7 @@
  * <tr><th>kind</th><th>name</th><th>from</th><th>content</th><th>descriptors</th></tr>
  * <tr><td>1</td><td>MESSAGE</td><td>both</td><td>bytes of the user</td><td>0</td></tr>
  * <tr><td>2</td><td>BUFFER</td><td>both</td><td>size, flags, name, layout</td><td>its memory</td></tr>
- * <tr><td>3</td><td>FENCE</td><td>both</td><td>its form: 1 eventfd, 2 sync_file</td><td>the fence</td></tr>
+ * <tr><td>3</td><td>FENCE</td><td>both</td><td>its form: 1 event, 2 sync_file</td><td>the fence</td></tr>
  * <tr><td>4</td><td>OFFER</td><td>producer</td><td>a name, a number of buffers, each as in BUFFER</td><td>the memory of
  *   each</td></tr>
  * <tr><td>5</td><td>ACCEPT</td><td>consumer</td><td></td><td>0</td></tr>
@@ -60,9 +60,9 @@
  *
  * <h2>Fences</h2>
  *
- * <p>A kernel fence crosses as a sync_file, any other as an eventfd (design rule FN6). A fence that
- * came is foreign (design rule FN1). When the connection ends, those of the peer that are pending
- * fail: the kernel's don't, which signals them itself.
+ * <p>A kernel fence crosses as a sync_file, any other as an event: a timerfd or an eventfd (design
+ * rule FN6). A fence that came is foreign (design rule FN1). When the connection ends, those of the
+ * peer that are pending fail: the kernel's don't, which signals them itself.
  *
  * <h2>Threads and locks</h2>
  *
