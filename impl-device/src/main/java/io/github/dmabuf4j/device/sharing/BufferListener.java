@@ -1,7 +1,6 @@
 package io.github.dmabuf4j.device.sharing;
 
 import io.github.dmabuf4j.DmaBufException;
-import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
 import io.github.dmabuf4j.device.linux.Poller;
@@ -10,42 +9,46 @@ import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.device.linux.UnixSocket;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
-import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Waits for other processes to connect, at an address.
  *
- * <p><b>Who may.</b> The file of a socket is the owner's alone (mode 0600). Whoever connects is
- * also asked for by the kernel's word: unless said otherwise only processes of the listener's own
- * user are let in, and root's. Others are turned away, and waiting goes on.
+ * <p><b>Who may.</b> Of a listener for its own user, {@link #open}, the file is the owner's alone
+ * (mode 0600); and whoever connects is asked for by the kernel's word: only processes of the
+ * listener's own user are let in, and root's. To one with a rule of its own, {@link #openTo},
+ * everybody may connect who can reach the folder (mode 0666), and the rule says who is let in.
+ * Others are turned away, and waiting goes on.
  *
- * <p><b>A file that was left</b> by a process that was killed is replaced; one on which somebody
- * listens, and one that is no socket, is refused. The file is deleted at the close.
+ * <p><b>One at a path.</b> Of all that start at one path, in any process, one listens, and the
+ * others are refused. A lock says so, a file beside the socket's, {@code PATH.lock}, which the
+ * kernel opens when its process dies. A socket's file that was left by a process that was killed is
+ * replaced; one on which somebody else listens, and a file that is no socket, is refused. Both
+ * files are deleted at the close.
  *
  * <p><b>Threads.</b> Any. No lock is held while waiting. Several threads may accept at once.
  *
  * <p>Source: unix(7); design rules DV3, DV5.
  */
 public final class BufferListener implements AutoCloseable {
+  private static final String OWNER = "rw-------";
+  private static final String EVERYBODY = "rw-rw-rw-";
+
   private final Descriptor socket;
   private final PeerAddress address;
   private final Predicate<PeerCredentials> mayConnect;
-  private final @Nullable Object file;
+  private final @Nullable SocketFile file;
+  private final AtomicBoolean isClosed = new AtomicBoolean();
 
   private BufferListener(
       Descriptor socket,
       PeerAddress address,
       Predicate<PeerCredentials> mayConnect,
-      @Nullable Object file) {
+      @Nullable SocketFile file) {
     this.socket = socket;
     this.address = address;
     this.mayConnect = mayConnect;
@@ -61,11 +64,12 @@ public final class BufferListener implements AutoCloseable {
    * @throws IllegalArgumentException if there is a file at the path that is no socket
    */
   public static BufferListener open(PeerAddress address) {
-    return open(address, null);
+    return open(address, OWNER, null);
   }
 
   /**
-   * Listens.
+   * Listens for whoever a rule lets in, processes of other users included: it is asked about all
+   * that can reach the address. Those who may search the folder of a path can.
    *
    * @param address where; the folder of a path must exist
    * @param mayConnect who is let in; runs on the thread that accepts, with no lock held
@@ -74,16 +78,21 @@ public final class BufferListener implements AutoCloseable {
    * @throws IllegalArgumentException if there is a file at the path that is no socket
    */
   public static BufferListener openTo(PeerAddress address, Predicate<PeerCredentials> mayConnect) {
-    return open(address, mayConnect);
+    return open(address, EVERYBODY, Objects.requireNonNull(mayConnect, "mayConnect"));
   }
 
   private static BufferListener open(
-      PeerAddress address, @Nullable Predicate<PeerCredentials> mayConnect) {
+      PeerAddress address, String permissions, @Nullable Predicate<PeerCredentials> mayConnect) {
     Descriptor socket = UnixSocket.create("listener at " + address);
+    SocketFile file = null;
     boolean isGood = false;
     try {
-      bind(socket, address);
-      Object file = address.isAbstract() ? null : protect(Path.of(address.name()));
+      if (address.isAbstract()) {
+        bindName(socket, address);
+      } else {
+        file = SocketFile.claim(address);
+        file.bind(socket, permissions);
+      }
       SyscallFailure.check("listen", address.toString(), UnixSocket.listen(socket));
       int own = UnixSocket.credentials(socket).uid();
       Predicate<PeerCredentials> sameUser = peer -> peer.uid() == own || peer.uid() == 0;
@@ -91,71 +100,32 @@ public final class BufferListener implements AutoCloseable {
       return new BufferListener(socket, address, mayConnect == null ? sameUser : mayConnect, file);
     } finally {
       if (!isGood) {
-        socket.close();
+        end(socket, file);
       }
     }
   }
 
-  private static void bind(Descriptor socket, PeerAddress address) {
+  private static void bindName(Descriptor socket, PeerAddress address) {
     int result = UnixSocket.bind(socket, address.bytes());
     if (result == -linux_h.EADDRINUSE()) {
-      if (!address.isAbstract() && removeStale(address)) {
-        result = UnixSocket.bind(socket, address.bytes());
-      }
-      if (result == -linux_h.EADDRINUSE()) {
-        throw new DmaBufException(
-            "listen",
-            Errno.EBUSY,
-            "wanted to listen at %s, where somebody does already: end that process, or take another address"
-                .formatted(address),
-            null);
-      }
+      throw SocketFile.inUse(address);
     }
-    SyscallFailure failure = new SyscallFailure("bind", address.toString(), -result);
-    if (result == -linux_h.ENOENT()) {
-      throw failure.exception("create the folder first");
-    }
-    if (result < 0) {
-      throw failure.exception();
-    }
+    SyscallFailure.check("bind", address.toString(), result);
   }
 
-  /** Deletes a socket's file if nobody listens there. */
-  private static boolean removeStale(PeerAddress address) {
-    Path path = Path.of(address.name());
-    Descriptor probe = UnixSocket.create("probe of " + address);
+  /** The file goes first: nobody takes it for one that was left, and the lock comes last. */
+  private static void end(Descriptor socket, @Nullable SocketFile file) {
     try {
-      BasicFileAttributes found =
-          Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-      if (!found.isOther()) {
-        throw new IllegalArgumentException(
-            "wanted to listen at %s, which is there and no socket: take another path"
-                .formatted(address));
+      if (file != null) {
+        file.delete();
       }
-      if (UnixSocket.connect(probe, address.bytes()) != -linux_h.ECONNREFUSED()) {
-        return false;
-      }
-      return Files.deleteIfExists(path);
-    } catch (IOException e) {
-      return false; // what bind says next tells more
+      UnixSocket.shutdown(socket); // wakes who waits
     } finally {
-      probe.close();
+      socket.close();
+      if (file != null) {
+        file.close();
+      }
     }
-  }
-
-  /** Keeps others out; nobody can have connected before listening begins. What the file is. */
-  private static @Nullable Object protect(Path path) {
-    try {
-      Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-------"));
-      return fileKey(path);
-    } catch (IOException e) {
-      throw new UncheckedIOException("the file of the socket can't be protected: " + path, e);
-    }
-  }
-
-  private static @Nullable Object fileKey(Path path) throws IOException {
-    return Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
-        .fileKey();
   }
 
   /**
@@ -168,17 +138,20 @@ public final class BufferListener implements AutoCloseable {
   }
 
   /**
-   * Waits for a process to connect.
+   * Waits for a process to connect. Those who are turned away don't make it longer.
    *
-   * @param timeout how long at most; zero or less only looks
+   * @param timeout how long at most, but for what the rule itself takes; zero or less only looks,
+   *     at those who wait already
    * @return a connection, to be closed
-   * @throws PeerException with {@link Problem#SILENT} if nobody connected in time
-   * @throws DmaBufException if no descriptor is left (EMFILE, ENFILE); the process is turned away
+   * @throws PeerException with {@link Problem#SILENT} if nobody connected in time who may
+   * @throws DmaBufException if no descriptor is left: beyond the budget (EMFILE) the process is
+   *     turned away, beyond the kernel's limits (EMFILE, ENFILE) it goes on waiting
    * @throws InterruptedException if the thread is interrupted before or while waiting
    * @throws IllegalStateException if this is closed, also while waiting
    */
   public BufferConnection accept(Duration timeout) throws InterruptedException {
     TimeLeft left = TimeLeft.of(timeout);
+    int turnedAway = 0;
     while (true) {
       if (Thread.interrupted()) {
         throw new InterruptedException();
@@ -189,15 +162,31 @@ public final class BufferListener implements AutoCloseable {
         if (mayConnect(connection)) {
           return connection;
         }
+        turnedAway++;
+        if (isOver(left, turnedAway)) {
+          throw silent(timeout, turnedAway);
+        }
       } else if (fd != -linux_h.EAGAIN()) {
         throw refused(-fd);
       } else if (!Poller.ofThisProcess().await(socket, Poller.IN, left.nanos())) {
-        throw new PeerException(
-            Problem.SILENT,
-            "nobody connected to %s within %s: start the other side, or wait longer"
-                .formatted(address, timeout));
+        throw silent(timeout, turnedAway);
       }
     }
+  }
+
+  /** Who only looks sees as many as can be waiting, however fast others come. */
+  private static boolean isOver(TimeLeft left, int turnedAway) {
+    return left.nanos() == 0 && (left.limit() > 0 || turnedAway >= linux_h.SOMAXCONN());
+  }
+
+  private PeerException silent(Duration timeout, int turnedAway) {
+    return new PeerException(
+        Problem.SILENT,
+        turnedAway == 0
+            ? "nobody connected to %s within %s: start the other side, or wait longer"
+                .formatted(address, timeout)
+            : "nobody who may connected to %s within %s, %d were turned away: start the other side as a user who may, or wait longer"
+                .formatted(address, timeout, turnedAway));
   }
 
   private RuntimeException refused(int number) {
@@ -237,28 +226,8 @@ public final class BufferListener implements AutoCloseable {
   /** Stops listening; connections stay. Deletes the socket's file. Closing again does nothing. */
   @Override
   public void close() {
-    if (socket.isClosed()) {
-      return;
-    }
-    try {
-      UnixSocket.shutdown(socket); // wakes who waits
-    } catch (IllegalStateException e) {
-      return; // somebody else was faster
-    }
-    socket.close();
-    if (file != null) {
-      deleteFile(Path.of(address.name()), file);
-    }
-  }
-
-  /** Unless it is somebody else's by now. */
-  private static void deleteFile(Path path, Object file) {
-    try {
-      if (file.equals(fileKey(path))) {
-        Files.deleteIfExists(path);
-      }
-    } catch (IOException e) {
-      // It is gone, or the folder is read-only: the next listener finds a file without a listener.
+    if (isClosed.compareAndSet(false, true)) {
+      end(socket, file);
     }
   }
 
