@@ -198,18 +198,19 @@ abstract class QueueEnd {
     } catch (PeerException e) {
       return new Taken(true, e);
     } catch (IllegalStateException e) {
-      return channel.isClosed() ? Taken.NOTHING : new Taken(true, unexpected(e));
+      return channel.isClosed()
+          ? Taken.NOTHING
+          : new Taken(
+              true, unexpected("what %s sent could not be taken".formatted(channel.peer()), e));
     } catch (RuntimeException | Error e) {
-      return new Taken(true, unexpected(e));
+      return new Taken(
+          true, unexpected("what %s sent could not be taken".formatted(channel.peer()), e));
     }
   }
 
-  private PeerException unexpected(Throwable e) {
+  private PeerException unexpected(String what, Throwable e) {
     LOG.log(Level.DEBUG, "the queue with " + channel.peer() + " ends", e);
-    return new PeerException(
-        Problem.LIMIT,
-        "what %s sent could not be taken: %s".formatted(channel.peer(), e.getMessage()),
-        e);
+    return new PeerException(Problem.LIMIT, what + ": " + e.getMessage(), e);
   }
 
   // ---- waiting ----
@@ -443,7 +444,7 @@ abstract class QueueEnd {
     } catch (PeerException e) {
       return e.problem() == Problem.GONE ? null : e; // who reads hears it, after what it said
     } catch (DmaBufException e) {
-      return unexpected(e);
+      return unexpected("nothing more could be sent to " + channel.peer(), e);
     } catch (IllegalStateException e) {
       return null;
     }

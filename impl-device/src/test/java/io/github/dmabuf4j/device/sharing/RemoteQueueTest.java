@@ -15,6 +15,7 @@ import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FenceContext;
 import io.github.dmabuf4j.NothingQueuedException;
 import io.github.dmabuf4j.OutOfBuffersException;
+import io.github.dmabuf4j.OwnedFd;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -360,5 +361,35 @@ final class RemoteQueueTest {
       consumer.release(slot);
     }
     return sum;
+  }
+
+  @Test
+  void sendingThatTheKernelRefuses_isSaidToBeAboutSending() {
+    OwnedFd closed =
+        new OwnedFd() {
+          @Override
+          public int fd() {
+            return Integer.MAX_VALUE;
+          }
+
+          @Override
+          public int detach() {
+            return Integer.MAX_VALUE;
+          }
+
+          @Override
+          public void close() {}
+        };
+    PeerException problem =
+        ((QueueEnd) producer)
+            .send(
+                FrameKind.QUEUED,
+                new Token(0, 1, FenceForm.EVENT),
+                new PeerFences.Outgoing(FenceForm.EVENT, closed));
+    assertThat(problem)
+        .isNotNull()
+        .hasMessageContaining("nothing more could be sent to process")
+        .hasMessageContaining("sendmsg")
+        .hasMessageNotContaining("could not be taken");
   }
 }
