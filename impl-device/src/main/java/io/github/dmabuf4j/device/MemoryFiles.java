@@ -8,6 +8,7 @@ import io.github.dmabuf4j.device.linux.Restarted;
 import io.github.dmabuf4j.device.linux.SyscallFailure;
 import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
+import java.util.function.IntUnaryOperator;
 
 /**
  * Memory files: shareable with any process, not dma-bufs.
@@ -15,7 +16,14 @@ import io.github.dmabuf4j.device.linux.bindings.linux_h;
  * <p><b>What a file is like.</b> Its memory is there when it is handed out, so that a system that
  * is short of memory refuses then, and nobody who touches a page later is killed for it. Its size
  * is sealed, and so are its seals: whoever gets a descriptor can neither shrink it under somebody's
- * hands nor forbid writing to it (design rule DV6).
+ * hands nor forbid writing to it (design rule DV6). It can't be run.
+ *
+ * <p><b>Who may write.</b> Whoever has a descriptor that is open for writing; and who opens the
+ * file anew by one that isn't, through {@code /proc}, which the kernel allows by the mode of the
+ * file: 0600. So a process of another user that got a descriptor for reading can only read (design
+ * rule DV7). One of the same user can open the file anew for writing, and root's can: a mode
+ * doesn't stop them, and a seal that does would stop this process as well. Whom that matters to
+ * runs the reader as another user.
  *
  * <p>Source: memfd_create(2), fallocate(2), mm/shmem.c.
  */
@@ -25,6 +33,9 @@ final class MemoryFiles implements BufferFiles {
    * has provided, so the rest of a large file must not hang on one call.
    */
   private static final long PIECE = 16L << 20;
+
+  /** Who may open a file anew: its descriptors have rights of their own. */
+  private static final int OWNER_ONLY = 0600;
 
   /** What the files are called in {@code /proc}. */
   private static final String FILE_NAME = "dmabuf4j";
@@ -70,9 +81,7 @@ final class MemoryFiles implements BufferFiles {
             Descriptor.Kind.BUFFER,
             holder,
             "memfd_create",
-            () ->
-                Syscalls.memfdCreate(
-                    FILE_NAME, linux_h.MFD_CLOEXEC() | linux_h.MFD_ALLOW_SEALING()));
+            () -> create(flags -> Syscalls.memfdCreate(FILE_NAME, flags)));
     boolean done = false;
     try {
       provide(file, bytes, "%s for %s".formatted(ByteSize.exact(bytes), holder));
@@ -85,7 +94,24 @@ final class MemoryFiles implements BufferFiles {
     }
   }
 
+  /**
+   * Makes an empty file that can be sealed and never be run, as a system may demand ({@code
+   * vm.memfd_noexec=2}); or, before Linux 6.3, one that can be sealed.
+   *
+   * @param call given the flags, returns a descriptor or a negative error number
+   * @return the same
+   */
+  static int create(IntUnaryOperator call) {
+    int neverRun = linux_h.MFD_CLOEXEC() | linux_h.MFD_NOEXEC_SEAL();
+    int result = Restarted.call(() -> call.applyAsInt(neverRun));
+    return result == -linux_h.EINVAL()
+        ? call.applyAsInt(linux_h.MFD_CLOEXEC() | linux_h.MFD_ALLOW_SEALING())
+        : result;
+  }
+
   private static void provide(Descriptor file, long bytes, String subject) {
+    new SyscallFailure.Subject("fchmod", subject)
+        .check(file.use(fd -> Syscalls.fchmod(fd, OWNER_ONLY)));
     new SyscallFailure.Subject("ftruncate", subject, MemoryFiles::advice)
         .check(Restarted.call(() -> file.use(fd -> Syscalls.ftruncate(fd, bytes))));
     SyscallFailure.Subject pieces =

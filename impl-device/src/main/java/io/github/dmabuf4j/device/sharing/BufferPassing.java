@@ -27,12 +27,16 @@ final class BufferPassing {
   /** No descriptor is left. */
   private static final Set<Errno> FULL = EnumSet.of(Errno.EMFILE, Errno.ENFILE);
 
+  private static final int ACCESS_MODE = 3; // O_ACCMODE
+
   private BufferPassing() {}
 
   /**
    * A descriptor to send. A peer that may only read gets one that can't be mapped for writing,
-   * which the kernel enforces; but a process of the same user could open the same memory file once
-   * more, through {@code /proc}.
+   * which the kernel enforces. A process of another user can't get more of a memory file of ours by
+   * opening it anew, through {@code /proc}: the file is its maker's alone. A process of the same
+   * user can, and root's. A memory file of another user is sent to be read only where it came as
+   * that.
    *
    * @param buffer whose
    * @param access what the peer may do
@@ -52,12 +56,17 @@ final class BufferPassing {
               .formatted(access, buffer));
     }
     OwnedFd whole = buffer.exportFd();
-    if (access.writes()) {
+    if (access.writes() || isReadOnly(whole)) {
       return whole;
     }
     try (whole) {
       return readOnly(whole, buffer.name());
     }
+  }
+
+  private static boolean isReadOnly(OwnedFd file) {
+    int flags = Syscalls.fcntl(file.fd(), linux_h.F_GETFL(), 0);
+    return flags >= 0 && (flags & ACCESS_MODE) == linux_h.O_RDONLY();
   }
 
   private static Descriptor readOnly(OwnedFd whole, String name) {
