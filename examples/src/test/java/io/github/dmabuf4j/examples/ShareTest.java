@@ -2,10 +2,15 @@ package io.github.dmabuf4j.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dmabuf4j.BufferConsumer;
+import io.github.dmabuf4j.device.sharing.BufferConnection;
+import io.github.dmabuf4j.device.sharing.PeerAddress;
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -81,6 +86,31 @@ final class ShareTest {
     }
   }
 
+  @Test
+  void clientForWhichDescriptorsAreShort_endsItsOwnSession_andTheServerGoesOn() throws Exception {
+    Path socket = folder.resolve("socket");
+    Process server = startWithFewDescriptors("--listen", socket, "--frames", 40);
+    try (BufferedReader said = errors(server)) {
+      assertThat(said.readLine()).contains("serving at " + socket);
+      Duration patience = Duration.ofSeconds(SECONDS);
+      PeerAddress address = PeerAddress.of(socket);
+      try (BufferConnection slow = BufferConnection.connect(address, patience);
+          BufferConsumer frames = slow.awaitQueue(patience)) {
+        assertThat(frames.acquire(patience)).isPresent();
+        CommandLineRun refused = CommandLineRun.of("share", "--connect", socket);
+        assertThat(refused.status()).isNotZero();
+        skipTo(said, "wanted a descriptor for");
+      }
+      skipTo(said, "has closed the connection"); // its buffers are free again
+      CommandLineRun next = CommandLineRun.of("share", "--connect", socket);
+      assertThat(next.status()).as("%s", next.err()).isZero();
+      assertThat(next.summary().number("frames")).isEqualTo(40);
+      assertThat(server.isAlive()).isTrue();
+    } finally {
+      server.destroyForcibly();
+    }
+  }
+
   static Stream<Arguments> badInput() {
     return Stream.of(
         Arguments.of(
@@ -110,12 +140,35 @@ final class ShareTest {
     assertThat(run.status()).isEqualTo(2);
   }
 
+  private static void skipTo(BufferedReader said, String words) throws IOException {
+    String line = said.readLine();
+    while (line != null && !line.contains(words)) {
+      line = said.readLine();
+    }
+    assertThat(line).isNotNull();
+  }
+
   private static BufferedReader errors(Process process) {
     return new BufferedReader(
         new InputStreamReader(process.getErrorStream(), StandardCharsets.UTF_8));
   }
 
   private static Process start(Object... arguments) throws Exception {
+    return start(command(arguments));
+  }
+
+  /** Room for the buffers of one client: half of the descriptors are for those. */
+  private static Process startWithFewDescriptors(Object... arguments) throws Exception {
+    List<String> command = new ArrayList<>(List.of("sh", "-c", "ulimit -n 120; exec \"$@\"", "sh"));
+    command.addAll(command(arguments));
+    return start(command);
+  }
+
+  private static Process start(List<String> command) throws Exception {
+    return new ProcessBuilder(command).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+  }
+
+  private static List<String> command(Object... arguments) {
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -126,6 +179,6 @@ final class ShareTest {
                 Main.class.getName(),
                 "share"));
     Stream.of(arguments).map(String::valueOf).forEach(command::add);
-    return new ProcessBuilder(command).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+    return command;
   }
 }

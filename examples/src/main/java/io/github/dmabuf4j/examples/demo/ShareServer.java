@@ -1,9 +1,10 @@
 package io.github.dmabuf4j.examples.demo;
 
+import io.github.dmabuf4j.DmaBufException;
+import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.HeapUnavailableException;
 import io.github.dmabuf4j.Heaps;
-import io.github.dmabuf4j.OutOfBuffersException;
 import io.github.dmabuf4j.device.sharing.BufferConnection;
 import io.github.dmabuf4j.device.sharing.BufferListener;
 import io.github.dmabuf4j.device.sharing.PeerAddress;
@@ -11,28 +12,37 @@ import io.github.dmabuf4j.device.sharing.PeerException;
 import io.github.dmabuf4j.examples.BadInputException;
 import java.io.PrintStream;
 import java.time.Duration;
-import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Serves a video to other processes: each that connects gets all of it, in memory that it shares
- * with this process. One that dies or lies ends its own session only.
+ * with this process. One that dies or lies ends its own session only, and so does one for which
+ * memory or descriptors are short; where there is none to accept it with, it waits for another
+ * session's end.
  *
  * <p><b>Threads.</b> {@link #stop} for any thread, all else for one; each client has a thread.
  */
 public final class ShareServer implements AutoCloseable {
   private static final Duration A_DAY = Duration.ofDays(1);
 
+  /** No descriptor is left. */
+  private static final Set<Errno> FULL = EnumSet.of(Errno.EMFILE, Errno.ENFILE);
+
   private final ShareOptions options;
   private final PrintStream messages;
   private final Heap heap;
   private final BufferListener listener;
-  private final CopyOnWriteArrayList<ShareSession> sessions = new CopyOnWriteArrayList<>();
   private final AtomicReference<@Nullable Exception> failure = new AtomicReference<>();
 
   // Guarded by this.
+  private final List<ShareSession> sessions = new ArrayList<>();
+  private boolean isStopped;
   private int clients;
   private int gone;
   private long frames;
@@ -94,12 +104,13 @@ public final class ShareServer implements AutoCloseable {
       if (client == null) {
         break;
       }
+      ShareSession session = begin();
       Thread.ofPlatform()
           .name("client " + client.peer().pid())
           .daemon()
-          .start(() -> serve(client, open));
+          .start(() -> serve(client, session, open));
     }
-    if (wanted > 0 && !isStopped) {
+    if (wanted > 0 && !isStopped()) {
       open.await();
     }
     Exception failed = failure.get();
@@ -108,38 +119,67 @@ public final class ShareServer implements AutoCloseable {
     }
   }
 
-  private volatile boolean isStopped;
-
   private @Nullable BufferConnection accept() throws InterruptedException {
     while (true) {
+      int before = sessions();
       try {
         return listener.accept(A_DAY);
       } catch (PeerException e) {
         // Nobody came for a day, which is fine.
       } catch (IllegalStateException e) {
         return null; // it was stopped
+      } catch (DmaBufException e) {
+        if (before == 0 || e.errno().filter(FULL::contains).isEmpty()) {
+          throw e;
+        }
+        messages.println("a client can't be accepted yet: " + e.getMessage());
+        awaitFewerThan(before);
       }
     }
   }
 
-  private void serve(BufferConnection client, CountDownLatch open) {
-    ShareSession session = new ShareSession(options, heap, messages);
-    sessions.add(session);
-    if (isStopped) {
-      session.stop();
-    }
+  private void serve(BufferConnection client, ShareSession session, CountDownLatch open) {
     try {
-      ShareSession.Result result = session.serve(client);
-      count(result);
-    } catch (OutOfBuffersException e) {
+      count(session.serve(client));
+    } catch (DmaBufException e) {
       messages.println(client.peer() + ": " + e.getMessage());
     } catch (Exception e) {
       boolean _ = failure.compareAndSet(null, e);
       stop();
     } finally {
-      sessions.remove(session);
+      end(session);
       open.countDown();
     }
+  }
+
+  // ---- sessions ----
+
+  private synchronized ShareSession begin() {
+    ShareSession session = new ShareSession(options, heap, messages);
+    sessions.add(session);
+    if (isStopped) {
+      session.stop();
+    }
+    return session;
+  }
+
+  private synchronized void end(ShareSession session) {
+    sessions.remove(session);
+    notifyAll();
+  }
+
+  private synchronized int sessions() {
+    return sessions.size();
+  }
+
+  private synchronized void awaitFewerThan(int count) throws InterruptedException {
+    while (sessions.size() >= count) {
+      wait();
+    }
+  }
+
+  private synchronized boolean isStopped() {
+    return isStopped;
   }
 
   private synchronized void count(ShareSession.Result result) {
@@ -150,7 +190,7 @@ public final class ShareServer implements AutoCloseable {
   }
 
   /** Ends all streams early. */
-  public void stop() {
+  public synchronized void stop() {
     isStopped = true;
     listener.close();
     sessions.forEach(ShareSession::stop);

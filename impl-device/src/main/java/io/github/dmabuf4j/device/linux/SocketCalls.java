@@ -1,7 +1,7 @@
 package io.github.dmabuf4j.device.linux;
 
-import static io.github.dmabuf4j.device.linux.Downcalls.function;
 import static io.github.dmabuf4j.device.linux.Downcalls.call;
+import static io.github.dmabuf4j.device.linux.Downcalls.function;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
@@ -16,7 +16,8 @@ import java.lang.invoke.MethodHandle;
  * <p><b>Threads.</b> Any; there is no state. A call that waits in the kernel holds its carrier.
  */
 public final class SocketCalls {
-  private static final MethodHandle SOCKET = function("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle SOCKET =
+      function("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
   private static final MethodHandle SOCKETPAIR =
       function("socketpair", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
   private static final MethodHandle BIND = function("bind", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
