@@ -15,8 +15,15 @@ import java.util.Arrays;
  * sendmsg} and {@code recvmsg} with {@code SCM_RIGHTS}. Neither call ever waits, raises a signal,
  * or lets a descriptor be inherited.
  *
- * <p><b>Life of descriptors.</b> Those that were received are nobody's until {@link
- * #takeDescriptors} is called, which must follow each {@link #receive}, whatever it returned.
+ * <p><b>Life of descriptors.</b> Those that were received are this object's until {@link
+ * #takeDescriptors} or {@link #closeDescriptors} is called, one of which must follow each {@link
+ * #receive}, whatever it returned or threw.
+ *
+ * <p><b>Invariant.</b> While {@code mayHaveDescriptors}, the numbers of those that came and weren't
+ * taken are in {@code control}, in front of what {@code header} gives as its length, and nowhere
+ * else. It is set before the call that receives, with no message in {@code control}, and taken back
+ * once their numbers are with the caller. So wherever the Java heap runs out in between, they are
+ * still there.
  *
  * <p><b>Threads.</b> One at a time.
  *
@@ -37,7 +44,7 @@ public final class SocketMessage {
   private final MemorySegment control;
   private final MemorySegment header;
   private int flags;
-  private int[] received = NONE;
+  private boolean mayHaveDescriptors;
 
   /**
    * Makes the memory.
@@ -114,18 +121,20 @@ public final class SocketMessage {
    *     weren't taken
    */
   public int receive(Descriptor socket) {
-    if (received.length != 0) {
+    if (mayHaveDescriptors) {
       throw new IllegalStateException("the descriptors of the last message are still to be taken");
     }
     iovec.iov_len(vector, bytes.byteSize());
     msghdr.msg_control(header, control);
     msghdr.msg_controllen(header, control.byteSize());
     msghdr.msg_flags(header, 0);
+    cmsghdr.cmsg_len(control, 0);
+    mayHaveDescriptors = true;
     int how = linux_h.MSG_CMSG_CLOEXEC() | linux_h.MSG_DONTWAIT();
     int result =
         socket.use(fd -> (int) Restarted.callLong(() -> SocketCalls.recvmsg(fd, header, how)));
     flags = result < 0 ? 0 : msghdr.msg_flags(header);
-    received = result < 0 ? NONE : descriptorsIn(control, msghdr.msg_controllen(header));
+    mayHaveDescriptors = result >= 0 && msghdr.msg_controllen(header) >= cmsghdr.sizeof();
     return result;
   }
 
@@ -153,9 +162,19 @@ public final class SocketMessage {
    * @return descriptors, close-on-exec, which the caller has to close; at the second call none
    */
   public int[] takeDescriptors() {
-    int[] taken = received;
-    received = NONE;
+    if (!mayHaveDescriptors) {
+      return NONE;
+    }
+    int[] taken = descriptorsIn(control, msghdr.msg_controllen(header));
+    mayHaveDescriptors = false;
     return taken;
+  }
+
+  /** Closes what came with the last message and wasn't taken. At the second call nothing. */
+  public void closeDescriptors() {
+    for (int descriptor : takeDescriptors()) {
+      int _ = Syscalls.close(descriptor);
+    }
   }
 
   /**

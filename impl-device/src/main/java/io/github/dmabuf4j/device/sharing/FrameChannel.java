@@ -154,6 +154,16 @@ final class FrameChannel implements AutoCloseable {
     receiving.lock();
     try {
       checkOpen();
+      in.closeDescriptors(); // there are some only where the Java heap ran out the last time
+      return receiveOne();
+    } finally {
+      receiving.unlock();
+    }
+  }
+
+  /** Lock held. Until the frame owns them, {@code in} has the descriptors that came. */
+  private @Nullable Frame receiveOne() {
+    try {
       int result = in.receive(socket);
       if (result == -linux_h.ECONNRESET()) { // it left something unread; what it sent still comes
         result = in.receive(socket);
@@ -161,22 +171,13 @@ final class FrameChannel implements AutoCloseable {
       if (result == -linux_h.EAGAIN()) {
         return null;
       }
-      int[] descriptors = in.takeDescriptors();
-      boolean isWhole = false;
-      try {
-        checkReceived(result);
-        isWhole = true;
-      } finally {
-        if (!isWhole) {
-          Frame.closeAll(descriptors);
-        }
-      }
+      checkReceived(result);
       byte[] bytes = in.bytes().asSlice(0, result).toArray(JAVA_BYTE);
-      Frame frame = Frame.of(bytes, descriptors, received + 1, peer);
+      Frame frame = Frame.of(bytes, in.takeDescriptors(), received + 1, peer);
       received++;
       return frame;
     } finally {
-      receiving.unlock();
+      in.closeDescriptors();
     }
   }
 
@@ -238,6 +239,7 @@ final class FrameChannel implements AutoCloseable {
         if (!socket.isClosed()) {
           UnixSocket.shutdown(socket);
           socket.close();
+          in.closeDescriptors();
           memory.close();
         }
       } finally {

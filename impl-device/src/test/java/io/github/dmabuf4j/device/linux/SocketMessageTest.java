@@ -8,10 +8,15 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.github.dmabuf4j.device.linux.bindings.cmsghdr;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -88,6 +93,51 @@ final class SocketMessageTest {
       assertThatIllegalStateException().isThrownBy(() -> in.receive(there));
       assertThat(Syscalls.close(in.takeDescriptors()[0])).isZero();
       assertThat(in.receive(there)).isEqualTo(-linux_h.EAGAIN());
+    }
+  }
+
+  @Test
+  void descriptors_thatNobodyTakes_canBeClosed_once() {
+    int before = openEvents();
+    try (Descriptor event = event()) {
+      assertThat(out.send(here, 1, event.fd(), event.fd())).isEqualTo(1);
+      assertThat(in.receive(there)).isEqualTo(1);
+      assertThat(openEvents()).isEqualTo(before + 3);
+      in.closeDescriptors();
+      assertThat(openEvents()).isEqualTo(before + 1);
+      in.closeDescriptors();
+      assertThat(in.takeDescriptors()).isEmpty();
+    }
+    assertThat(openEvents()).isEqualTo(before);
+  }
+
+  @Test
+  void descriptors_ofTheMessageBefore_areNotFoundAgainWhereReceivingFails() {
+    try (Descriptor event = event()) {
+      assertThat(out.send(here, 1, event.fd())).isEqualTo(1);
+      assertThat(in.receive(there)).isEqualTo(1);
+      assertThat(Syscalls.close(in.takeDescriptors()[0])).isZero();
+      assertThat(in.receive(there)).isEqualTo(-linux_h.EAGAIN());
+      assertThat(in.takeDescriptors()).isEmpty();
+      there.close();
+      assertThatIllegalStateException().isThrownBy(() -> in.receive(there));
+      assertThat(in.takeDescriptors()).isEmpty();
+    }
+  }
+
+  private static int openEvents() {
+    try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
+      return (int) all.filter(SocketMessageTest::isEvent).count();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static boolean isEvent(Path descriptor) {
+    try {
+      return Files.readSymbolicLink(descriptor).toString().contains("eventfd");
+    } catch (IOException e) {
+      return false; // closed meanwhile
     }
   }
 
