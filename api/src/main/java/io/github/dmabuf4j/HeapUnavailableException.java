@@ -19,4 +19,9 @@ public final class HeapUnavailableException extends DmaBufException {
   public HeapUnavailableException(String message) {
     super("open heap", Errno.ENODEV, message, null);
   }
+
+  /** One with a cause. */
+  HeapUnavailableException(String message, Throwable cause) {
+    super("open heap", Errno.ENODEV, message, cause);
+  }
 }

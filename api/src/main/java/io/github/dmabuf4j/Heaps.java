@@ -1,8 +1,10 @@
 package io.github.dmabuf4j;
 
 import io.github.dmabuf4j.spi.HeapProvider;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -28,8 +30,9 @@ public final class Heaps {
    * @param uri {@code kind:name?option=value&option=value}, for example {@code
    *     offheap:system?limit=256MiB}
    * @return a new heap, to be closed
-   * @throws HeapUnavailableException if no provider knows it or it can't be opened here: why, and
-   *     what would fix it
+   * @throws HeapUnavailableException if no provider knows it or it can't be opened here, or the
+   *     class path can't be read, because no descriptor is left, for example: why, and what would
+   *     fix it
    * @throws IllegalArgumentException if the text has another form, an option is unknown or its
    *     value is bad
    */
@@ -63,6 +66,7 @@ public final class Heaps {
    * The heaps that the providers on the path know of, those that can't be opened here included.
    *
    * @return their descriptions
+   * @throws HeapUnavailableException if the class path can't be read: why
    */
   public static List<HeapDescription> describe() {
     List<HeapDescription> descriptions = new ArrayList<>();
@@ -74,6 +78,7 @@ public final class Heaps {
    * The heaps that can be opened here.
    *
    * @return their descriptions
+   * @throws HeapUnavailableException if the class path can't be read: why
    */
   public static List<HeapDescription> available() {
     return describe().stream().filter(HeapDescription::isAvailable).toList();
@@ -86,6 +91,7 @@ public final class Heaps {
    *
    * @param required what a caller needs; none for all heaps
    * @return their descriptions
+   * @throws HeapUnavailableException if the class path can't be read: why
    */
   public static List<HeapDescription> chain(HeapProperty... required) {
     return chain().describe(Set.copyOf(List.of(required)));
@@ -102,11 +108,22 @@ public final class Heaps {
   }
 
   private static List<HeapProvider> providers() {
-    List<HeapProvider> providers = new ArrayList<>();
-    ServiceLoader.load(HeapProvider.class).forEach(providers::add);
-    if (providers.isEmpty()) { // the context class loader may know less than ours
-      ServiceLoader.load(HeapProvider.class, Heaps.class.getClassLoader()).forEach(providers::add);
+    try {
+      List<HeapProvider> providers = new ArrayList<>();
+      ServiceLoader.load(HeapProvider.class).forEach(providers::add);
+      if (providers.isEmpty()) { // the context class loader may know less than ours
+        ServiceLoader.load(HeapProvider.class, Heaps.class.getClassLoader())
+            .forEach(providers::add);
+      }
+      return providers;
+    } catch (ServiceConfigurationError e) {
+      if (e.getCause() instanceof IOException unread) { // on the class path each look reads files
+        throw new HeapUnavailableException(
+            "wanted to know which heaps there are, but the class path can't be read: %s. Where no descriptor is left, close some or raise the limit: ulimit -n, LimitNOFILE= of systemd"
+                .formatted(unread.getMessage()),
+            e);
+      }
+      throw e;
     }
-    return providers;
   }
 }
