@@ -79,15 +79,15 @@ final class DeviceTimer implements Runnable {
   }
 
   /** Tries something once more, in a second. */
-  static void later(Runnable task) {
-    var _ = TIMER.schedule(() -> attempt(task, "a mapping"), LATER_SECONDS, TimeUnit.SECONDS);
+  static void later(Runnable task, String what) {
+    var _ = TIMER.schedule(() -> attempt(task, what), LATER_SECONDS, TimeUnit.SECONDS);
   }
 
   private static void attempt(Runnable task, String what) {
     try {
       task.run();
     } catch (RuntimeException | Error e) {
-      LOG.log(Level.ERROR, "giving memory of " + what + " back failed", e);
+      LOG.log(Level.ERROR, "what was due for " + what + " failed", e);
     }
   }
 

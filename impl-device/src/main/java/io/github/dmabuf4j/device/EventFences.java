@@ -12,6 +12,7 @@ import io.github.dmabuf4j.device.linux.EventValue;
 import io.github.dmabuf4j.device.linux.Poller;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -37,11 +38,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Trust.</b> The peer may write what it likes, early, late, or never (design rule DV5). What
  * it says is read once: another value than those above fails the fence, and so does one that has
- * gone when it is read. It may hold its own work up with a lie, and nothing else. A peer that stays
- * silent makes waiters give up after {@link FenceContext#DEFAULT_SILENCE}; the fence stays pending,
- * until {@link #close} says that the peer has gone: so a process that dies never signals success.
- * What the peer does with the descriptor that it was given can't make a thread of this process
- * wait: signaling a fence tells the peer in a call that never does, see {@link EventTimer}.
+ * gone when it is read. Where no descriptor is left to read it with, that is tried again each
+ * second. It may hold its own work up with a lie, and nothing else. A peer that stays silent makes
+ * waiters give up after {@link FenceContext#DEFAULT_SILENCE}; the fence stays pending, until {@link
+ * #close} says that the peer has gone: so a process that dies never signals success. What the peer
+ * does with the descriptor that it was given can't make a thread of this process wait: signaling a
+ * fence tells the peer in a call that never does, see {@link EventTimer}.
  *
  * <p><b>Invariant.</b> {@code pending} has each imported fence whose descriptor is open. Whoever
  * takes one out, the poller or {@link #close}, closes its descriptor and ends it, so that happens
@@ -53,6 +55,10 @@ import org.jspecify.annotations.Nullable;
 public final class EventFences implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(EventFences.class.getName());
   private static final long SIGNALED = 1;
+
+  /** Where a value can't be read now, but may be later: reading it takes a descriptor. */
+  private static final Set<Errno> SHORTAGE = EnumSet.of(Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM);
+
   private static final long LARGEST_ERROR = 4095; // MAX_ERRNO
 
   private final String peer;
@@ -135,7 +141,8 @@ public final class EventFences implements AutoCloseable {
    * @return a host fence, foreign
    * @throws IllegalArgumentException if it is neither a timerfd's nor an eventfd's
    * @throws IllegalStateException if this is closed
-   * @throws DmaBufException if the kernel has no room to watch it (ENOSPC, ENOMEM, EMFILE)
+   * @throws DmaBufException if the kernel has no room to watch it (ENOSPC, ENOMEM), or no
+   *     descriptor is left to look at it with (EMFILE, ENFILE)
    */
   public Fence importFence(int fd) {
     if (fd < 0) {
@@ -198,13 +205,25 @@ public final class EventFences implements AutoCloseable {
 
     @Override
     public void ready(int events) {
-      if (pending.remove(this)) {
-        long value = 0;
-        try (event) {
-          value = EventValue.of(event).orElse(0); // once: it may be another one next time
-        } catch (RuntimeException e) {
-          LOG.log(Level.WARNING, "the value of " + event + " can't be read", e);
+      if (!pending.contains(this)) {
+        return;
+      }
+      long value = 0;
+      try {
+        value = EventValue.of(event).orElse(0); // once: it may be another one next time
+      } catch (DmaBufException e) {
+        if (e.errno().filter(SHORTAGE::contains).isPresent()) {
+          LOG.log(
+              Level.WARNING, "the value of {0} cannot be read yet: {1}", event, e.getMessage());
+          DeviceTimer.later(() -> ready(events), "the fence " + event);
+          return;
         }
+        LOG.log(Level.WARNING, "the value of " + event + " can't be read", e);
+      } catch (IllegalStateException closed) {
+        return; // by giveUp
+      }
+      if (pending.remove(this)) {
+        event.close();
         end(value);
         context.close();
       }

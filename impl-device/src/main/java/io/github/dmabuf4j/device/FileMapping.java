@@ -123,7 +123,7 @@ final class FileMapping implements MappedBytes {
 
   private void unmap() {
     if (!tryEndLife()) {
-      DeviceTimer.later(this::unmap); // native code uses a segment of it
+      DeviceTimer.later(this::unmap, "a mapping"); // native code uses a segment of it
       return;
     }
     int result = Syscalls.munmap(address, byteSize);

@@ -1,9 +1,11 @@
 package io.github.dmabuf4j.device.linux;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import io.github.dmabuf4j.DmaBufException;
+import io.github.dmabuf4j.device.linux.bindings.linux_h;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -28,6 +30,9 @@ public final class EventValue {
   /** What is no number that was set here. */
   private static final long MEANS_NOTHING = -1;
 
+  /** More than {@code /proc} says of an event. */
+  private static final int MOST_TEXT = 1024;
+
   private EventValue() {}
 
   /**
@@ -37,16 +42,13 @@ public final class EventValue {
    * @return the number, unsigned, 0 while there is none; empty if the descriptor is neither a
    *     timer's nor a counter's
    * @throws IllegalStateException if the descriptor was detached or closed
-   * @throws UncheckedIOException if {@code /proc} can't be read
+   * @throws DmaBufException if {@code /proc} can't be read, for which a descriptor has to be left
+   *     (EMFILE, ENFILE)
    */
   public static OptionalLong of(Descriptor descriptor) {
-    Map<String, String> found = new HashMap<>();
-    int _ =
-        descriptor.use(
-            fd -> {
-              read(fd, found);
-              return 0;
-            });
+    byte[] text = new byte[MOST_TEXT];
+    int length = descriptor.use(fd -> information(fd, text));
+    Map<String, String> found = fields(new String(text, 0, length, StandardCharsets.US_ASCII));
     String count = found.get(COUNT);
     if (count != null) {
       return OptionalLong.of(Long.parseUnsignedLong(count, 16));
@@ -57,17 +59,33 @@ public final class EventValue {
         : OptionalLong.of(ofTimer(Long.parseUnsignedLong(ticks), found.get(INTERVAL)));
   }
 
-  private static void read(int fd, Map<String, String> into) {
-    try {
-      for (String line : Files.readAllLines(Path.of("/proc/self/fdinfo", Integer.toString(fd)))) {
-        int colon = line.indexOf(':');
-        if (colon > 0) {
-          into.put(line.substring(0, colon), line.substring(colon + 1).strip());
-        }
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+  /** The first of what {@code /proc} says of a descriptor; returns how much that is. */
+  private static int information(int fd, byte[] into) {
+    String path = "/proc/self/fdinfo/" + fd;
+    int flags = linux_h.O_RDONLY() | linux_h.O_CLOEXEC();
+    int file = SyscallFailure.check("open", path, Restarted.call(() -> Syscalls.open(path, flags)));
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment bytes = arena.allocate(into.length);
+      long length =
+          SyscallFailure.check("read", path, Restarted.callLong(() -> Syscalls.read(file, bytes)));
+      MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, 0, into, 0, (int) length);
+      return (int) length;
+    } finally {
+      int _ = Syscalls.close(file);
     }
+  }
+
+  private static Map<String, String> fields(String text) {
+    Map<String, String> fields = new HashMap<>();
+    text.lines()
+        .forEach(
+            line -> {
+              int colon = line.indexOf(':');
+              if (colon > 0) {
+                fields.put(line.substring(0, colon), line.substring(colon + 1).strip());
+              }
+            });
+    return fields;
   }
 
   /** The interval is what {@link EventTimer} adds to the expirations, as "(seconds, rest)". */

@@ -25,7 +25,8 @@ import java.util.Set;
  */
 final class BufferPassing {
   /** No descriptor is left. */
-  private static final Set<Errno> FULL = EnumSet.of(Errno.EMFILE, Errno.ENFILE);
+  /** No descriptor is left. */
+  static final Set<Errno> FULL = EnumSet.of(Errno.EMFILE, Errno.ENFILE);
 
   private static final int ACCESS_MODE = 3; // O_ACCMODE
 

@@ -104,6 +104,11 @@ final class PeerFences implements AutoCloseable {
           : KernelFences.ofThisProcess().importFence(fd);
     } catch (IllegalArgumentException e) {
       throw frame.wrong(Problem.FENCE, "a descriptor of the form " + form, e.getMessage() + "");
+    } catch (DmaBufException e) {
+      if (e.errno().filter(BufferPassing.FULL::contains).isPresent()) {
+        throw frame.wrong(Problem.LIMIT, "a fence that there is room for", e.getMessage() + "");
+      }
+      throw e;
     }
   }
 
