@@ -287,8 +287,9 @@ public final class BufferObject extends BufferPlacement {
     return name;
   }
 
-  void setName(@Nullable String newName) {
+  void setName(String newName) {
     name = newName;
+    exporter.renamed(newName);
   }
 
   @Nullable FrameLayout layout() {

@@ -38,6 +38,7 @@ import org.jspecify.annotations.Nullable;
  *   <td>no</td><td>throw; counts as ended, and the fence of the access fails</td></tr>
  * <tr><td>{@link #foreignFences}</td><td>held or not, on any thread, at any time</td><td>no</td><td>throw; the wait or job doesn't
  *   begin</td></tr>
+ * <tr><td>{@link #renamed}</td><td>held or not, on any thread</td><td>no</td><td>must not fail</td></tr>
  * <tr><td>{@link #publish}</td><td>not held</td><td>no</td><td>throw; the fence isn't added here either</td></tr>
  * <tr><td>{@link #evict}, {@link #restore}</td><td>held</td><td>no</td><td>return false; restore throws</td></tr>
  * <tr><td>{@link #release}</td><td>held or not, possibly on a thread that signals a fence</td><td>no</td><td>must not fail</td></tr>
@@ -127,6 +128,16 @@ public interface Exporter {
    * @throws io.github.dmabuf4j.DmaBufException if they can't be told
    */
   default void publish(Fence fence, Access access) {}
+
+  /**
+   * The buffer was given a name by {@link io.github.dmabuf4j.DmaBuf#setName}: an exporter that can
+   * tell others, such as the kernel, does (rule CB10). Names that are given at once may come in
+   * either order. The name that an allocation asks for is the exporter's own business. By default
+   * it does nothing.
+   *
+   * @param name of any length
+   */
+  default void renamed(String name) {}
 
   /**
    * Makes what an importer has mapped coherent for the CPU: called in {@link

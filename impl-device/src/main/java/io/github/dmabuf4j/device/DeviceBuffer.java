@@ -7,6 +7,7 @@ import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A file that buffers of a heap live in, one after the other.
@@ -56,6 +57,10 @@ final class DeviceBuffer extends FileExporter {
   long idleSince;
 
   private final FilePool pool;
+
+  /** Null for a memory file, whose name is for ever. */
+  private final @Nullable KernelName kernelName;
+
   private volatile State state = State.OURS;
   private int pinnedTerms;
 
@@ -69,6 +74,7 @@ final class DeviceBuffer extends FileExporter {
   DeviceBuffer(FilePool pool, Descriptor file, long bytes) {
     super(file, bytes, pool.files.areDmaBufs(), true, pool.mappings);
     this.pool = pool;
+    this.kernelName = pool.files.areDmaBufs() ? new KernelName(file) : null;
     this.object = new BufferObject(pool.around.apply(this));
   }
 
@@ -80,6 +86,17 @@ final class DeviceBuffer extends FileExporter {
   @Override
   BufferObject object() {
     return object;
+  }
+
+  /**
+   * What the next buffer in it is called, or empty. No system call is made for the name that it has
+   * already.
+   */
+  @Override
+  public void renamed(String name) {
+    if (kernelName != null) {
+      kernelName.tell(name);
+    }
   }
 
   /** Whether another buffer may have it. */

@@ -364,6 +364,7 @@ final class FileSupply {
     int exported = 0;
     try {
       for (DeviceBuffer buffer : ready) {
+        buffer.renamed(request.name().orElse(""));
         buffers.add(
             buffer.object.export(
                 request.size(), request.name().orElse(null), request.layout().orElse(null)));
