@@ -25,7 +25,6 @@ import java.util.Set;
  */
 final class BufferPassing {
   /** No descriptor is left. */
-  /** No descriptor is left. */
   static final Set<Errno> FULL = EnumSet.of(Errno.EMFILE, Errno.ENFILE);
 
   private static final int ACCESS_MODE = 3; // O_ACCMODE
