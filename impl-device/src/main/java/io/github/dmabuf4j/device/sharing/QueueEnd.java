@@ -475,6 +475,7 @@ abstract class QueueEnd {
     direct.close();
     cancel(registration);
     cancel(armed);
+    giveTheirsBack();
   }
 
   /** Ends all: once or several times. Lock not held. */
@@ -485,6 +486,10 @@ abstract class QueueEnd {
     cancel(registration);
     cancel(armed);
     fences.close();
+    giveTheirsBack();
+  }
+
+  private void giveTheirsBack() {
     List<Runnable> last;
     lock.lock();
     try {

@@ -348,6 +348,18 @@ final class RemoteQueueTest {
     }
   }
 
+  @Test
+  void queueWhoseProducerIsGoneBeforeItIsTaken_leavesNothingOpen() {
+    List<BufferConnection> ends = BufferConnection.pair();
+    List<DmaBuf> buffers = TestBuffers.allocate(2);
+    assertThatExceptionOfType(PeerException.class)
+        .isThrownBy(
+            () -> ends.getFirst().offerQueue("q", buffers, Access.READ_WRITE, Duration.ZERO));
+    buffers.forEach(DmaBuf::close);
+    assertThatExceptionOfType(PeerException.class)
+        .isThrownBy(() -> ends.getLast().awaitQueue(SOON)); // and nothingStaysOpen
+  }
+
   /** Waits for longer than the test does: a wait that ends by its time is a wake-up lost. */
   private BufferSlot acquireOne() throws InterruptedException {
     return consumer.acquire(SOON.multipliedBy(100)).orElseThrow();
