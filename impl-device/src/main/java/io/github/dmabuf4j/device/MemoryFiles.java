@@ -30,12 +30,17 @@ import java.util.function.IntUnaryOperator;
 final class MemoryFiles implements BufferFiles {
   /**
    * How much memory is provided by one call. One that a signal interrupts takes all back that it
-   * has provided, so the rest of a large file must not hang on one call.
+   * has provided (before Linux 6.19 and its backports), so the rest of a large file must not hang
+   * on one call; and where signals come faster than a call can be done, such as a profiler's, it is
+   * tried with half as much.
    */
   private static final long PIECE = 16L << 20;
 
   /** Who may open a file anew: its descriptors have rights of their own. */
   private static final int OWNER_ONLY = 0600;
+
+  /** Less than this is not tried: the call is about as long as it takes to make it. */
+  private static final long SMALLEST_PIECE = 1 << 12;
 
   /** What the files are called in {@code /proc}. */
   private static final String FILE_NAME = "dmabuf4j";
@@ -116,14 +121,36 @@ final class MemoryFiles implements BufferFiles {
         .check(Restarted.call(() -> file.use(fd -> Syscalls.ftruncate(fd, bytes))));
     SyscallFailure.Subject pieces =
         new SyscallFailure.Subject("fallocate", subject, MemoryFiles::advice);
-    for (long offset = 0; offset < bytes; offset += PIECE) {
-      long begin = offset;
-      long length = Math.min(PIECE, bytes - begin);
-      pieces.check(Restarted.call(() -> file.use(fd -> Syscalls.fallocate(fd, 0, begin, length))));
-    }
+    provide(
+        bytes,
+        pieces,
+        (offset, length) -> file.use(fd -> Syscalls.fallocate(fd, 0, offset, length)));
     int seals = linux_h.F_SEAL_SHRINK() | linux_h.F_SEAL_GROW() | linux_h.F_SEAL_SEAL();
     new SyscallFailure.Subject("F_ADD_SEALS", subject)
         .check(file.use(fd -> Syscalls.fcntl(fd, linux_h.F_ADD_SEALS(), seals)));
+  }
+
+  /** The call that provides a range: 0, or the negative error number. */
+  @FunctionalInterface
+  interface Provider {
+    int provide(long offset, long length);
+  }
+
+  /** Provides all bytes piece by piece, in smaller ones for as long as calls are interrupted. */
+  static void provide(long bytes, SyscallFailure.Subject about, Provider call) {
+    long piece = PIECE;
+    long done = 0;
+    while (done < bytes) {
+      long length = Math.min(piece, bytes - done);
+      int result = call.provide(done, length);
+      if (result == -linux_h.EINTR()) {
+        piece = Math.max(piece / 2, SMALLEST_PIECE);
+      } else {
+        about.check(result);
+        done += length;
+        piece = Math.min(piece * 2, PIECE);
+      }
+    }
   }
 
   private static String advice(Errno errno) {

@@ -1,106 +1,60 @@
 package io.github.dmabuf4j.device;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
-import io.github.dmabuf4j.device.linux.Descriptor;
-import io.github.dmabuf4j.device.linux.Syscalls;
+import io.github.dmabuf4j.DmaBufException;
+import io.github.dmabuf4j.Errno;
+import io.github.dmabuf4j.device.linux.SyscallFailure;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
-import io.github.dmabuf4j.device.linux.bindings.statx;
-import java.io.File;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledOnOs;
-import org.junit.jupiter.api.condition.OS;
 
-/** What others may do with a memory file. */
-@EnabledOnOs(OS.LINUX)
+/**
+ * How {@link MemoryFiles} provides memory: the kernels of these machines finish what they begin.
+ */
 final class MemoryFilesTest {
-  private static final long BYTES = Syscalls.getpagesize();
-  private static final int SEAL_EXEC = 0x20; // F_SEAL_EXEC, of Linux 6.3
-  private static final String OTHER_USER = "65534";
+  private static final long BYTES = (40 << 20) + 4096;
+  private static final SyscallFailure.Subject ABOUT =
+      new SyscallFailure.Subject("fallocate", "a test");
 
-  private static Descriptor file() {
-    return MemoryFiles.create(BYTES, "MemoryFilesTest");
-  }
-
-  private static int mode(int fd) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment status = statx.allocate(arena);
-      assertThat(Syscalls.statx(fd, linux_h.STATX_BASIC_STATS(), status)).isZero();
-      return statx.stx_mode(status) & 0777;
-    }
+  @Test
+  void dv1_callThatIsInterruptedUnlessItIsShort_providesEachByteOnceInTheEnd() {
+    List<Long> provided = new ArrayList<>(List.of(0L));
+    MemoryFiles.provide(
+        BYTES,
+        ABOUT,
+        (offset, length) -> {
+          assertThat(offset).isEqualTo(provided.getLast());
+          assertThat(length).isPositive();
+          if (length > 64 << 10) {
+            return -linux_h.EINTR();
+          }
+          provided.add(offset + length);
+          return 0;
+        });
+    assertThat(provided.getLast()).isEqualTo(BYTES);
   }
 
   @Test
-  void dv7_file_isItsMakersAlone_whoCanOpenItAnew() {
-    try (Descriptor file = file()) {
-      assertThat(mode(file.fd())).isEqualTo(0600);
-      int again = Syscalls.open("/proc/self/fd/" + file.fd(), linux_h.O_RDWR());
-      assertThat(again).isNotNegative();
-      assertThat(Syscalls.close(again)).isZero();
-    }
+  void callThatIsNotInterrupted_isMadeWithLargePieces() {
+    List<Long> lengths = new ArrayList<>();
+    MemoryFiles.provide(
+        BYTES,
+        ABOUT,
+        (offset, length) -> {
+          lengths.add(length);
+          return 0;
+        });
+    assertThat(lengths).containsExactly(16L << 20, 16L << 20, (8L << 20) + 4096);
   }
 
   @Test
-  void dv7_processOfAnotherUser_thatGotItForReading_cannotOpenItForWriting() throws Exception {
-    Path switchUser = Path.of("/usr/bin/setpriv");
-    assumeTrue(Files.isExecutable(switchUser), "there is no setpriv");
-    try (Descriptor file = file()) {
-      assumeTrue(mayBeAnotherUser(switchUser), "only root can be another user");
-      Process other =
-          new ProcessBuilder(
-                  switchUser.toString(),
-                  "--reuid=" + OTHER_USER,
-                  "--clear-groups",
-                  "sh",
-                  "-c",
-                  "if (exec 3<>/proc/self/fd/0) 2>/dev/null; then echo writes; else echo reads; fi")
-              .redirectInput(new File("/proc/self/fd/" + file.fd())) // opened for reading
-              .start();
-      assertThat(new String(other.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip())
-          .isEqualTo("reads");
-    }
-  }
-
-  private static boolean mayBeAnotherUser(Path switchUser) throws Exception {
-    return new ProcessBuilder(
-                switchUser.toString(), "--reuid=" + OTHER_USER, "--clear-groups", "true")
-            .start()
-            .waitFor()
-        == 0;
-  }
-
-  @Test
-  void file_canNeverBeRun_whereTheKernelKnowsThat() {
-    int known = Syscalls.memfdCreate("probe", linux_h.MFD_CLOEXEC() | linux_h.MFD_NOEXEC_SEAL());
-    assumeTrue(known >= 0, "the kernel is older than 6.3");
-    assertThat(Syscalls.close(known)).isZero();
-    try (Descriptor file = file()) {
-      assertThat(Syscalls.fcntl(file.fd(), linux_h.F_GET_SEALS(), 0) & SEAL_EXEC)
-          .isEqualTo(SEAL_EXEC);
-    }
-  }
-
-  @Test
-  void olderKernel_thatDoesNotKnowThat_isAskedForAFileThatCanBeSealed() {
-    List<Integer> asked = new ArrayList<>();
-    int result =
-        MemoryFiles.create(
-            flags -> {
-              asked.add(flags);
-              return (flags & linux_h.MFD_NOEXEC_SEAL()) != 0 ? -linux_h.EINVAL() : 17;
-            });
-    assertThat(result).isEqualTo(17);
-    assertThat(asked)
-        .containsExactly(
-            linux_h.MFD_CLOEXEC() | linux_h.MFD_NOEXEC_SEAL(),
-            linux_h.MFD_CLOEXEC() | linux_h.MFD_ALLOW_SEALING());
+  void callThatFails_isNotMadeAgain() {
+    assertThatExceptionOfType(DmaBufException.class)
+        .isThrownBy(
+            () -> MemoryFiles.provide(BYTES, ABOUT, (offset, length) -> -Errno.ENOSPC.number()))
+        .satisfies(e -> assertThat(e.errno()).contains(Errno.ENOSPC));
   }
 }

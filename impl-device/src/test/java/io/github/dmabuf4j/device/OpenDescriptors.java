@@ -8,13 +8,13 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** The descriptors of this process, as the kernel shows them. */
-final class OpenDescriptors {
+public final class OpenDescriptors {
   private static final Path FOLDER = Path.of("/proc/self/fd");
 
   private OpenDescriptors() {}
 
   /** How many lead to something whose path contains a text. */
-  static long to(String text) throws IOException {
+  public static long to(String text) throws IOException {
     List<String> targets = new ArrayList<>();
     try (Stream<Path> links = Files.list(FOLDER)) {
       for (Path link : links.toList()) {
