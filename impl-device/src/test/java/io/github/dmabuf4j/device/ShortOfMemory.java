@@ -8,14 +8,11 @@ import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.Heap;
 import io.github.dmabuf4j.Heaps;
-import io.github.dmabuf4j.Hold;
 import io.github.dmabuf4j.OutOfBuffersException;
 import io.github.dmabuf4j.device.linux.ProcessLimit;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 
 /**
  * A process that runs out of memory in one way after the other: what it wants is refused, with the
@@ -29,8 +26,6 @@ final class ShortOfMemory {
     ADDRESS_SPACE,
     /** For files: RLIMIT_FSIZE. */
     FILE_SIZE,
-    /** For mappings: vm.max_map_count. The whole machine's: for the guest. */
-    MAPPINGS,
     /** For files: vm.overcommit_memory. The whole machine's: for the guest. */
     COMMITTED_MEMORY
   }
@@ -49,7 +44,6 @@ final class ShortOfMemory {
       switch (Shortage.valueOf(name)) {
         case ADDRESS_SPACE -> mapWithoutAddressSpace();
         case FILE_SIZE -> allocateBeyondTheFileSize();
-        case MAPPINGS -> mapTooOften();
         case COMMITTED_MEMORY -> allocateBeyondTheCommitLimit();
       }
       assertThat(OpenDescriptors.to("memfd:")).as("files after " + name).isEqualTo(files);
@@ -100,7 +94,8 @@ final class ShortOfMemory {
 
   /** The address space that is in use, and a little more for the JVM itself. */
   private static long mapped() throws IOException {
-    long pages = Long.parseLong(Files.readString(Path.of("/proc/self/statm")).split(" ")[0]);
+    String sizes = Files.readString(Path.of("/proc/self/statm"));
+    long pages = Long.parseLong(sizes.substring(0, sizes.indexOf(' ')));
     return pages * KernelFiles.PAGE + SPARE;
   }
 
@@ -117,49 +112,13 @@ final class ShortOfMemory {
     }
   }
 
-  private static void mapTooOften() throws Exception {
-    List<AutoCloseable> open = new ArrayList<>();
-    String before = Files.readString(VM.resolve("max_map_count"));
-    try (Heap heap = open()) {
-      List<DmaBuf> buffers = new ArrayList<>();
-      for (int i = 0; i < 100; i++) {
-        buffers.add(heap.allocate(1 << 12));
-      }
-      buffers.getFirst().hold().close();
-      int now = Files.readAllLines(Path.of("/proc/self/maps")).size();
-      DmaBufException refusal;
-      try {
-        Files.writeString(VM.resolve("max_map_count"), Integer.toString(now + 50));
-        refusal =
-            catchThrowableOfType(
-                DmaBufException.class,
-                () -> {
-                  for (DmaBuf buffer : buffers) {
-                    open.add(buffer.hold());
-                  }
-                });
-        open.removeLast().close(); // room for the JVM
-      } finally {
-        Files.writeString(VM.resolve("max_map_count"), before);
-      }
-      check(refusal, Errno.ENOMEM, "mmap of 4096 B (4 KiB) of memfd:system", "vm.max_map_count");
-      try (Hold last = buffers.getLast().hold()) {
-        last.segment().fill((byte) 1);
-      }
-      for (AutoCloseable hold : open) {
-        hold.close();
-      }
-      buffers.forEach(DmaBuf::close);
-    }
-  }
-
   private static void allocateBeyondTheCommitLimit() throws Exception {
     String ratio = Files.readString(VM.resolve("overcommit_ratio"));
     try (Heap heap = open()) {
       heap.allocate(1 << 12).close();
       OutOfBuffersException refusal;
       try {
-        long limit = committedKibibytes() + (4L * LARGE >> 10);
+        long limit = committedKibibytes() + ((4L * LARGE) >> 10);
         Files.writeString(VM.resolve("overcommit_kbytes"), Long.toString(limit));
         Files.writeString(VM.resolve("overcommit_memory"), "2");
         refusal =
