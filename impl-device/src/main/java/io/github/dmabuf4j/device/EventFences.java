@@ -213,8 +213,7 @@ public final class EventFences implements AutoCloseable {
         value = EventValue.of(event).orElse(0); // once: it may be another one next time
       } catch (DmaBufException e) {
         if (e.errno().filter(SHORTAGE::contains).isPresent()) {
-          LOG.log(
-              Level.WARNING, "the value of {0} cannot be read yet: {1}", event, e.getMessage());
+          LOG.log(Level.WARNING, "the value of {0} cannot be read yet: {1}", event, e.getMessage());
           DeviceTimer.later(() -> ready(events), "the fence " + event);
           return;
         }

@@ -30,9 +30,9 @@ import java.util.function.IntUnaryOperator;
 final class MemoryFiles implements BufferFiles {
   /**
    * How much memory is provided by one call. One that a signal interrupts takes all back that it
-   * has provided (before Linux 6.19 and its backports), so the rest of a large file must not hang
-   * on one call; and where signals come faster than a call can be done, such as a profiler's, it is
-   * tried with half as much.
+   * has provided, as long as it heeds signals there at all (6.12 doesn't), so the rest of a large
+   * file must not hang on one call; and where signals come faster than a call can be done, such as
+   * a profiler's, it is tried with half as much.
    */
   private static final long PIECE = 16L << 20;
 
