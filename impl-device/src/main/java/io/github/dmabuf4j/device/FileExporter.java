@@ -103,9 +103,13 @@ abstract class FileExporter implements Exporter, SharedFile, MappingCache {
   final void zero() {
     FileMapping mapped = map();
     try {
+      MemorySegment all = mapped.all();
       beginCpuAccess(Access.WRITE);
-      mapped.all().fill((byte) 0);
-      endCpuAccess(Access.WRITE);
+      try {
+        all.fill((byte) 0);
+      } finally {
+        endCpuAccess(Access.WRITE);
+      }
     } finally {
       boolean _ = mapped.release();
     }
@@ -113,12 +117,20 @@ abstract class FileExporter implements Exporter, SharedFile, MappingCache {
 
   /** Gives the memory back. Nobody has a buffer in it, and nobody will. */
   void close() {
-    FileIdentity.Key known = key;
-    if (known != null) {
-      Imports.forget(known, this);
+    try (file) { // whatever fails
+      forget();
     }
-    mappings.forget(object());
-    file.close();
+  }
+
+  private void forget() {
+    FileIdentity.Key known = key;
+    try {
+      if (known != null) {
+        Imports.forget(known, this);
+      }
+    } finally {
+      mappings.forget(object());
+    }
   }
 
   /** What is mapped, and refers to it for the caller. */

@@ -56,20 +56,27 @@ final class FileMapping implements MappedBytes {
    */
   static FileMapping of(Descriptor file, long byteSize, boolean isWritable, String name) {
     int protection = linux_h.PROT_READ() | (isWritable ? linux_h.PROT_WRITE() : 0);
+    SyscallFailure.Subject subject =
+        new SyscallFailure.Subject(
+            "mmap", "%s of %s".formatted(ByteSize.exact(byteSize), name), FileMapping::advice);
     long[] address = new long[1];
-    int _ =
-        file.use(
-            fd -> {
-              address[0] =
-                  Restarted.callLong(
-                      () -> Syscalls.mmap(fd, byteSize, protection, linux_h.MAP_SHARED()));
-              return 0;
-            });
-    String subject = "%s of %s".formatted(ByteSize.exact(byteSize), name);
-    return new FileMapping(
-        new SyscallFailure.Subject("mmap", subject, FileMapping::advice).check(address[0]),
-        byteSize,
-        isWritable);
+    FileMapping mapping = null;
+    try {
+      int _ =
+          file.use(
+              fd -> {
+                address[0] =
+                    Restarted.callLong(
+                        () -> Syscalls.mmap(fd, byteSize, protection, linux_h.MAP_SHARED()));
+                return 0;
+              });
+      mapping = new FileMapping(subject.check(address[0]), byteSize, isWritable);
+      return mapping;
+    } finally {
+      if (mapping == null && address[0] > 0) { // there was no Java heap left for it
+        int _ = Syscalls.munmap(address[0], byteSize);
+      }
+    }
   }
 
   private static String advice(Errno errno) {

@@ -100,10 +100,18 @@ final class ImportedBuffer extends FileExporter {
 
   @Override
   public void release() {
-    if (bytes > LARGE) {
-      DeviceTimer.soon(this::close, NAME);
-    } else {
+    if (bytes <= LARGE || !tryCloseSoon()) {
       close();
+    }
+  }
+
+  /** False if the timer may not have been told. Closing twice does no harm. */
+  private boolean tryCloseSoon() {
+    try {
+      DeviceTimer.soon(this::close, NAME);
+      return true;
+    } catch (RuntimeException | Error e) { // no Java heap, no thread
+      return false;
     }
   }
 }

@@ -73,13 +73,41 @@ final class Imports {
     DmaBuf handle = null;
     try {
       ImportedBuffer fresh = new ImportedBuffer(identity, own, earlier);
-      handle = fresh.export(name, layout);
-      KNOWN.put(identity.key(), fresh); // closed by its release from here on
+      handle = export(fresh, earlier, name, layout); // closed by its release from here on
       return handle;
     } finally {
       if (handle == null) {
         own.close();
       }
+    }
+  }
+
+  /** Known first: that can fail, and there would be a handle that nobody has. */
+  private static DmaBuf export(
+      ImportedBuffer fresh,
+      @Nullable FileExporter earlier,
+      @Nullable String name,
+      @Nullable FrameLayout layout) {
+    FileIdentity.Key key = fresh.identity().key();
+    DmaBuf handle = null;
+    try {
+      KNOWN.put(key, fresh);
+      handle = fresh.export(name, layout);
+      return handle;
+    } finally {
+      if (handle == null) {
+        restore(key, fresh, earlier);
+      }
+    }
+  }
+
+  /** As if the fresh one had not come. Needs no Java heap. */
+  private static void restore(
+      FileIdentity.Key key, FileExporter fresh, @Nullable FileExporter earlier) {
+    if (earlier == null) {
+      KNOWN.remove(key, fresh);
+    } else {
+      KNOWN.replace(key, fresh, earlier);
     }
   }
 
