@@ -1,8 +1,10 @@
 package io.github.dmabuf4j.device;
 
+import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.BufferLru;
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.BufferPurgedException;
+import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Pin;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import java.lang.invoke.MethodHandles;
@@ -31,7 +33,8 @@ import org.jspecify.annotations.Nullable;
  * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
  * <tr><td>state</td><td>volatile</td><td>CAS</td><td></td></tr>
  * <tr><td>pinnedTerms</td><td>plain</td><td>plain</td><td>the reservation</td></tr>
- * <tr><td>idleSince</td><td>plain</td><td>plain</td><td>the pool's lock</td></tr>
+ * <tr><td>list, previous, next, idleNumber</td><td>plain</td><td>plain</td><td>the pool's lock, or the one thread that has
+ *   the list</td></tr>
  * </table>
  */
 final class DeviceBuffer extends FileExporter {
@@ -53,8 +56,14 @@ final class DeviceBuffer extends FileExporter {
 
   final BufferObject object;
 
-  /** When it became idle, by {@link System#nanoTime}. */
-  long idleSince;
+  /** The list that it is on, and its neighbours there; see {@link FileList}. */
+  @Nullable FileList list;
+
+  @Nullable DeviceBuffer previous;
+  @Nullable DeviceBuffer next;
+
+  /** Larger than those of the files that became idle before; see {@link IdleFiles}. */
+  long idleNumber;
 
   private final FilePool pool;
 
@@ -97,6 +106,13 @@ final class DeviceBuffer extends FileExporter {
     if (kernelName != null) {
       kernelName.tell(name);
     }
+  }
+
+  /** A buffer in it, for its owner. */
+  DmaBuf export(AllocationRequest request) {
+    renamed(request.name().orElse(""));
+    return object.export(
+        request.size(), request.name().orElse(null), request.layout().orElse(null));
   }
 
   /** Whether another buffer may have it. */

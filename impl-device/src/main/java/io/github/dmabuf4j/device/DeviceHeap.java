@@ -55,13 +55,17 @@ final class DeviceHeap implements Heap {
   }
 
   private static void lost(FilePool pool) {
-    if (!pool.hasEnded()) {
+    if (pool.hasEnded()) {
+      return;
+    }
+    try {
       LOG.log(
           Level.WARNING,
           "{0} was lost without close(), with {1} live buffers; its memory goes back when they are"
               + " closed",
           pool.name,
           pool.statistics().liveBuffers());
+    } finally {
       pool.beginDraining();
     }
   }
@@ -100,19 +104,14 @@ final class DeviceHeap implements Heap {
   private DmaBuf allocate(AllocationRequest request, boolean interruptibly)
       throws InterruptedException {
     try {
-      Wanted wanted = wanted(request, 1, request.policy());
-      List<DmaBuf> buffers = pool.supply.allocate(wanted, interruptibly);
-      if (buffers.isEmpty()) {
-        throw pool.supply.inUse(wanted);
-      }
-      return buffers.getFirst();
+      return pool.supply.allocate(request, interruptibly);
     } finally {
       Reference.reachabilityFence(this);
     }
   }
 
   private Wanted wanted(AllocationRequest request, int count, AllocPolicy policy) {
-    return Wanted.of(request, count, policy, pool.files.pageSize());
+    return Wanted.of(request, count, policy, pool.pageSize);
   }
 
   @Override

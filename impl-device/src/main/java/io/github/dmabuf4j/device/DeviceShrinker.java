@@ -8,7 +8,6 @@ import io.github.dmabuf4j.Shrinkable;
 import io.github.dmabuf4j.Shrinker;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -76,7 +75,7 @@ final class DeviceShrinker implements Shrinker {
   }
 
   private long closeIdle(long bytes) {
-    List<DeviceBuffer> taken = new ArrayList<>();
+    FileList taken = new FileList();
     pool.lock.lock();
     try {
       pool.account.takeToClose(bytes, 0, taken);

@@ -1,6 +1,5 @@
 package io.github.dmabuf4j.device;
 
-import java.lang.System.Logger.Level;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.concurrent.Future;
@@ -68,12 +67,17 @@ final class DeviceTimer implements Runnable {
   static void soon(FilePool pool) {
     try {
       soon(pool::closeRetired, pool.name);
-    } catch (OutOfMemoryError e) {
-      // The next tick finds it.
+    } catch (RuntimeException | Error e) { // no Java heap, no thread
+      // The next tick finds it, and so does whoever needs the memory.
     }
   }
 
-  /** Does something soon that would take too long here. */
+  /**
+   * Does something soon that would take too long here. Where that fails it may be done all the
+   * same, or not.
+   *
+   * @throws OutOfMemoryError if there is no Java heap, or no thread
+   */
   static void soon(Runnable task, String what) {
     TIMER.execute(() -> attempt(task, what));
   }
@@ -87,7 +91,7 @@ final class DeviceTimer implements Runnable {
     try {
       task.run();
     } catch (RuntimeException | Error e) {
-      LOG.log(Level.ERROR, "what was due for " + what + " failed", e);
+      Failures.log(LOG, "what was due for", what, e);
     }
   }
 

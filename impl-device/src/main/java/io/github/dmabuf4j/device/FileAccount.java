@@ -1,31 +1,29 @@
 package io.github.dmabuf4j.device;
 
 import io.github.dmabuf4j.HeapStatistics;
-import java.util.ArrayDeque;
-import java.util.Deque;
-import java.util.LinkedHashSet;
-import java.util.List;
-import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which files a pool has, and how many bytes.
  *
- * <p><b>Invariant.</b> A file is in exactly one place: <i>being made</i> for an allocation, or
- * taken out for one ({@code making} counts these); {@code live}, from just before its buffer is
- * exported until it is released; {@code idle}; {@code retired}, to be closed; or being closed by a
- * thread that took it out of one of these ({@code closing} has the bytes). {@code committed} is the
- * bytes of all of them but of those that have given their memory up. It is charged before a file is
- * made and lowered after it was closed, and never above the limit: so the kernel never has more of
- * this heap than the limit says.
+ * <p><b>Invariant.</b> A file is in exactly one place: in a {@link Grant}, being made for an
+ * allocation or taken out for one ({@code making} counts these); {@code live}, from just before its
+ * buffer is exported, or before it is zeroed for that, until it is released; {@code idle}; {@code
+ * retired}, to be closed; or being closed by a thread that took it out of one of these ({@code
+ * closing} has the bytes). {@code committed} is the bytes of all of them but of those that have
+ * given their memory up. It is charged before a file is made and lowered after it was closed, and
+ * never above the limit: so the kernel never has more of this heap than the limit says.
+ *
+ * <p><b>Failures.</b> What moves a file from one place to another needs no Java heap, so it is done
+ * as a whole. One that isn't where it should be is refused before anything has changed.
  *
  * <p><b>Threads.</b> Guarded by the lock of the pool.
  */
 final class FileAccount {
   final IdleFiles idle = new IdleFiles();
-  final Set<DeviceBuffer> live = new LinkedHashSet<>();
+  final FileList live = new FileList();
   private final DeviceOptions options;
-  private final Deque<DeviceBuffer> retired = new ArrayDeque<>();
-  private long retiredBytes;
+  private final FileList retired = new FileList();
   private long committed;
   private long peak;
   private long liveBytes;
@@ -48,7 +46,7 @@ final class FileAccount {
 
   /** How many bytes would be free if all that can be closed were: but for idle files of a size. */
   long roomBut(long kept) {
-    return room() + retiredBytes + idle.bytes() - idle.bytes(kept);
+    return room() + retired.bytes() + idle.bytes() - idle.bytes(kept);
   }
 
   /** How many bytes are on their way back: they are free before long. */
@@ -58,7 +56,7 @@ final class FileAccount {
 
   /** Whether something has to be closed. */
   boolean hasRetired() {
-    return retiredBytes > 0;
+    return !retired.isEmpty();
   }
 
   /** Whether an allocation has files that aren't live yet. */
@@ -73,37 +71,80 @@ final class FileAccount {
 
   // ---- allocation ----
 
-  /** Files were taken out, and some are about to be made: their bytes are committed. */
-  void beginMaking(int count, long freshBytes) {
-    making += count;
-    committed += freshBytes;
+  /** The newest idle file of a size gets an owner at once; null if there is none. */
+  @Nullable DeviceBuffer reuse(long wanted) {
+    DeviceBuffer file = idle.take(wanted);
+    if (file != null) {
+      beginLife(file);
+      poolHits++;
+    }
+    return file;
+  }
+
+  private void beginLife(DeviceBuffer file) {
+    live.addLast(file);
+    liveBytes += file.bytes;
+    allocations++;
+  }
+
+  /** A file that was reused gets no buffer after all. */
+  void undoReuse(DeviceBuffer file, boolean mayKeep) {
+    endLife(file, mayKeep);
+    allocations--;
+    poolHits--;
+  }
+
+  /** Takes files out, and charges those that are about to be made. */
+  void fill(Grant grant, int reused, int fresh) {
+    for (int i = 0; i < reused; i++) {
+      DeviceBuffer file = idle.take(grant.fileBytes);
+      if (file == null) {
+        throw new AssertionError("the idle files were counted wrongly");
+      }
+      grant.files.addLast(file);
+      grant.hits++;
+      making++;
+    }
+    grant.missing = fresh;
+    making += fresh;
+    committed += fresh * grant.fileBytes;
     peak = Math.max(peak, committed);
   }
 
-  /** Files that were charged weren't made. */
-  void refund(int count, long freshBytes) {
-    making -= count;
-    committed -= freshBytes;
-  }
-
-  /** Files that were made or taken out have owners from now on. */
-  void beginLives(List<DeviceBuffer> buffers, int hits) {
-    making -= buffers.size();
-    live.addAll(buffers);
-    buffers.forEach(buffer -> liveBytes += buffer.bytes);
-    allocations += buffers.size();
-    poolHits += hits;
-  }
-
-  /** A file that was taken out isn't used after all. */
-  void putBack(DeviceBuffer file, boolean mayKeep) {
+  /** The first file of a grant has an owner from now on. */
+  void beginLife(Grant grant) {
+    DeviceBuffer file = grant.files.takeFirst();
+    if (file == null) {
+      throw new AssertionError("a grant has no file left");
+    }
     making--;
-    keepOrRetire(file, mayKeep);
+    beginLife(file);
+    if (grant.hits > 0) {
+      grant.hits--;
+      poolHits++;
+    }
+  }
+
+  /** What is left in a grant isn't used: its files go back, what was charged is refunded. */
+  void putBack(Grant grant, boolean mayKeep) {
+    for (DeviceBuffer file = grant.files.takeFirst();
+        file != null;
+        file = grant.files.takeFirst()) {
+      making--;
+      keepOrRetire(file, mayKeep);
+    }
+    making -= grant.missing;
+    committed -= grant.missing * grant.fileBytes;
+    grant.missing = 0;
   }
 
   // ---- giving back ----
 
-  /** A buffer has ended. */
+  /**
+   * A buffer has ended.
+   *
+   * @throws IllegalStateException if it isn't live: it was released twice
+   */
   void endLife(DeviceBuffer buffer, boolean mayKeep) {
     live.remove(buffer);
     if (!buffer.isGone()) {
@@ -119,66 +160,58 @@ final class FileAccount {
   }
 
   private void keepOrRetire(DeviceBuffer file, boolean mayKeep) {
-    if (!mayKeep || !file.mayBePooled()) {
-      retire(file);
+    if (!mayKeep || !file.mayBePooled() || !idle.tryAdd(file)) {
+      retired.addLast(file);
       return;
     }
-    idle.add(file, System.nanoTime());
     while (idle.bytes() > options.retained()) {
       DeviceBuffer oldest = idle.takeOldest(0);
       if (oldest == null) {
         return;
       }
-      retire(oldest);
+      retired.addLast(oldest);
     }
-  }
-
-  private void retire(DeviceBuffer file) {
-    retired.addLast(file);
-    retiredBytes += file.bytes;
   }
 
   /**
    * Takes out files to be closed, until they have as many bytes as wanted.
    *
    * @param kept a size of idle files that go last, 0 for none
-   * @param to where to put them; to be closed, and then told to {@link #closed}
+   * @param to where to put them; each to be closed, and then told to {@link #closed}
    */
-  void takeToClose(long wanted, long kept, List<DeviceBuffer> to) {
+  void takeToClose(long wanted, long kept, FileList to) {
     long found = 0;
     while (found < wanted) {
-      DeviceBuffer next = retired.isEmpty() ? idle.takeOldest(kept) : takeRetired();
+      DeviceBuffer next = retired.isEmpty() ? idle.takeOldest(kept) : retired.takeFirst();
       if (next == null) {
         return;
       }
       found += next.bytes;
       closing += next.bytes;
-      to.add(next);
+      to.addLast(next);
     }
   }
 
-  private DeviceBuffer takeRetired() {
-    DeviceBuffer next = retired.removeFirst();
-    retiredBytes -= next.bytes;
+  /** Takes one out that was retired, to be closed and then told to {@link #closed}; or null. */
+  @Nullable DeviceBuffer takeRetired() {
+    DeviceBuffer next = retired.takeFirst();
+    if (next != null) {
+      closing += next.bytes;
+    }
     return next;
   }
 
-  /** Takes out what was retired, to be closed. */
-  void takeRetired(List<DeviceBuffer> to) {
-    takeToClose(retiredBytes, 0, to);
+  /** Takes out what has been idle since the last tick, to be closed; see {@link IdleFiles#tick}. */
+  void tick(FileList to) {
+    long before = to.bytes();
+    idle.tick(to);
+    closing += to.bytes() - before;
   }
 
-  /** Takes out what has been idle since before some time, to be closed. */
-  void takeOlderThan(long time, List<DeviceBuffer> to) {
-    int before = to.size();
-    idle.takeOlderThan(time, to);
-    to.subList(before, to.size()).forEach(file -> closing += file.bytes);
-  }
-
-  /** Files that were taken out were closed. */
-  void closed(long bytes) {
-    closing -= bytes;
-    committed -= bytes;
+  /** A file that was taken out was closed. */
+  void closed(DeviceBuffer file) {
+    closing -= file.bytes;
+    committed -= file.bytes;
   }
 
   // ---- pins ----
@@ -202,7 +235,7 @@ final class FileAccount {
         committed,
         peak,
         liveBytes,
-        live.size(),
+        live.count(),
         committed - liveBytes,
         0,
         pinned,

@@ -5,12 +5,12 @@ import io.github.dmabuf4j.BufferLru;
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.spi.Exporter;
-import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The files of a heap. How they are found for an allocation is with {@link FileSupply}, how many
@@ -27,10 +27,15 @@ import java.util.function.UnaryOperator;
  * releases a buffer closes its file itself. ENDING is for the one thread that closes where the
  * files came from.
  *
+ * <p><b>Failures.</b> What is taken out of the account goes back to it, or leaves it, whatever
+ * fails meanwhile: a file that can't be closed counts as closed, and is logged. So who waits for
+ * others who close isn't left waiting, and an ended pool gets CLOSED. Releasing a buffer, and
+ * ending the pool after it, need no Java heap.
+ *
  * <p><b>Locks.</b> {@code lock} guards the account and the turns, and is held for a short time: no
  * system call is made with it, no method of a buffer called, nobody waited for but by its
  * conditions. It is taken inside of reservations, and nothing inside of it. {@code changed} is
- * signaled to all whenever something leaves the account, or becomes live.
+ * signaled to all whenever something leaves the account, or a grant.
  *
  * <p><b>Threads.</b> Any.
  */
@@ -47,6 +52,7 @@ final class FilePool {
   final String name;
   final BufferFiles files;
   final DeviceOptions options;
+  final long pageSize;
   final IdleMappings mappings;
   final BufferLru lru = new BufferLru();
   final DeviceShrinker shrinker = new DeviceShrinker(this);
@@ -70,6 +76,7 @@ final class FilePool {
     this.name = files.heapName();
     this.files = files;
     this.options = options;
+    this.pageSize = files.pageSize();
     this.mappings = new IdleMappings(options.mappings());
     this.account = new FileAccount(options);
     this.supply = new FileSupply(this); // looks at what is above
@@ -84,23 +91,30 @@ final class FilePool {
     }
   }
 
-  /** Files that were made or taken out have owners from now on. */
-  void beginLives(List<DeviceBuffer> buffers, int hits) {
+  /**
+   * An idle file for a buffer, which is live from now on.
+   *
+   * @param wanted how many bytes it has at least
+   * @param inTurn whether those who wait come first
+   * @return null if there is none, or somebody comes first
+   * @throws IllegalStateException if the pool has ended
+   */
+  @Nullable DeviceBuffer reuse(long wanted, boolean inTurn) {
     lock.lock();
     try {
-      account.beginLives(buffers, hits);
-      changed.signalAll();
+      requireOpen();
+      return inTurn && !supply.turns.isEmpty() ? null : account.reuse(wanted);
     } finally {
       lock.unlock();
     }
   }
 
-  /** A file that was taken out isn't used after all: no buffer was exported in it. */
-  void putBack(DeviceBuffer file) {
+  /** A file that was reused gets no buffer after all. */
+  void undoReuse(DeviceBuffer file) {
     boolean isLeft;
     lock.lock();
     try {
-      account.putBack(file, state == State.OPEN);
+      account.undoReuse(file, state == State.OPEN);
       isLeft = account.hasRetired();
       giveWay();
     } finally {
@@ -109,21 +123,41 @@ final class FilePool {
     closeWhatIsLeft(isLeft);
   }
 
-  /** Files that were charged weren't made. */
-  void refund(int count, long bytes) {
+  /** The first file of a grant has an owner from now on. */
+  void beginLife(Grant grant) {
     lock.lock();
     try {
-      account.refund(count, bytes);
+      account.beginLife(grant);
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** What is left in a grant isn't used after all. */
+  void putBack(Grant grant) {
+    if (grant.isEmpty()) {
+      return;
+    }
+    boolean isLeft;
+    lock.lock();
+    try {
+      account.putBack(grant, state == State.OPEN);
+      isLeft = account.hasRetired();
       giveWay();
     } finally {
       lock.unlock();
     }
-    endIfDrained();
+    closeWhatIsLeft(isLeft);
   }
 
   // ---- giving back ----
 
-  /** A buffer has ended. */
+  /**
+   * A buffer has ended.
+   *
+   * @throws IllegalStateException if it has ended before
+   */
   void release(DeviceBuffer buffer) {
     boolean isLeft;
     lock.lock();
@@ -139,7 +173,7 @@ final class FilePool {
 
   /** A buffer lives on without memory. */
   void giveUp(DeviceBuffer buffer) {
-    buffer.close();
+    tryClose(buffer);
     lock.lock();
     try {
       account.giveUp(buffer);
@@ -166,47 +200,57 @@ final class FilePool {
 
   /** Closes what was retired. */
   long closeRetired() {
-    List<DeviceBuffer> taken = new ArrayList<>();
-    lock.lock();
-    try {
-      account.takeRetired(taken);
-    } finally {
-      lock.unlock();
-    }
-    return close(taken);
-  }
-
-  /** Closes files that were taken out to be closed. */
-  long close(List<DeviceBuffer> taken) {
     long bytes = 0;
-    for (DeviceBuffer file : taken) {
-      try {
-        file.close();
-      } catch (RuntimeException | Error e) {
-        LOG.log(Level.ERROR, "closing " + file + " failed", e);
-      }
-      bytes += file.bytes;
-    }
-    if (!taken.isEmpty()) {
-      closed(bytes);
+    for (DeviceBuffer file = takeRetired(); file != null; file = takeRetired()) {
+      bytes += close(file);
     }
     endIfDrained();
     return bytes;
   }
 
-  private void closed(long bytes) {
+  private @Nullable DeviceBuffer takeRetired() {
     lock.lock();
     try {
-      account.closed(bytes);
-      giveWay();
+      return account.takeRetired();
     } finally {
       lock.unlock();
     }
   }
 
+  /** Closes files that were taken out to be closed. */
+  long close(FileList taken) {
+    long bytes = 0;
+    for (DeviceBuffer file = taken.takeFirst(); file != null; file = taken.takeFirst()) {
+      bytes += close(file);
+    }
+    endIfDrained();
+    return bytes;
+  }
+
+  /** Closes a file that was taken out for that; it has left the account then, whatever fails. */
+  private long close(DeviceBuffer file) {
+    tryClose(file);
+    lock.lock();
+    try {
+      account.closed(file);
+      giveWay();
+    } finally {
+      lock.unlock();
+    }
+    return file.bytes;
+  }
+
+  private static void tryClose(DeviceBuffer file) {
+    try {
+      file.close();
+    } catch (RuntimeException | Error e) {
+      Failures.log(LOG, "closing", file, e);
+    }
+  }
+
   /** Closes all that is idle, and waits for others who are closing some. */
   long trim() {
-    List<DeviceBuffer> taken = new ArrayList<>();
+    FileList taken = new FileList();
     lock.lock();
     try {
       account.takeToClose(Long.MAX_VALUE, 0, taken);
@@ -225,13 +269,12 @@ final class FilePool {
     return bytes;
   }
 
-  /** Closes what has lain idle for half the decay time. */
+  /** Closes what has lain idle since the last tick. */
   void tick() {
-    List<DeviceBuffer> old = new ArrayList<>();
+    FileList old = new FileList();
     lock.lock();
     try {
-      long half = options.decay().dividedBy(2).toNanos();
-      account.takeOlderThan(System.nanoTime() - half, old);
+      account.tick(old);
     } finally {
       lock.unlock();
     }
@@ -285,7 +328,11 @@ final class FilePool {
   List<DeviceBuffer> live() {
     lock.lock();
     try {
-      return List.copyOf(account.live);
+      List<DeviceBuffer> live = new ArrayList<>(account.live.count());
+      for (DeviceBuffer file = account.live.first(); file != null; file = file.next) {
+        live.add(file);
+      }
+      return live;
     } finally {
       lock.unlock();
     }
@@ -316,8 +363,8 @@ final class FilePool {
 
   /** Closes, if nothing is live. */
   void close() {
-    List<DeviceBuffer> taken = new ArrayList<>();
-    if (!tryClose(taken)) {
+    FileList taken = new FileList();
+    if (!tryEnd(taken)) {
       BufInfo holders = info();
       throw new IllegalStateException(
           "%s has %d live buffers: close them first, or call drain; %s"
@@ -328,7 +375,7 @@ final class FilePool {
   }
 
   /** Ends it, or waits until it is known whether something that is being made becomes live. */
-  private boolean tryClose(List<DeviceBuffer> taken) {
+  private boolean tryEnd(FileList taken) {
     lock.lock();
     try {
       while (account.live.isEmpty() && account.isMaking()) {
@@ -401,7 +448,16 @@ final class FilePool {
     } finally {
       lock.unlock();
     }
-    files.close(); // before anybody is told
+    try {
+      files.close(); // before anybody is told
+    } catch (RuntimeException | Error e) {
+      Failures.log(LOG, "closing", name, e);
+    } finally {
+      end();
+    }
+  }
+
+  private void end() {
     lock.lock();
     try {
       state = State.CLOSED;

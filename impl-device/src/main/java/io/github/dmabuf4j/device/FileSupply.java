@@ -44,6 +44,7 @@ final class FileSupply {
 
   final Turns turns;
   private final FilePool pool;
+  private final String operation;
 
   /** As far as it is known; looked at again by who wants more. */
   private volatile BufferFiles.Largest largest;
@@ -51,14 +52,63 @@ final class FileSupply {
   FileSupply(FilePool pool) {
     this.pool = pool;
     this.turns = new Turns(pool.lock);
+    this.operation = "allocating from " + pool.name;
     this.largest = pool.files.largest();
   }
 
-  /** What was taken out, and how many files are charged and have to be made. */
-  private record Grant(List<DeviceBuffer> reused, int fresh) {}
+  /**
+   * Allocates one buffer. From an idle file, which most come from: by one step under the pool's
+   * lock, and without lists.
+   *
+   * @param request what
+   * @param interruptibly whether waiting ends at an interrupt
+   */
+  DmaBuf allocate(AllocationRequest request, boolean interruptibly) throws InterruptedException {
+    AllocPolicy policy = request.policy();
+    checkMayReclaim(policy);
+    long bytes = Wanted.fileBytes(request, pool.pageSize);
+    DeviceBuffer idle = pool.reuse(bytes, policy == AllocPolicy.NO_FAIL);
+    if (idle != null) {
+      return begin(request, idle);
+    }
+    Wanted wanted = new Wanted(request, bytes, 1, policy);
+    List<DmaBuf> buffers = allocate(wanted, interruptibly);
+    if (buffers.isEmpty()) {
+      throw inUse(wanted);
+    }
+    return buffers.getFirst();
+  }
+
+  /** Exports a buffer in a file that was reused for it. */
+  private DmaBuf begin(AllocationRequest request, DeviceBuffer file) {
+    DmaBuf buffer = null;
+    try {
+      if (request.content() == AllocationRequest.Content.ZEROED) {
+        file.zero();
+      }
+      buffer = file.export(request);
+      return buffer;
+    } catch (DmaBufException e) { // it can't be mapped
+      throw refused(Wanted.of(request, 1, request.policy(), pool.pageSize), e);
+    } finally {
+      if (buffer == null) {
+        pool.undoReuse(file);
+      }
+    }
+  }
+
+  private OutOfBuffersException refused(Wanted wanted, DmaBufException cause) {
+    return Shortage.refused(wanted, pool.statistics(), pool.name, cause);
+  }
+
+  private void checkMayReclaim(AllocPolicy policy) {
+    if (policy != AllocPolicy.NOWAIT) {
+      Lockdep.mayReclaim(operation);
+    }
+  }
 
   /**
-   * Allocates.
+   * Allocates one or several.
    *
    * @param wanted what, and how many
    * @param interruptibly whether waiting ends at an interrupt
@@ -77,9 +127,7 @@ final class FileSupply {
 
   /** What every allocation is checked for. */
   void begin(Wanted wanted) {
-    if (wanted.policy() != AllocPolicy.NOWAIT) {
-      Lockdep.mayReclaim("allocating from " + pool.name);
-    }
+    checkMayReclaim(wanted.policy());
     boolean all = wanted.policy() == AllocPolicy.NO_FAIL;
     long bytes = all ? wanted.allBytes() : wanted.bytes();
     requireOpen();
@@ -104,7 +152,7 @@ final class FileSupply {
   }
 
   /** The exception for a single buffer that wasn't there. */
-  OutOfBuffersException inUse(Wanted wanted) {
+  private OutOfBuffersException inUse(Wanted wanted) {
     return Shortage.inUse(
         wanted, pool.statistics(), wanted.request().isQuiet() ? null : pool.info());
   }
@@ -133,7 +181,7 @@ final class FileSupply {
     boolean mayClose = wanted.policy() != AllocPolicy.NOWAIT;
     boolean exhausted = !mayClose;
     for (int tries = 0; ; tries++) {
-      List<DeviceBuffer> toClose = new ArrayList<>();
+      FileList toClose = new FileList();
       long lacking;
       pool.lock.lock();
       try {
@@ -184,7 +232,7 @@ final class FileSupply {
    * Takes files out and charges the rest; or, where there isn't room for that yet, takes out what
    * is to be closed first, and returns null. Lock held.
    */
-  private @Nullable Grant takeOut(Wanted wanted, int count, List<DeviceBuffer> toClose) {
+  private @Nullable Grant takeOut(Wanted wanted, int count, FileList toClose) {
     int reused = Math.min(count, pool.account.idle.count(wanted.bytes()));
     int fresh = count - reused;
     long lacking = fresh * wanted.bytes() - pool.account.room();
@@ -192,16 +240,9 @@ final class FileSupply {
       pool.account.takeToClose(lacking, wanted.bytes(), toClose);
       return null;
     }
-    List<DeviceBuffer> taken = new ArrayList<>(count);
-    while (taken.size() < reused) {
-      DeviceBuffer next = pool.account.idle.take(wanted.bytes());
-      if (next == null) {
-        throw new AssertionError("the idle files were counted wrongly");
-      }
-      taken.add(next);
-    }
-    pool.account.beginMaking(count, fresh * wanted.bytes());
-    return new Grant(taken, fresh);
+    Grant grant = new Grant(wanted.bytes()); // before anything is taken out
+    pool.account.fill(grant, reused, fresh);
+    return grant;
   }
 
   // ---- waiting ----
@@ -303,36 +344,32 @@ final class FileSupply {
   // ---- what was taken out becomes buffers ----
 
   private List<DmaBuf> provide(Wanted wanted, Grant grant) {
-    List<DeviceBuffer> ready = new ArrayList<>(grant.reused());
-    int made = 0;
+    try {
+      complete(wanted, grant);
+      return export(wanted.request(), grant);
+    } finally {
+      pool.putBack(grant); // what is left: nothing, if all went well
+    }
+  }
+
+  /** Zeroes what has to be, and makes what is missing, or a part of it where that will do. */
+  private void complete(Wanted wanted, Grant grant) {
     boolean clean = false;
-    boolean done = false;
     try {
       if (wanted.request().content() == AllocationRequest.Content.ZEROED) {
-        ready.forEach(DeviceBuffer::zero);
+        for (DeviceBuffer file = grant.files.first(); file != null; file = file.next) {
+          file.zero();
+        }
       }
       clean = true;
-      while (made < grant.fresh()) {
-        ready.add(make(wanted));
-        made++;
+      while (grant.missing > 0) {
+        grant.made(make(wanted));
       }
-      done = true;
     } catch (DmaBufException e) { // the system refused
-      done = clean && !ready.isEmpty() && wanted.policy() != AllocPolicy.NO_FAIL;
-      if (!done) {
-        throw Shortage.refused(wanted, pool.statistics(), pool.name, e);
-      }
-    } finally {
-      int missing = grant.fresh() - made;
-      if (missing > 0) {
-        pool.refund(missing, missing * wanted.bytes());
-      }
-      if (!done) {
-        ready.forEach(pool::putBack);
+      if (!clean || grant.files.isEmpty() || wanted.policy() == AllocPolicy.NO_FAIL) {
+        throw refused(wanted, e);
       }
     }
-    pool.beginLives(ready, grant.reused().size());
-    return export(wanted.request(), ready);
   }
 
   private DeviceBuffer make(Wanted wanted) {
@@ -359,22 +396,31 @@ final class FileSupply {
     }
   }
 
-  private List<DmaBuf> export(AllocationRequest request, List<DeviceBuffer> ready) {
-    List<DmaBuf> buffers = new ArrayList<>(ready.size());
-    int exported = 0;
+  private List<DmaBuf> export(AllocationRequest request, Grant grant) {
+    List<DmaBuf> buffers = new ArrayList<>(grant.files.count()); // adding won't fail
+    boolean done = false;
     try {
-      for (DeviceBuffer buffer : ready) {
-        buffer.renamed(request.name().orElse(""));
-        buffers.add(
-            buffer.object.export(
-                request.size(), request.name().orElse(null), request.layout().orElse(null)));
-        exported++;
+      for (DeviceBuffer next = grant.files.first(); next != null; next = grant.files.first()) {
+        pool.beginLife(grant);
+        buffers.add(export(request, next));
       }
+      done = true;
       return buffers;
     } finally {
-      if (exported < ready.size()) {
-        ready.subList(exported, ready.size()).forEach(pool::release);
+      if (!done) {
         buffers.forEach(DmaBuf::close);
+      }
+    }
+  }
+
+  private DmaBuf export(AllocationRequest request, DeviceBuffer file) {
+    DmaBuf buffer = null;
+    try {
+      buffer = file.export(request);
+      return buffer;
+    } finally {
+      if (buffer == null) {
+        pool.release(file);
       }
     }
   }

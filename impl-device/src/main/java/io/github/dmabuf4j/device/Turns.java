@@ -1,8 +1,6 @@
 package io.github.dmabuf4j.device;
 
 import io.github.dmabuf4j.Fences;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -16,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  * them could use.
  *
  * <p><b>Invariant: no wake-up is lost.</b> {@code wakeUps} changes with each release, under the
- * lock. Who finds nothing waits only if the count is still the one from before its look.
+ * lock. Who finds nothing waits only if the count is still the one from before its look. The line
+ * is linked through the places, so that taking one and leaving it don't fail for want of Java heap.
  *
  * <p><b>Threads.</b> Guarded by the lock of the pool, but for what says otherwise.
  */
@@ -26,6 +25,9 @@ final class Turns {
     final Wanted wanted;
     final Condition condition;
     final long since = System.nanoTime();
+    private @Nullable Turn before;
+    private @Nullable Turn behind;
+    private boolean isInLine;
 
     private Turn(Wanted wanted, Condition condition) {
       this.wanted = wanted;
@@ -34,7 +36,9 @@ final class Turns {
   }
 
   private final ReentrantLock lock;
-  private final Deque<Turn> line = new ArrayDeque<>();
+  private @Nullable Turn first;
+  private @Nullable Turn last;
+  private int length;
   private long wakeUps;
   private long lastReport;
 
@@ -47,7 +51,7 @@ final class Turns {
     Turn turn = new Turn(wanted, lock.newCondition());
     lock.lock();
     try {
-      line.addLast(turn);
+      addLast(turn);
     } finally {
       lock.unlock();
     }
@@ -58,7 +62,8 @@ final class Turns {
   void leave(Turn turn) {
     lock.lock();
     try {
-      if (line.remove(turn)) {
+      if (turn.isInLine) {
+        remove(turn);
         wakeFirst();
       }
     } finally {
@@ -66,28 +71,60 @@ final class Turns {
     }
   }
 
-  /** Whether anybody waits. Without the lock. */
+  private void addLast(Turn turn) {
+    Turn before = last;
+    turn.before = before;
+    last = turn;
+    if (before == null) {
+      first = turn;
+    } else {
+      before.behind = turn;
+    }
+    turn.isInLine = true;
+    length++;
+  }
+
+  private void remove(Turn turn) {
+    Turn before = turn.before;
+    Turn behind = turn.behind;
+    if (before == null) {
+      first = behind;
+    } else {
+      before.behind = behind;
+    }
+    if (behind == null) {
+      last = before;
+    } else {
+      behind.before = before;
+    }
+    turn.before = null;
+    turn.behind = null;
+    turn.isInLine = false;
+    length--;
+  }
+
+  /** Whether nobody waits. With the lock, or without. */
   boolean isEmpty() {
     lock.lock();
     try {
-      return line.isEmpty();
+      return first == null;
     } finally {
       lock.unlock();
     }
   }
 
   boolean isFirst(Turn turn) {
-    return line.peekFirst() == turn;
+    return first == turn;
   }
 
   /** How many wait behind the first. */
   int behind() {
-    return Math.max(0, line.size() - 1);
+    return Math.max(0, length - 1);
   }
 
   /** Whether somebody before this one could be served now; the first in line is told. */
   boolean areOthersDue(Turn turn, Predicate<Wanted> canBeServed) {
-    for (Turn other : line) {
+    for (Turn other = first; other != null; other = other.behind) {
       if (other == turn) {
         return false;
       }
@@ -107,16 +144,18 @@ final class Turns {
   /** Something was released. */
   void wakeFirst() {
     wakeUps++;
-    Turn first = line.peekFirst();
-    if (first != null) {
-      first.condition.signal();
+    Turn next = first;
+    if (next != null) {
+      next.condition.signal();
     }
   }
 
   /** The pool's state changed. */
   void wakeAll() {
     wakeUps++;
-    line.forEach(turn -> turn.condition.signal());
+    for (Turn turn = first; turn != null; turn = turn.behind) {
+      turn.condition.signal();
+    }
   }
 
   /**

@@ -18,12 +18,21 @@ record Wanted(AllocationRequest request, long bytes, int count, AllocPolicy poli
    * @throws IllegalArgumentException if the alignment is more than a page's
    */
   static Wanted of(AllocationRequest request, int count, AllocPolicy policy, long pageSize) {
+    return new Wanted(request, fileBytes(request, pageSize), count, policy);
+  }
+
+  /**
+   * The size of a file for a request: whole pages; negative if no file is so large.
+   *
+   * @throws IllegalArgumentException if the alignment is more than a page's
+   */
+  static long fileBytes(AllocationRequest request, long pageSize) {
     if (request.alignment() > pageSize) {
       throw new IllegalArgumentException(
           "wanted an alignment of at most %d B, the page size, got %d: files are mapped at pages"
               .formatted(pageSize, request.alignment()));
     }
-    return new Wanted(request, request.size() + pageSize - 1 & -pageSize, count, policy);
+    return request.size() + pageSize - 1 & -pageSize;
   }
 
   /** The same of another number. */
