@@ -1,16 +1,13 @@
 package io.github.dmabuf4j.device.linux;
 
 import io.github.dmabuf4j.DmaBufException;
-import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import io.github.dmabuf4j.device.linux.bindings.pollfd;
 import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -22,9 +19,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Invariant.</b>
  *
  * <ul>
- *   <li>A watch is in both maps exactly while epoll has its descriptor. It wants what its
- *       registrations want together, at least one of them, and holds the descriptor open: the
- *       number can't be somebody else's. All of this changes under {@code lock} alone.
+ *   <li>A {@link Watch} holds its descriptor open while epoll may have it: the number can't be
+ *       somebody else's. All of {@link Watches} changes under {@code lock} alone.
  *   <li>A registration is on the list of its watch until somebody takes it off, under the lock: the
  *       thread that runs its callback next, or whoever cancelled it. So a callback runs once, or
  *       never if cancelling succeeded.
@@ -34,6 +30,11 @@ import org.jspecify.annotations.Nullable;
  *   <li>An event that epoll had found before its watch ended, or wanted something else, finds
  *       nothing: watches have numbers that are never given again.
  * </ul>
+ *
+ * <p><b>Failures.</b> Whoever is taken off is told, whatever fails meanwhile, and needs no Java
+ * heap for that. While the Java heap is full, the thread goes on as well as it can; what it could
+ * not tell epoll it tells later, and a descriptor that it could not take from epoll stays open
+ * until then. Anything else that is thrown ends the poller: whoever is registered is told so.
  *
  * <p><b>Edges.</b> A signal that interrupts the wait, and an event that nobody wants, change
  * nothing. An error or a hang-up of the descriptor is an event that everybody wants. A callback
@@ -57,7 +58,10 @@ public final class Poller implements AutoCloseable {
 
   private static final System.Logger LOG = System.getLogger(Poller.class.getName());
   private static final int BATCH = 128;
-  private static final long WAKE = 0;
+  private static final int FOR_EVER = -1;
+
+  /** How long is waited before something is tried again, in milliseconds. */
+  private static final int PAUSE = 10;
 
   /** What runs when a descriptor is ready. */
   @FunctionalInterface
@@ -72,32 +76,19 @@ public final class Poller implements AutoCloseable {
     void ready(int events);
   }
 
-  /** What epoll knows of one descriptor. */
-  private static final class Watch {
-    final Descriptor descriptor;
-    final long number;
-    final List<Registration> registrations = new ArrayList<>(1);
-    int wanted;
-
-    Watch(Descriptor descriptor, long number) {
-      this.descriptor = descriptor;
-      this.number = number;
-    }
-
-    int wantedTogether() {
-      int together = 0;
-      for (Registration registration : registrations) {
-        together |= registration.events;
-      }
-      return together;
-    }
-  }
-
   /** One interest in one descriptor. It is over once its callback ran or it was cancelled. */
   public final class Registration {
-    private final Watch watch;
-    private final int events;
+    final Watch watch;
+    final int events;
     private final Callback callback;
+
+    /** The next one on the list of the watch, and whether it is there; or the next one to tell. */
+    @Nullable Registration next;
+
+    boolean isListed;
+
+    /** What it is to be told. */
+    int happened;
 
     private Registration(Watch watch, int events, Callback callback) {
       this.watch = watch;
@@ -116,10 +107,9 @@ public final class Poller implements AutoCloseable {
       boolean last = false;
       lock.lock();
       try {
-        cancelled = watch.registrations.remove(this);
-        if (cancelled) {
-          last = settle(watch);
-        }
+        cancelled = watch.remove(this);
+        Descriptor open = epoll; // null once all are told that it ended
+        last = cancelled && open != null && watches.settle(open, watch);
       } finally {
         lock.unlock();
       }
@@ -129,29 +119,35 @@ public final class Poller implements AutoCloseable {
       return cancelled;
     }
 
-    private void run(int happened) {
+    /** Doesn't fail: the others wait for this thread, too. */
+    void run() {
       try {
         callback.ready(happened);
-      } catch (Throwable e) { // the others wait for this thread, too
-        LOG.log(Level.ERROR, "a callback of " + watch.descriptor + " threw", e);
+      } catch (Throwable e) {
+        log("telling whoever waits for", watch.descriptor, e);
       }
     }
   }
 
-  /** A registration whose callback is to run. */
-  private record Due(Registration registration, int happened) {}
+  /** Says what failed; nothing if even that fails. */
+  static void log(String what, Object subject, Throwable failure) {
+    try {
+      LOG.log(Level.ERROR, "%s %s failed".formatted(what, subject), failure);
+    } catch (RuntimeException | Error e) {
+      // Others wait for this thread.
+    }
+  }
 
   private static final class OfThisProcess {
     static final Poller POLLER = new Poller("dmabuf4j-poller");
   }
 
   private final String name;
+  private final EpollCalls calls;
   private final ReentrantLock lock = new ReentrantLock();
 
   // Guarded by the lock.
-  private final Map<Integer, Watch> byDescriptor = new HashMap<>();
-  private final Map<Long, Watch> byNumber = new HashMap<>();
-  private long lastNumber = WAKE;
+  private final Watches watches;
   private @Nullable Descriptor epoll;
   private @Nullable Descriptor wake;
   private boolean ended;
@@ -162,7 +158,14 @@ public final class Poller implements AutoCloseable {
    * @param name of its thread to be
    */
   Poller(String name) {
+    this(name, EpollCalls.OF_THE_KERNEL);
+  }
+
+  /** The same with calls that may fail. */
+  Poller(String name, EpollCalls calls) {
     this.name = name;
+    this.calls = calls;
+    this.watches = new Watches(calls);
   }
 
   /**
@@ -226,30 +229,13 @@ public final class Poller implements AutoCloseable {
     lock.lock();
     try {
       Descriptor open = start();
-      Watch watch = byDescriptor.get(descriptor.heldNumber());
-      boolean fresh = watch == null;
-      if (watch == null) {
-        watch = new Watch(descriptor, ++lastNumber);
-      }
+      Watch watch = watches.of(descriptor);
+      boolean fresh = !watches.has(watch);
       Registration registration = new Registration(watch, events, callback);
-      watch.registrations.add(registration);
-      boolean added = false;
       try {
-        control(
-            open,
-            fresh ? linux_h.EPOLL_CTL_ADD() : linux_h.EPOLL_CTL_MOD(),
-            watch,
-            watch.wantedTogether());
-        added = true;
+        watches.add(open, registration);
       } finally {
-        if (!added) {
-          watch.registrations.remove(registration);
-        }
-      }
-      if (fresh) {
-        byDescriptor.put(descriptor.heldNumber(), watch);
-        byNumber.put(watch.number, watch);
-        holdIsUsed = true;
+        holdIsUsed = fresh && watches.has(watch); // also if epoll may have it all the same
       }
       return registration;
     } finally {
@@ -258,57 +244,6 @@ public final class Poller implements AutoCloseable {
         descriptor.endHold();
       }
     }
-  }
-
-  /** Has epoll want what the registrations want; or nothing any more: then true. Lock held. */
-  private boolean settle(Watch watch) {
-    Descriptor open = epoll;
-    if (open == null) {
-      return false; // whoever ended the poller has let go of all
-    }
-    int together = watch.wantedTogether();
-    boolean over = watch.registrations.isEmpty();
-    if (over) {
-      byDescriptor.remove(watch.descriptor.heldNumber());
-      byNumber.remove(watch.number);
-    } else if (together == watch.wanted) {
-      return false;
-    }
-    try {
-      control(open, over ? linux_h.EPOLL_CTL_DEL() : linux_h.EPOLL_CTL_MOD(), watch, together);
-    } catch (DmaBufException e) { // somebody closed the number behind its owner's back
-      LOG.log(Level.WARNING, "what was waited for is gone: " + watch.descriptor, e);
-    }
-    return over;
-  }
-
-  private static void control(Descriptor epoll, int operation, Watch watch, int events) {
-    int result;
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment event = EpollEvent.allocateArray(1, arena);
-      EpollEvent.events(event, events);
-      EpollEvent.data(event, watch.number);
-      int fd = watch.descriptor.heldNumber();
-      result = epoll.use(own -> Syscalls.epollControl(own, operation, fd, event));
-    }
-    if (result < 0) {
-      throw refusal(watch.descriptor, -result);
-    }
-    watch.wanted = events;
-  }
-
-  private static RuntimeException refusal(Descriptor descriptor, int number) {
-    SyscallFailure failure = new SyscallFailure("epoll_ctl", descriptor.toString(), number);
-    return switch (Errno.of(number).orElse(Errno.EIO)) {
-      case EPERM ->
-          new IllegalArgumentException(
-              "wanted a descriptor that can be waited for, such as a fence's or a socket's; %s is none: plain files are always ready"
-                  .formatted(descriptor));
-      case ENOSPC ->
-          failure.exception(
-              "raise it: sysctl fs.epoll.max_user_watches; or wait for fewer at once");
-      default -> failure.exception();
-    };
   }
 
   // ---- the thread ----
@@ -332,12 +267,13 @@ public final class Poller implements AutoCloseable {
     boolean started = false;
     try {
       bell = EventCounter.create(Descriptor.Kind.DEVICE, name);
-      control(fresh, linux_h.EPOLL_CTL_ADD(), new Watch(bell, WAKE), IN);
+      watches.control(fresh, linux_h.EPOLL_CTL_ADD(), new Watch(bell, Watches.WAKE), IN);
+      MemorySegment events = EpollEvent.allocateArray(BATCH, Arena.ofAuto());
       Thread.ofPlatform()
           .name(name)
           .daemon()
           .inheritInheritableThreadLocals(false)
-          .start(() -> run(fresh));
+          .start(() -> run(fresh, events));
       started = true;
     } finally {
       if (!started) {
@@ -352,23 +288,24 @@ public final class Poller implements AutoCloseable {
     return fresh;
   }
 
-  private void run(Descriptor open) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment events = EpollEvent.allocateArray(BATCH, arena);
-      List<Due> due = new ArrayList<>();
-      List<Watch> over = new ArrayList<>();
+  private void run(Descriptor open, MemorySegment events) {
+    try {
       while (!hasEnded()) {
-        int count = open.use(fd -> Syscalls.epollWait(fd, events, BATCH, -1));
-        if (count != -linux_h.EINTR()) {
-          take(events, SyscallFailure.check("epoll_wait", name, count), due, over);
-          tell(due, over);
+        try {
+          round(open, events);
+        } catch (OutOfMemoryError e) {
+          pause();
         }
       }
     } catch (Throwable e) {
-      LOG.log(Level.ERROR, name + " broke: whoever waits is told so", e);
+      log("waiting with", name, e);
     } finally {
       end(open);
     }
+  }
+
+  private static void pause() {
+    LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(PAUSE));
   }
 
   private boolean hasEnded() {
@@ -380,64 +317,95 @@ public final class Poller implements AutoCloseable {
     }
   }
 
+  /** One round. */
+  private void round(Descriptor open, MemorySegment events) {
+    boolean settled = settle(open);
+    if (!settled) {
+      pause(); // the Java heap is full, and what epoll shouldn't report any more would come at once
+    }
+    Taken taken = new Taken(); // before anything is taken
+    try {
+      int patience = settled ? FOR_EVER : PAUSE;
+      int count = open.use(fd -> calls.await(fd, events, BATCH, patience));
+      if (count != -linux_h.EINTR()) {
+        take(open, events, SyscallFailure.check("epoll_wait", name, count), taken);
+      }
+    } finally {
+      taken.tell();
+    }
+  }
+
+  /** Settles what was left; false if something is left yet. */
+  private boolean settle(Descriptor open) {
+    Taken over = new Taken();
+    lock.lock();
+    try {
+      watches.settleAll(open, over);
+      return !watches.isUnsettled();
+    } finally {
+      lock.unlock();
+      over.tell();
+    }
+  }
+
   /** Takes off their lists whom some events concern. */
-  private void take(MemorySegment events, int count, List<Due> due, List<Watch> over) {
+  private void take(Descriptor open, MemorySegment events, int count, Taken taken) {
     lock.lock();
     try {
       for (int i = 0; i < count; i++) {
         MemorySegment event = EpollEvent.at(events, i);
-        int happened = EpollEvent.events(event);
-        Watch watch = byNumber.get(EpollEvent.data(event));
-        if (watch == null) {
-          continue; // cancelled since, or the bell
-        }
-        watch.registrations.removeIf(
-            registration -> {
-              int mine = happened & (registration.events | FAILED);
-              return mine != 0 && due.add(new Due(registration, mine));
-            });
-        if (settle(watch)) {
-          over.add(watch);
+        Watch watch = watches.find(EpollEvent.data(event));
+        if (watch != null) { // not cancelled since, and not the bell
+          watch.takeDue(EpollEvent.events(event), false, taken);
+          if (watches.settle(open, watch)) {
+            taken.add(watch);
+          }
         }
       }
     } finally {
       lock.unlock();
     }
-  }
-
-  /** Without the lock: users' code runs, and descriptors are closed. */
-  private static void tell(List<Due> due, List<Watch> over) {
-    over.forEach(watch -> watch.descriptor.endHold());
-    due.forEach(one -> one.registration.run(one.happened));
-    due.clear();
-    over.clear();
   }
 
   private void end(Descriptor open) {
-    List<Due> due = new ArrayList<>();
-    List<Watch> over;
-    Descriptor bell;
-    lock.lock();
-    try {
-      ended = true;
-      over = new ArrayList<>(byNumber.values());
-      for (Watch watch : over) {
-        watch.registrations.forEach(registration -> due.add(new Due(registration, 0)));
-        watch.registrations.clear();
+    Taken taken = null;
+    while (taken == null) {
+      try {
+        taken = takeAll();
+      } catch (OutOfMemoryError e) {
+        pause();
       }
-      byDescriptor.clear();
-      byNumber.clear();
-      bell = wake;
-      epoll = null;
-      wake = null;
-    } finally {
-      lock.unlock();
     }
+    Descriptor bell = forgetBell();
     open.close();
     if (bell != null) {
       bell.close();
     }
-    tell(due, over);
+    taken.tell();
+  }
+
+  private Taken takeAll() {
+    Taken taken = new Taken();
+    lock.lock();
+    try {
+      ended = true;
+      watches.takeAll(taken);
+      epoll = null;
+      return taken;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private @Nullable Descriptor forgetBell() {
+    lock.lock();
+    try {
+      Descriptor bell = wake;
+      wake = null;
+      return bell;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /**
@@ -461,7 +429,7 @@ public final class Poller implements AutoCloseable {
   int watches() {
     lock.lock();
     try {
-      return byNumber.size();
+      return watches.count();
     } finally {
       lock.unlock();
     }
