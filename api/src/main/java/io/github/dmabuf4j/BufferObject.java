@@ -138,8 +138,8 @@ public final class BufferObject extends BufferPlacement {
    */
   public Optional<DmaBuf> tryHandle() {
     int generation = generation();
-    DmaBuf handle = DmaBuf.further(this, generation); // first: the heap may be full
-    return retain(generation, false) ? Optional.of(handle) : Optional.empty();
+    Optional<DmaBuf> handle = Optional.of(DmaBuf.further(this, generation)); // the heap may be full
+    return retain(generation, false) ? handle : Optional.empty();
   }
 
   @Override

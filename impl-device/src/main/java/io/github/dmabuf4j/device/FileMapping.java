@@ -133,13 +133,8 @@ final class FileMapping implements MappedBytes {
       DeviceTimer.later(this::unmap, "a mapping"); // native code uses a segment of it
       return;
     }
-    int result = Syscalls.munmap(address, byteSize);
-    if (result < 0) {
-      LOG.log(
-          Level.WARNING,
-          "munmap of {0} B failed with error {1}: the address space is lost",
-          byteSize,
-          -result);
+    if (Syscalls.munmap(address, byteSize) < 0) {
+      LOG.log(Level.WARNING, "munmap of {0} B failed: the address space is lost", byteSize);
     }
   }
 

@@ -178,10 +178,9 @@ public final class DescriptorBudget {
   void close(Entry entry) {
     entries.remove(entry); // before the number can be anybody else's
     try {
-      int result = Syscalls.close(entry.fd());
-      if (result < 0) {
+      if (Syscalls.close(entry.fd()) < 0) {
         // It is closed all the same, and what failed was written by somebody else.
-        LOG.log(Level.DEBUG, "close of {0} reported error {1}", entry, -result);
+        LOG.log(Level.DEBUG, "close of {0} reported an error", entry);
       }
     } finally {
       count(entry.kind()).decrementAndGet();

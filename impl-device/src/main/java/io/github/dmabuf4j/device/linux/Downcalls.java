@@ -32,7 +32,16 @@ final class Downcalls {
         CAPTURE);
   }
 
-  /** The same for one that has a number of named arguments, and others after them. */
+  /** Binds one that is called with its arguments alone: the error number takes Java heap. */
+  static MethodHandle plainFunction(String name, MemoryLayout result, MemoryLayout... arguments) {
+    return LINKER.downcallHandle(
+        LINKER.defaultLookup().findOrThrow(name), FunctionDescriptor.of(result, arguments));
+  }
+
+  /**
+   * The same as {@link #function} for one that has a number of named arguments, and others after
+   * them.
+   */
   static MethodHandle variadicFunction(
       String name, int named, MemoryLayout result, MemoryLayout... arguments) {
     return LINKER.downcallHandle(
@@ -55,10 +64,14 @@ final class Downcalls {
       long result = call.make(captured, scratch);
       return result == -1 ? -(int) ERRNO.get(captured, 0L) : result;
     } catch (Throwable e) {
-      if (e instanceof Error error) {
-        throw error;
-      }
-      throw new AssertionError("a downcall that throws nothing threw", e);
+      throw unexpected(e);
     }
+  }
+
+  /** What a downcall threw: an Error of the JVM's, or a bug. */
+  static Error unexpected(Throwable thrown) {
+    return thrown instanceof Error error
+        ? error
+        : new AssertionError("a downcall that throws nothing threw", thrown);
   }
 }

@@ -2,6 +2,8 @@ package io.github.dmabuf4j.device.linux;
 
 import static io.github.dmabuf4j.device.linux.Downcalls.call;
 import static io.github.dmabuf4j.device.linux.Downcalls.function;
+import static io.github.dmabuf4j.device.linux.Downcalls.plainFunction;
+import static io.github.dmabuf4j.device.linux.Downcalls.unexpected;
 import static io.github.dmabuf4j.device.linux.Downcalls.variadicFunction;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
@@ -14,7 +16,7 @@ import java.lang.invoke.MethodHandle;
 /**
  * The calls of the C library that this module makes, as 64-bit Linux has them, but for those of
  * sockets: {@link SocketCalls}. As system calls do, each returns its result, or the negative error
- * number; none throws, retries or decides anything.
+ * number, but for two that say so; none throws, retries or decides anything.
  *
  * <p><b>Use.</b> Loading this class binds the functions: it needs Linux and native access, which
  * {@link Platform} checks first.
@@ -23,7 +25,7 @@ import java.lang.invoke.MethodHandle;
  */
 public final class Syscalls {
   // int f(int, …)
-  private static final MethodHandle CLOSE = function("close", JAVA_INT, JAVA_INT);
+  private static final MethodHandle CLOSE = plainFunction("close", JAVA_INT, JAVA_INT);
   private static final MethodHandle FTRUNCATE =
       function("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
   private static final MethodHandle FALLOCATE =
@@ -52,8 +54,9 @@ public final class Syscalls {
       function("memfd_create", JAVA_INT, ADDRESS, JAVA_INT);
   private static final MethodHandle MMAP =
       function("mmap", JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
-  private static final MethodHandle MUNMAP = function("munmap", JAVA_INT, JAVA_LONG, JAVA_LONG);
-  private static final MethodHandle GETPAGESIZE = function("getpagesize", JAVA_INT);
+  private static final MethodHandle MUNMAP =
+      plainFunction("munmap", JAVA_INT, JAVA_LONG, JAVA_LONG);
+  private static final MethodHandle GETPAGESIZE = plainFunction("getpagesize", JAVA_INT);
   private static final MethodHandle GETRLIMIT = function("getrlimit", JAVA_INT, JAVA_INT, ADDRESS);
 
   // waiting
@@ -103,13 +106,18 @@ public final class Syscalls {
   }
 
   /**
-   * Closes a descriptor. It is closed whatever is returned, so this is never repeated.
+   * Closes a descriptor. It is closed whatever is returned, so this is never repeated. Needs no
+   * Java heap; so which error it was isn't known.
    *
    * @param fd the descriptor
-   * @return 0, or the negative error number
+   * @return 0, or -1
    */
   public static int close(int fd) {
-    return (int) call((errno, _) -> (int) CLOSE.invokeExact(errno, fd));
+    try {
+      return (int) CLOSE.invokeExact(fd);
+    } catch (Throwable e) {
+      throw unexpected(e);
+    }
   }
 
   /**
@@ -279,14 +287,18 @@ public final class Syscalls {
   }
 
   /**
-   * Undoes a mapping.
+   * Undoes a mapping. Needs no Java heap; so which error it was isn't known.
    *
    * @param address where it begins
    * @param bytes how many
-   * @return 0, or the negative error number
+   * @return 0, or -1
    */
   public static int munmap(long address, long bytes) {
-    return (int) call((errno, _) -> (int) MUNMAP.invokeExact(errno, address, bytes));
+    try {
+      return (int) MUNMAP.invokeExact(address, bytes);
+    } catch (Throwable e) {
+      throw unexpected(e);
+    }
   }
 
   /**
@@ -295,7 +307,11 @@ public final class Syscalls {
    * @return bytes, a power of two
    */
   public static int getpagesize() {
-    return (int) call((errno, _) -> (int) GETPAGESIZE.invokeExact(errno));
+    try {
+      return (int) GETPAGESIZE.invokeExact();
+    } catch (Throwable e) {
+      throw unexpected(e);
+    }
   }
 
   /**
