@@ -62,8 +62,8 @@ final class Deadline {
         fence, total, waiter == null ? thread : thread + " for " + waiter);
   }
 
-  /** A time in nanoseconds; what is too long to be counted never ends. */
+  /** A time in nanoseconds, at least 0; what is too long to be counted never ends. */
   static long nanos(Duration time) {
-    return TimeUnit.NANOSECONDS.convert(time);
+    return Math.max(0, TimeUnit.NANOSECONDS.convert(time));
   }
 }

@@ -183,7 +183,7 @@ public final class Fences {
         throw new IllegalArgumentException("wanted at least one fence to wait for, got none");
       }
       this.fences = fences;
-      this.patience = Math.max(0, Deadline.nanos(timeout));
+      this.patience = Deadline.nanos(timeout);
       this.silence = fences.stream().mapToLong(Fence::silenceNanos).max().orElseThrow();
       for (Fence fence : fences) {
         if (!fence.addCallback(this)) {

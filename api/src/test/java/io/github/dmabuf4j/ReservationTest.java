@@ -480,6 +480,7 @@ final class ReservationTest {
     reservation.await(FenceUsage.KERNEL);
     assertThat(reservation.await(FenceUsage.READ, Duration.ZERO)).isFalse();
     assertThat(reservation.await(FenceUsage.READ, Duration.ofMillis(1))).isFalse();
+    assertThat(reservation.await(FenceUsage.READ, Duration.ofSeconds(Long.MIN_VALUE))).isFalse();
     Threads.Started waiter =
         Threads.platform(() -> reservation.await(FenceUsage.READ)).awaitBlocked();
     Threads.Started uninterruptible =

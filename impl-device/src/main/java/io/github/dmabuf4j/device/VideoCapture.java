@@ -174,7 +174,7 @@ public final class VideoCapture implements AutoCloseable {
    * @throws InterruptedException if the thread is interrupted before or while waiting
    */
   public Optional<CapturedFrame> next(Duration timeout) throws InterruptedException {
-    long deadline = System.nanoTime() + TimeUnit.NANOSECONDS.convert(timeout);
+    long deadline = System.nanoTime() + Math.max(0, TimeUnit.NANOSECONDS.convert(timeout));
     while (true) {
       Optional<CapturedFrame> frame = tryNext();
       if (frame.isPresent()) {

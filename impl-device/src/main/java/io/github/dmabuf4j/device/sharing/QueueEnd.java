@@ -124,8 +124,8 @@ abstract class QueueEnd {
   /** Has the poller read the next frame. Lock held. */
   private void arm() {
     if (!isArmed && !channel.isClosed()) {
-      isArmed = true;
       armed = Poller.ofThisProcess().register(channel.socket(), Poller.IN, this::readable);
+      isArmed = true; // the callback waits for the lock
     }
   }
 
@@ -285,8 +285,8 @@ abstract class QueueEnd {
       if (reads) {
         reader = Thread.currentThread();
       } else {
-        waiting++;
         arm();
+        waiting++;
       }
       return reads;
     } finally {

@@ -7,11 +7,11 @@ import java.util.concurrent.TimeUnit;
  * One time limit for a series of waits.
  *
  * @param start when it began, a {@link System#nanoTime()} value
- * @param limit how long it is, in nanoseconds; what can't be counted never ends
+ * @param limit how long it is, in nanoseconds, at least 0; what can't be counted never ends
  */
 record TimeLeft(long start, long limit) {
   static TimeLeft of(Duration total) {
-    return new TimeLeft(System.nanoTime(), TimeUnit.NANOSECONDS.convert(total));
+    return new TimeLeft(System.nanoTime(), Math.max(0, TimeUnit.NANOSECONDS.convert(total)));
   }
 
   /** In nanoseconds, at least 0. */

@@ -136,6 +136,12 @@ final class RemoteQueueTest {
   }
 
   @Test
+  void waitOfLessThanNothing_onlyLooks() {
+    assertThatExceptionOfType(NothingQueuedException.class)
+        .isThrownBy(() -> consumer.acquire(Duration.ofSeconds(Long.MIN_VALUE)));
+  }
+
+  @Test
   void fences_crossBothWays() throws InterruptedException {
     try (FenceContext filling = FenceContext.create("filling");
         FenceContext using = FenceContext.create("using")) {

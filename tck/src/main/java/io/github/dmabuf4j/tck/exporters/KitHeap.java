@@ -468,7 +468,7 @@ public class KitHeap implements Heap {
     try {
       closed = true;
       released.signalAll();
-      long nanos = timeout.isNegative() ? 0 : timeout.toNanos();
+      long nanos = Math.max(0, TimeUnit.NANOSECONDS.convert(timeout));
       while (!live.isEmpty() && nanos > 0) {
         nanos = released.awaitNanos(nanos);
       }
