@@ -44,6 +44,10 @@ final class BlockList {
   void remove(Block block) {
     Block before = block.before;
     Block after = block.after;
+    if (before == null && block != first) {
+      throw new AssertionError(
+          "a block of %d bytes that is in no list goes back".formatted(block.bytes()));
+    }
     if (before == null) {
       first = after;
     } else {

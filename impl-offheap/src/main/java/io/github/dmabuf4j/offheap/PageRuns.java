@@ -142,7 +142,7 @@ final class PageRuns {
   }
 
   /**
-   * Puts a run back.
+   * Puts a run back. That is done, too, where there is no Java heap for what is returned.
    *
    * @param start its start
    * @param count how many pages

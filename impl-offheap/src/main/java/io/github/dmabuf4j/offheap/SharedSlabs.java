@@ -96,11 +96,12 @@ final class SharedSlabs {
   }
 
   /**
-   * Puts blocks back, and their pages to the operating system: those of neighbours by one call.
+   * Puts blocks back, and their pages to the operating system: those of neighbours by one call. All
+   * blocks are back when this returns, also without Java heap; pages may stay then.
    *
    * @param blocks sorted by their address
    * @param emptied where to put slabs, out of the list, of which nothing is outside any more: to be
-   *     unmapped
+   *     unmapped; has room for one for each block
    */
   void give(List<Block> blocks, List<Slab> emptied) {
     Slab slab = null;
@@ -113,7 +114,7 @@ final class SharedSlabs {
       }
       PageRuns.Range next = give(block);
       if (next != null && idle != null && idle.end() >= next.start()) {
-        idle = new PageRuns.Range(idle.start(), next.end());
+        idle = join(idle, next);
       } else if (next != null) {
         decommit(slab, idle);
         idle = next;
@@ -123,12 +124,27 @@ final class SharedSlabs {
     barrenSlabs = 0;
   }
 
-  /** Puts a block back: its pages, and others around it, that nobody needs and that aren't zero. */
+  /**
+   * Puts a block back: its pages, and others around it, that nobody needs and that aren't zero;
+   * null, too, if there is no Java heap to say which.
+   */
   private static PageRuns.@Nullable Range give(Block block) {
     Slab slab = block.slab;
     int start = (int) ((block.address - slab.region.address()) >>> SizeClasses.PAGE_SHIFT);
     int count = (int) (block.bytes() >>> SizeClasses.PAGE_SHIFT);
-    return slab.sharedRuns().give(start, count, block.written || block.zeroedIdle);
+    try {
+      return slab.sharedRuns().give(start, count, block.written || block.zeroedIdle);
+    } catch (OutOfMemoryError e) {
+      return null;
+    }
+  }
+
+  private static PageRuns.Range join(PageRuns.Range first, PageRuns.Range next) {
+    try {
+      return new PageRuns.Range(first.start(), next.end());
+    } catch (OutOfMemoryError e) {
+      return next;
+    }
   }
 
   private void leave(@Nullable Slab slab, PageRuns.@Nullable Range idle, List<Slab> emptied) {
@@ -142,8 +158,12 @@ final class SharedSlabs {
   }
 
   private void decommit(Slab slab, PageRuns.@Nullable Range idle) {
-    if (idle != null && memory.decommit(slab.region, idle.byteOffset(), idle.byteCount())) {
-      slab.sharedRuns().zeroed(idle);
+    try {
+      if (idle != null && memory.decommit(slab.region, idle.byteOffset(), idle.byteCount())) {
+        slab.sharedRuns().zeroed(idle);
+      }
+    } catch (OutOfMemoryError e) {
+      // They stay until a neighbour goes back, or the slab.
     }
   }
 

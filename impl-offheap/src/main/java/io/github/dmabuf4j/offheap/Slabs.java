@@ -382,12 +382,15 @@ final class Slabs {
    * Gives blocks back that count as live, as if they had not been taken out.
    *
    * @return how many bytes went back
+   * @throws OutOfMemoryError as {@link #giveBack} does
    */
-  long giveBackLive(List<Block> block) {
-    long bytes = giveBack(block);
+  long giveBackLive(List<Block> blocks) {
+    long bytes = giveBack(blocks);
     lock.lock();
     try {
-      block.forEach(outside::uncount);
+      for (int i = 0; i < blocks.size(); i++) { // without Java heap: the memory is gone
+        outside.uncount(blocks.get(i));
+      }
     } finally {
       lock.unlock();
     }
@@ -400,6 +403,8 @@ final class Slabs {
    *
    * @param blocks nobody else has them
    * @return how many bytes went back
+   * @throws OutOfMemoryError if there is no Java heap to begin with: if it was one block, nothing
+   *     has changed
    */
   long giveBack(Collection<Block> blocks) {
     List<Block> sharing = new ArrayList<>(blocks);
@@ -448,30 +453,36 @@ final class Slabs {
 
   /** Gives back blocks of shared slabs, sorted by their address. */
   private long giveBackShared(List<Block> blocks) {
-    List<Slab> emptied = new ArrayList<>();
+    List<Slab> emptied = new ArrayList<>(blocks.size());
     long bytes = 0;
     lock.lock();
     try {
       shared.give(blocks, emptied);
-      for (Block block : blocks) {
-        outside.remove(block);
-        bytes += block.bytes();
+      for (int i = 0; i < blocks.size(); i++) {
+        outside.remove(blocks.get(i));
+        bytes += blocks.get(i).bytes();
       }
       charge(-bytes);
     } finally {
       lock.unlock();
     }
-    emptied.removeIf(unmapping::unmap);
-    if (!emptied.isEmpty()) {
-      keep(emptied);
-    }
+    unmapOrKeep(emptied);
     return bytes;
   }
 
-  private void keep(List<Slab> slabs) {
+  /** Unmaps slabs that are in no list, or puts them back into it. */
+  private void unmapOrKeep(List<Slab> empty) {
+    for (int i = 0; i < empty.size(); i++) {
+      if (!unmapping.unmap(empty.get(i))) {
+        keep(empty.get(i));
+      }
+    }
+  }
+
+  private void keep(Slab slab) {
     lock.lock();
     try {
-      slabs.forEach(shared::keep);
+      shared.keep(slab);
     } finally {
       lock.unlock();
     }
@@ -488,12 +499,12 @@ final class Slabs {
     lock.lock();
     try {
       blocks = List.copyOf(stuck);
-      stuck.clear();
       empty = shared.takeEmpty();
+      stuck.clear(); // last: what comes before may lack Java heap
     } finally {
       lock.unlock();
     }
-    keep(empty.stream().filter(slab -> !unmapping.unmap(slab)).toList());
+    unmapOrKeep(empty);
     return giveBack(blocks);
   }
 

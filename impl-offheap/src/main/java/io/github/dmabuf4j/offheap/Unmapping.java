@@ -24,7 +24,7 @@ final class Unmapping {
 
   /**
    * False if native code is running that was given a segment of it, although the hold on that is
-   * closed; or if only another thread can do it.
+   * closed; if only another thread can do it; or if there is no Java heap for it.
    */
   boolean unmap(Slab slab) {
     try {
@@ -36,14 +36,25 @@ final class Unmapping {
     } catch (IllegalStateException e) {
       if (!slab.refused) {
         slab.refused = true;
-        LOG.log(
-            Level.WARNING,
-            "%s stays mapped for now: native code uses a POOL segment whose hold is closed"
-                .formatted(slab.region),
-            e);
+        warn(slab, e);
       }
       retryLater();
       return false;
+    } catch (OutOfMemoryError e) {
+      retryLater();
+      return false;
+    }
+  }
+
+  private static void warn(Slab slab, IllegalStateException refusal) {
+    try {
+      LOG.log(
+          Level.WARNING,
+          "%s stays mapped for now: native code uses a POOL segment whose hold is closed"
+              .formatted(slab.region),
+          refusal);
+    } catch (OutOfMemoryError e) {
+      // It is tried again all the same.
     }
   }
 
