@@ -66,7 +66,7 @@ final class DmaHeapFiles implements BufferFiles {
 
   @Override
   public Largest largest() {
-    return new Largest(Long.MAX_VALUE & -pageSize, "the largest file of Linux");
+    return MachineMemory.unswappable(pageSize);
   }
 
   @Override

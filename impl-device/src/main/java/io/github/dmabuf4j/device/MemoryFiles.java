@@ -64,7 +64,7 @@ final class MemoryFiles implements BufferFiles {
 
   @Override
   public Largest largest() {
-    return new Largest(Long.MAX_VALUE & -pageSize, "the largest file of Linux");
+    return MachineMemory.swappable(pageSize);
   }
 
   @Override

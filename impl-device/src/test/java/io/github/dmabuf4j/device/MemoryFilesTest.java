@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.Errno;
+import io.github.dmabuf4j.Heap;
+import io.github.dmabuf4j.Heaps;
+import io.github.dmabuf4j.OutOfBuffersException;
 import io.github.dmabuf4j.device.linux.SyscallFailure;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import java.util.ArrayList;
@@ -56,5 +59,14 @@ final class MemoryFilesTest {
         .isThrownBy(
             () -> MemoryFiles.provide(BYTES, ABOUT, (offset, length) -> -Errno.ENOSPC.number()))
         .satisfies(e -> assertThat(e.errno()).contains(Errno.ENOSPC));
+  }
+
+  @Test
+  void al6_fileLargerThanTheMachine_isRefusedBeforeTheKernelIsAsked() {
+    try (Heap heap = Heaps.open("memfd:system?limit=2000000GiB")) {
+      assertThatExceptionOfType(OutOfBuffersException.class)
+          .isThrownBy(() -> heap.allocate(1L << 50))
+          .withMessageContaining("all memory and swap space of this machine: ask for less");
+    }
   }
 }

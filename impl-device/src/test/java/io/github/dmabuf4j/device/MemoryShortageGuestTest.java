@@ -12,6 +12,8 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Memory that the kernel refuses: the limits here are the whole machine's. */
 @Tag("guest")
@@ -24,6 +26,17 @@ final class MemoryShortageGuestTest {
     ChildProcess.End child =
         ChildProcess.run(ShortOfMemory.class, Shortage.COMMITTED_MEMORY.name());
     assertThat(child.status()).as(child.output()).isZero();
+  }
+
+  /** The kernel itself looks for pages until it kills somebody. */
+  @ParameterizedTest
+  @ValueSource(strings = {"dma-heap:system", "memfd:system"})
+  void al6_bufferLargerThanTheMachine_isRefusedBeforeTheKernelIsAsked(String name) {
+    try (Heap heap = Heaps.open(name + "?limit=64GiB")) {
+      assertThatExceptionOfType(OutOfBuffersException.class)
+          .isThrownBy(() -> heap.allocate(64L << 30))
+          .withMessageContainingAll(name, "all memory", "of this machine");
+    }
   }
 
   @Test

@@ -41,6 +41,7 @@ final class StormyHeap {
 
   private long endure() throws Exception {
     long before = files();
+    CountDownLatch hasItsName = new CountDownLatch(1); // in the kernel, before it runs
     CountDownLatch begin = new CountDownLatch(1);
     CountDownLatch end = new CountDownLatch(1);
     CompletableFuture<Boolean> sawInterruption = new CompletableFuture<>();
@@ -50,6 +51,7 @@ final class StormyHeap {
             .start(
                 () -> {
                   try {
+                    hasItsName.countDown();
                     begin.await();
                     boolean seen = isInterrupted();
                     work();
@@ -60,6 +62,7 @@ final class StormyHeap {
                     awaitQuietly(end);
                   }
                 });
+    hasItsName.await();
     SignalStorm storm = new SignalStorm(THREAD);
     begin.countDown();
     long strikes = 0;
