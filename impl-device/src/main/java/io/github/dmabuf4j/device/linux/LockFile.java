@@ -3,13 +3,11 @@ package io.github.dmabuf4j.device.linux;
 import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
-import io.github.dmabuf4j.device.linux.bindings.statx;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * A lock among processes: a file that is there for it alone ({@code flock}). The kernel lets go of
@@ -17,8 +15,11 @@ import java.util.Optional;
  *
  * <p><b>Invariant.</b> Whoever has a lock file has the only lock on the file that is at the path,
  * until somebody who doesn't know of it changes the folder. Only who has the lock deletes the file,
- * before letting go; so whoever gets a lock looks whether the file was deleted meanwhile, and then
- * tries the one that is at the path now.
+ * once, before letting go; so whoever gets a lock looks whether its file is still the one at the
+ * path, and else tries that one. A file that isn't one's own is never deleted.
+ *
+ * <p><b>Links.</b> A symbolic link at the path is refused: in a folder that others may write to, it
+ * would have a file made or locked wherever they like.
  *
  * <p><b>Threads.</b> Any. Two openings of one process exclude each other as two processes do.
  *
@@ -27,8 +28,13 @@ import java.util.Optional;
 public final class LockFile implements AutoCloseable {
   private static final int OWNER_ONLY = 0600;
 
+  // Of errno.h, for which there are no generated names.
+  private static final int EISDIR = 21;
+  private static final int ELOOP = 40;
+
   private final Path path;
   private final Descriptor file;
+  private final AtomicBoolean isClosed = new AtomicBoolean();
 
   private LockFile(Path path, Descriptor file) {
     this.path = path;
@@ -41,7 +47,8 @@ public final class LockFile implements AutoCloseable {
    * @param path where the file is, or will be: its owner's alone
    * @param holder who will have it, as a report names it
    * @return the lock, to be closed; empty if somebody has it
-   * @throws DmaBufException if the file can't be made or locked: says why
+   * @throws DmaBufException if the file can't be made or locked, or is a symbolic link or a folder:
+   *     says why
    */
   public static Optional<LockFile> tryLock(Path path, String holder) {
     while (true) {
@@ -53,7 +60,7 @@ public final class LockFile implements AutoCloseable {
           return Optional.empty();
         }
         int _ = SyscallFailure.check("flock", path.toString(), result);
-        if (isAtAPath(file)) {
+        if (isAt(path, file)) {
           isOurs = true;
           return Optional.of(new LockFile(path, file));
         }
@@ -66,20 +73,38 @@ public final class LockFile implements AutoCloseable {
   }
 
   private static Descriptor open(Path path, String holder) {
-    int flags = linux_h.O_RDWR() | linux_h.O_CLOEXEC() | linux_h.O_NONBLOCK();
     return DescriptorBudget.OF_THIS_PROCESS.make(
         Descriptor.Kind.SOCKET,
         holder,
         new SyscallFailure.Subject("open", path.toString(), LockFile::advice),
-        () -> Syscalls.openOrCreate(path.toString(), flags, OWNER_ONLY));
+        () -> openOrCreate(path));
+  }
+
+  private static int openOrCreate(Path path) {
+    int flags = linux_h.O_RDWR() | linux_h.O_CLOEXEC() | linux_h.O_NONBLOCK() | OpenFlags.NO_FOLLOW;
+    int result = Syscalls.openOrCreate(path.toString(), flags, OWNER_ONLY);
+    return switch (-result) {
+      case ELOOP -> throw refused(path, "a symbolic link, which may lead anywhere");
+      case EISDIR -> throw refused(path, "a folder");
+      default -> result;
+    };
+  }
+
+  private static DmaBufException refused(Path path, String found) {
+    return new DmaBufException(
+        "open",
+        null,
+        "wanted a file of its own for the lock %s, found %s: delete that, or take another path"
+            .formatted(path, found),
+        null);
   }
 
   private static String advice(Errno errno) {
     return switch (errno) {
       case ENOENT -> "create the folder first";
       case EACCES ->
-          "take a folder in which you may make files; or the file is another user's, who has to"
-              + " delete it";
+          "take a folder in which you may make files; or the file is another user's, who has the"
+              + " lock or has to delete it";
       default -> "";
     };
   }
@@ -88,27 +113,20 @@ public final class LockFile implements AutoCloseable {
     return Restarted.call(() -> Syscalls.flock(fd, linux_h.LOCK_EX() | linux_h.LOCK_NB()));
   }
 
-  /** Whether nobody has deleted it. */
-  private static boolean isAtAPath(Descriptor file) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment status = statx.allocate(arena);
-      int mask = linux_h.STATX_BASIC_STATS();
-      int _ =
-          SyscallFailure.check(
-              "statx", file.toString(), file.use(fd -> Syscalls.statx(fd, mask, status)));
-      return statx.stx_nlink(status) > 0;
-    }
+  /** Whether a file is the one at a path: it may have been deleted, moved or replaced. */
+  static boolean isAt(Path path, Descriptor file) {
+    return FileStatus.at(path).filter(FileStatus.of(file)::isSameFile).isPresent();
   }
 
   /** Deletes the file, and lets go of the lock. Closing again does nothing. */
   @Override
   public void close() {
-    if (file.isClosed()) {
+    if (!isClosed.compareAndSet(false, true)) {
       return;
     }
     try {
-      boolean _ = Files.deleteIfExists(path);
-    } catch (IOException e) {
+      boolean _ = isAt(path, file) && Files.deleteIfExists(path);
+    } catch (IOException | DmaBufException e) {
       // The folder is read-only by now: the file is locked by nobody, and the next one takes it.
     } finally {
       file.close();

@@ -42,6 +42,7 @@ public final class Syscalls {
       function("statx", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS);
   private static final MethodHandle FSTATFS = function("fstatfs", JAVA_INT, JAVA_INT, ADDRESS);
   private static final MethodHandle FCHMOD = function("fchmod", JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle CHMOD = function("chmod", JAVA_INT, ADDRESS, JAVA_INT);
   private static final MethodHandle FLOCK = function("flock", JAVA_INT, JAVA_INT, JAVA_INT);
   private static final MethodHandle READ =
       function("read", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
@@ -198,6 +199,28 @@ public final class Syscalls {
   }
 
   /**
+   * Tells about what is at a path: of a symbolic link, about the link itself.
+   *
+   * @param path a path
+   * @param mask {@code STATX_…}
+   * @param result a {@code struct statx}
+   * @return 0, or the negative error number
+   */
+  public static int statxOfPath(String path, int mask, MemorySegment result) {
+    return (int)
+        call(
+            (errno, scratch) ->
+                (int)
+                    STATX.invokeExact(
+                        errno,
+                        linux_h.AT_FDCWD(),
+                        scratch.allocateFrom(path),
+                        AT_SYMLINK_NOFOLLOW,
+                        mask,
+                        result));
+  }
+
+  /**
    * Tells of which file system an open file is.
    *
    * @param fd its descriptor
@@ -220,6 +243,18 @@ public final class Syscalls {
   }
 
   /**
+   * Says who may use what is at a path; of a symbolic link, what it leads to.
+   *
+   * @param path a path
+   * @param mode who may do what
+   * @return 0, or the negative error number
+   */
+  public static int chmod(String path, int mode) {
+    return (int)
+        call((errno, scratch) -> (int) CHMOD.invokeExact(errno, scratch.allocateFrom(path), mode));
+  }
+
+  /**
    * Locks an open file, for all who have it from the same opening.
    *
    * @param fd its descriptor
@@ -232,6 +267,9 @@ public final class Syscalls {
 
   /** Of fcntl.h: the descriptor itself is meant. */
   private static final int AT_EMPTY_PATH = 0x1000;
+
+  /** Of fcntl.h: a link itself is meant. */
+  private static final int AT_SYMLINK_NOFOLLOW = 0x100;
 
   /**
    * Reads bytes.

@@ -44,6 +44,7 @@ final class Facts {
       facts.addType(typeName(structure.getSimpleName(), layout), layout);
     }
     facts.addType("struct epoll_event", EpollEvent.layout(architecture));
+    facts.add("O_NOFOLLOW", OpenFlags.noFollow(architecture));
     for (Method constant : constants()) {
       facts.addConstant(constant.getName(), constant.invoke(null));
     }
