@@ -27,7 +27,12 @@ public final class ChildProcess {
 
   /** Starts a class of the tests with this JVM's class path. */
   public static Process start(Class<?> main, String... arguments) throws IOException {
-    List<String> command = new ArrayList<>();
+    return start(List.of(), main, arguments);
+  }
+
+  private static Process start(List<String> launcher, Class<?> main, String... arguments)
+      throws IOException {
+    List<String> command = new ArrayList<>(launcher);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m"));
     command.addAll(List.of("-Ddmabuf4j.validate=true", "--enable-native-access=ALL-UNNAMED"));
@@ -39,15 +44,24 @@ public final class ChildProcess {
   /** Runs a class of the tests to its end. */
   public static End run(Class<?> main, String... arguments)
       throws IOException, InterruptedException {
-    Process process = start(main, arguments);
-    process.onExit().orTimeout(SECONDS, TimeUnit.SECONDS).exceptionally(e -> end(process));
+    return end(start(main, arguments));
+  }
+
+  /** The same by way of a program that starts it, which is given the command. */
+  public static End runBy(List<String> launcher, Class<?> main, String... arguments)
+      throws IOException, InterruptedException {
+    return end(start(launcher, main, arguments));
+  }
+
+  private static End end(Process process) throws IOException, InterruptedException {
+    process.onExit().orTimeout(SECONDS, TimeUnit.SECONDS).exceptionally(e -> kill(process));
     try (InputStream output = process.getInputStream()) {
       String text = new String(output.readAllBytes(), StandardCharsets.UTF_8);
       return new End(process.waitFor(), text);
     }
   }
 
-  private static Process end(Process process) {
+  private static Process kill(Process process) {
     return process.destroyForcibly();
   }
 

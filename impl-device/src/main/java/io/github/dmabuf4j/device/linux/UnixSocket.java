@@ -79,6 +79,18 @@ public final class UnixSocket {
   }
 
   /**
+   * Says who may connect to a socket that is going to be bound to a path: its file has this mode,
+   * less the process's umask, from the moment when it exists.
+   *
+   * @param socket one without an address
+   * @param mode the permissions of the file; who may write to it may connect
+   * @return 0, or the negative error number
+   */
+  public static int allow(Descriptor socket, int mode) {
+    return socket.use(fd -> Syscalls.fchmod(fd, mode));
+  }
+
+  /**
    * Gives a socket its address.
    *
    * @param socket which

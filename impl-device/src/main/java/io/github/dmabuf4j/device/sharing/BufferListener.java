@@ -27,16 +27,16 @@ import org.jspecify.annotations.Nullable;
  * <p><b>One at a path.</b> Of all that start at one path, in any process, one listens, and the
  * others are refused. A lock says so, a file beside the socket's, {@code PATH.lock}, which the
  * kernel opens when its process dies. A socket's file that was left by a process that was killed is
- * replaced; one on which somebody else listens, and a file that is no socket, is refused. Both
- * files are deleted at the close.
+ * replaced; one on which somebody else listens or may listen, and a file that is no socket, is
+ * refused. Both files are deleted at the close.
  *
  * <p><b>Threads.</b> Any. No lock is held while waiting. Several threads may accept at once.
  *
  * <p>Source: unix(7); design rules DV3, DV5.
  */
 public final class BufferListener implements AutoCloseable {
-  private static final String OWNER = "rw-------";
-  private static final String EVERYBODY = "rw-rw-rw-";
+  private static final int OWNER = 0600;
+  private static final int EVERYBODY = 0666;
 
   private final Descriptor socket;
   private final PeerAddress address;
@@ -82,7 +82,7 @@ public final class BufferListener implements AutoCloseable {
   }
 
   private static BufferListener open(
-      PeerAddress address, String permissions, @Nullable Predicate<PeerCredentials> mayConnect) {
+      PeerAddress address, int permissions, @Nullable Predicate<PeerCredentials> mayConnect) {
     Descriptor socket = UnixSocket.create("listener at " + address);
     SocketFile file = null;
     boolean isGood = false;

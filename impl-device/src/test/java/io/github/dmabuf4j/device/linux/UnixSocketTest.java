@@ -8,9 +8,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Sockets with addresses. */
+@EnabledOnOs(OS.LINUX)
 final class UnixSocketTest {
   private static byte[] bytes(String text) {
     return text.getBytes(StandardCharsets.UTF_8);
@@ -46,6 +49,19 @@ final class UnixSocketTest {
   void path_mayFillAllThatTheKernelHasRoomFor(@TempDir Path folder) {
     String path = folder + "/";
     checkConnects(bytes(path + "x".repeat(UnixSocket.MAX_ADDRESS - path.length())));
+  }
+
+  @Test
+  void path_isForThoseWhoWereAllowedBefore_fromTheFirstMoment(@TempDir Path folder) {
+    try (Descriptor socket = UnixSocket.create("test")) {
+      Path path = folder.resolve("socket");
+      assertThat(UnixSocket.allow(socket, 0600)).isZero();
+      assertThat(UnixSocket.bind(socket, bytes(path.toString()))).isZero();
+      FileStatus made = FileStatus.at(path).orElseThrow();
+      assertThat(made.isSocket()).isTrue();
+      assertThat(made.permissions()).isEqualTo(0600);
+      assertThat(made.owner()).isEqualTo(FileStatus.of(socket).owner());
+    }
   }
 
   @Test
