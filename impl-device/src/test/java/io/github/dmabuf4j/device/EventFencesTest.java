@@ -144,12 +144,13 @@ class EventFencesTest {
   }
 
   @Test
-  void dv5_peerThatUsesItsEventAllTheTime_holdsNobodyUp() throws Exception {
+  void dv5_peerThatHasItsEventBlock_andUsesItAllTheTime_holdsNobodyUp() throws Exception {
     AtomicBoolean isOver = new AtomicBoolean();
     for (int round = 0; round < 20; round++) {
       Fence fence = stage.newFence();
       try (Descriptor exported = (Descriptor) peer.exportFence(fence)) {
         isOver.set(false);
+        hold(exported);
         Thread hostile =
             Thread.ofPlatform()
                 .daemon()

@@ -52,21 +52,28 @@ final class MemoryFileRightsTest {
   void dv7_processOfAnotherUser_thatGotItForReading_cannotOpenItForWriting() throws Exception {
     Path switchUser = Path.of("/usr/bin/setpriv");
     assumeTrue(Files.isExecutable(switchUser), "there is no setpriv");
+    assumeTrue(mayBeAnotherUser(switchUser), "only root can be another user");
     try (Descriptor file = file()) {
-      assumeTrue(mayBeAnotherUser(switchUser), "only root can be another user");
-      Process other =
-          new ProcessBuilder(
-                  switchUser.toString(),
-                  "--reuid=" + OTHER_USER,
-                  "--clear-groups",
-                  "sh",
-                  "-c",
-                  "if (exec 3<>/proc/self/fd/0) 2>/dev/null; then echo writes; else echo reads; fi")
-              .redirectInput(new File("/proc/self/fd/" + file.fd())) // opened for reading
-              .start();
-      assertThat(new String(other.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip())
-          .isEqualTo("reads");
+      assertThat(tryToWrite(switchUser, file)).isEqualTo("reads");
+      // The same attempt succeeds where nothing but the mode is another, so it was no other hurdle.
+      assertThat(file.use(fd -> Syscalls.fchmod(fd, 0666))).isZero();
+      assertThat(tryToWrite(switchUser, file)).isEqualTo("writes");
     }
+  }
+
+  /** Gives another user's process the file for reading, which opens it anew for writing. */
+  private static String tryToWrite(Path switchUser, Descriptor file) throws Exception {
+    Process other =
+        new ProcessBuilder(
+                switchUser.toString(),
+                "--reuid=" + OTHER_USER,
+                "--clear-groups",
+                "sh",
+                "-c",
+                "if (exec 3<>/proc/self/fd/0) 2>/dev/null; then echo writes; else echo reads; fi")
+            .redirectInput(new File("/proc/self/fd/" + file.fd())) // opened for reading
+            .start();
+    return new String(other.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
   }
 
   private static boolean mayBeAnotherUser(Path switchUser) throws Exception {
