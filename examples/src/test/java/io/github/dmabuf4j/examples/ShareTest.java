@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.dmabuf4j.BufferConsumer;
 import io.github.dmabuf4j.device.sharing.BufferConnection;
 import io.github.dmabuf4j.device.sharing.PeerAddress;
+import io.github.dmabuf4j.device.sharing.PeerException;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -89,25 +90,52 @@ final class ShareTest {
   @Test
   void clientForWhichDescriptorsAreShort_endsItsOwnSession_andTheServerGoesOn() throws Exception {
     Path socket = folder.resolve("socket");
-    Process server = startWithFewDescriptors("--listen", socket, "--frames", 40);
+    Process server =
+        startWithFewDescriptors("--listen", socket, "--frames", 40, "--budget", "128MiB");
     try (BufferedReader said = errors(server)) {
       assertThat(said.readLine()).contains("serving at " + socket);
-      Duration patience = Duration.ofSeconds(SECONDS);
-      PeerAddress address = PeerAddress.of(socket);
-      try (BufferConnection slow = BufferConnection.connect(address, patience);
-          BufferConsumer frames = slow.awaitQueue(patience)) {
-        assertThat(frames.acquire(patience)).isPresent();
+      List<SlowClient> slow = new ArrayList<>();
+      try {
+        while (addTo(slow, PeerAddress.of(socket))) {}
+        skipTo(said, "wanted a descriptor for");
+        assertThat(slow).isNotEmpty();
         CommandLineRun refused = CommandLineRun.of("share", "--connect", socket);
         assertThat(refused.status()).isNotZero();
         skipTo(said, "wanted a descriptor for");
+      } finally {
+        slow.forEach(SlowClient::close);
       }
-      skipTo(said, "has closed the connection"); // its buffers are free again
+      for (SlowClient _ : slow) {
+        skipTo(said, "has closed the connection"); // its buffers are free again
+      }
       CommandLineRun next = CommandLineRun.of("share", "--connect", socket);
       assertThat(next.status()).as("%s", next.err()).isZero();
       assertThat(next.summary().number("frames")).isEqualTo(40);
       assertThat(server.isAlive()).isTrue();
     } finally {
       server.destroyForcibly();
+    }
+  }
+
+  /** One that was sent all its buffers, and gives none back. */
+  private record SlowClient(BufferConnection connection, BufferConsumer frames) {
+    void close() {
+      frames.close();
+      connection.close();
+    }
+  }
+
+  /** False if the server has no descriptors for one more. */
+  private static boolean addTo(List<SlowClient> slow, PeerAddress address) throws Exception {
+    Duration patience = Duration.ofSeconds(SECONDS);
+    BufferConnection connection = BufferConnection.connect(address, patience);
+    try {
+      BufferConsumer frames = connection.awaitQueue(patience);
+      assertThat(frames.acquire(patience)).isPresent();
+      return slow.add(new SlowClient(connection, frames));
+    } catch (PeerException e) {
+      connection.close();
+      return false;
     }
   }
 
@@ -157,9 +185,9 @@ final class ShareTest {
     return start(command(arguments));
   }
 
-  /** Room for the buffers of one client: half of the descriptors are for those. */
+  /** Half of them are for buffers, enough for a few clients; what is left is plenty for a JVM. */
   private static Process startWithFewDescriptors(Object... arguments) throws Exception {
-    List<String> command = new ArrayList<>(List.of("sh", "-c", "ulimit -n 120; exec \"$@\"", "sh"));
+    List<String> command = new ArrayList<>(List.of("sh", "-c", "ulimit -n 256; exec \"$@\"", "sh"));
     command.addAll(command(arguments));
     return start(command);
   }
