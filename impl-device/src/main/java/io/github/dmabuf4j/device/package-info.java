@@ -32,7 +32,7 @@
  * exists.
  *
  * <p>The real kernel is in reach: {@code impl-device/vm/run -- COMMAND} boots one and runs a
- * command in it, and a smoke test allocates from its {@code /dev/dma_heap/system}.
+ * command in it. The tests whose names end in {@code GuestTest} run there, and say what they found.
  *
  * <p>What sharing looks like: a frame is imported into Vulkan without a copy.
  *
