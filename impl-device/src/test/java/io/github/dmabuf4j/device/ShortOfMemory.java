@@ -115,6 +115,7 @@ final class ShortOfMemory {
 
   private static void allocateBeyondTheCommitLimit() throws Exception {
     String ratio = Files.readString(VM.resolve("overcommit_ratio"));
+    String mode = Files.readString(VM.resolve("overcommit_memory"));
     try (Heap heap = open()) {
       heap.allocate(1 << 12).close();
       OutOfBuffersException refusal;
@@ -126,7 +127,7 @@ final class ShortOfMemory {
             catchThrowableOfType(OutOfBuffersException.class, () -> heap.allocate(6L * LARGE));
         heap.allocate(LARGE).close();
       } finally {
-        Files.writeString(VM.resolve("overcommit_memory"), "0");
+        Files.writeString(VM.resolve("overcommit_memory"), mode);
         Files.writeString(VM.resolve("overcommit_ratio"), ratio);
       }
       check(refusal, Errno.ENOSPC, "wanted 402653184 B (384 MiB) of memfd:system", "memory.max");

@@ -44,10 +44,6 @@ final class BlockList {
   void remove(Block block) {
     Block before = block.before;
     Block after = block.after;
-    if (before == null && block != first) {
-      throw new AssertionError(
-          "a block of %d bytes that is in no list goes back".formatted(block.bytes()));
-    }
     if (before == null) {
       first = after;
     } else {
@@ -58,6 +54,17 @@ final class BlockList {
     }
     block.before = null;
     block.after = null;
+  }
+
+  /**
+   * Checks that a block is outside.
+   *
+   * @throws AssertionError if it isn't: it was given back twice
+   */
+  void require(Block block) {
+    if (block.before == null && block != first) {
+      throw new AssertionError("a block of %d bytes was given back twice".formatted(block.bytes()));
+    }
   }
 
   /** Takes it back that a block of a class left its slab. */

@@ -457,6 +457,9 @@ final class Slabs {
     long bytes = 0;
     lock.lock();
     try {
+      for (int i = 0; i < blocks.size(); i++) {
+        outside.require(blocks.get(i));
+      }
       shared.give(blocks, emptied);
       for (int i = 0; i < blocks.size(); i++) {
         outside.remove(blocks.get(i));

@@ -58,7 +58,12 @@ public final class Poller implements AutoCloseable {
 
   private static final System.Logger LOG = System.getLogger(Poller.class.getName());
   private static final int BATCH = 128;
-  private static final int FOR_EVER = -1;
+
+  /**
+   * How long it sleeps while nothing happens, in milliseconds: who had no Java heap to wake it is
+   * heard then.
+   */
+  private static final int LONGEST = 30_000;
 
   /** How long is waited before something is tried again, in milliseconds. */
   private static final int PAUSE = 10;
@@ -325,7 +330,7 @@ public final class Poller implements AutoCloseable {
     }
     Taken taken = new Taken(); // before anything is taken
     try {
-      int patience = settled ? FOR_EVER : PAUSE;
+      int patience = settled ? LONGEST : PAUSE;
       int count = open.use(fd -> calls.await(fd, events, BATCH, patience));
       if (count != -linux_h.EINTR()) {
         take(open, events, SyscallFailure.check("epoll_wait", name, count), taken);

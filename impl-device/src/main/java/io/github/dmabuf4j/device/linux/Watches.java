@@ -126,7 +126,7 @@ final class Watches {
     boolean mayBeThere = watch.wanted != Watch.UNKNOWN;
     try {
       control(epoll, over ? linux_h.EPOLL_CTL_DEL() : linux_h.EPOLL_CTL_MOD(), watch, together);
-    } catch (DmaBufException e) {
+    } catch (DmaBufException | IllegalArgumentException e) {
       if (mayBeThere) { // somebody closed the number behind its owner's back
         LOG.log(Level.WARNING, "what was waited for is gone: " + watch.descriptor, e);
       }
