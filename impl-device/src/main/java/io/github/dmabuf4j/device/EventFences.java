@@ -23,8 +23,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Kinds.</b> An event is made as a {@code timerfd} and taken as that or as an {@code
  * eventfd}. Either can be waited for by {@code poll}, {@code epoll} and {@code io_uring}, and has a
- * value, which {@code /proc/self/fdinfo} tells without taking it out. Of a timer it is the number
- * of expirations, and one more for each million seconds of the interval.
+ * value, which the kernel tells without its being taken out. That of an eventfd is its count, as in
+ * {@code /proc/self/fdinfo}. That of a timer is 0 until it has run out, then 1, and one more for
+ * each million seconds of the interval, as {@code timerfd_gettime} tells it.
  *
  * <table>
  * <caption>The value</caption>
@@ -38,12 +39,15 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Trust.</b> The peer may write what it likes, early, late, or never (design rule DV5). What
  * it says is read once: another value than those above fails the fence, and so does one that has
- * gone when it is read. Where no descriptor is left to read it with, that is tried again each
- * second. It may hold its own work up with a lie, and nothing else. A peer that stays silent makes
- * waiters give up after {@link FenceContext#DEFAULT_SILENCE}; the fence stays pending, until {@link
- * #close} says that the peer has gone: so a process that dies never signals success. What the peer
- * does with the descriptor that it was given can't make a thread of this process wait: signaling a
- * fence tells the peer in a call that never does, see {@link EventTimer}.
+ * gone when it is read. Where it can't be read for now, for want of a descriptor, which an eventfd
+ * takes, or of Java heap, that is tried again each second. It may hold its own work up with a lie,
+ * and nothing else. A peer that stays silent makes waiters give up after {@link
+ * FenceContext#DEFAULT_SILENCE}; the fence stays pending, until {@link #close} says that the peer
+ * has gone: so a process that dies never signals success. A peer can't have a thread of this
+ * process sleep by what it reads or sets: signaling a fence tells the peer in a call that doesn't,
+ * see {@link EventTimer}; and what came is not asked for a value before it is known to have one,
+ * see {@link EventValue}. It still can by a close: where it watches an event with an {@code epoll}
+ * of its own, whoever closes that event last takes the {@code epoll}'s mutex.
  *
  * <p><b>Invariant.</b> {@code pending} has each imported fence whose descriptor is open. Whoever
  * takes one out, the poller or {@link #close}, closes its descriptor and ends it, so that happens

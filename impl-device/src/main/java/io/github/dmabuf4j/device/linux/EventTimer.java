@@ -6,22 +6,23 @@ import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import io.github.dmabuf4j.device.linux.bindings.timespec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
 /**
  * A number in the kernel that is set once, behind a descriptor that is readable from then on and
  * may be given to a process that isn't trusted: a timer that is set to have run out ({@code
  * timerfd}). {@link EventValue} reads it.
  *
- * <p><b>Invariant.</b> Setting the number never waits, whatever others do with the descriptor. The
- * kernel needs the timer's spin locks alone, which nobody holds while copying or sleeping; there is
- * no room that could be used up, and no flag of the descriptor that changes this. It isn't so for
- * an eventfd, whose writer waits for room once somebody has cleared {@code O_NONBLOCK}, which all
- * duplicates share; nor for a pipe, whose writer waits for the reader's mutex.
+ * <p><b>Invariant.</b> Setting the number doesn't sleep, whatever others do with the descriptor; it
+ * takes time in proportion to how many wait for it. The kernel needs the timer's spin locks alone,
+ * which nobody holds while copying or sleeping; there is no room that could be used up, and no flag
+ * of the descriptor that changes this. (With {@code PREEMPT_RT} spin locks sleep, and so may the
+ * cancelling of the timer, for as long as its expiry takes.) It isn't so for an eventfd, whose
+ * writer waits for room once somebody has cleared {@code O_NONBLOCK}, which all duplicates share;
+ * nor for a pipe, whose writer waits for the reader's mutex.
  *
- * <p><b>Two ways.</b> A kernel that can checkpoint processes takes any number for that of the
- * expirations. All others let the timer expire once, and keep the rest of the number as the
- * interval, of which a whole one is long enough never to end.
+ * <p><b>The number.</b> A timer that hasn't run out is 0; one that has is 1, and one more for each
+ * {@value #SECONDS_OF_ONE} seconds of its interval. How often it ran out, which needs eleven days
+ * for a second time, doesn't count.
  *
  * <p>Who has a duplicate may read or set the timer: it then tells a lie to those who have
  * duplicates of the same timer, and to nobody else. So each process gets its own.
@@ -31,9 +32,6 @@ import java.lang.foreign.ValueLayout;
  * <p>Source: fs/timerfd.c; design rules FN6, DV5.
  */
 public final class EventTimer {
-  /** {@code TFD_IOC_SET_TICKS} of linux/timerfd.h, which can't be included beside fcntl.h. */
-  private static final long SET_TICKS = 0x40085400L;
-
   /** What stands for one in the interval, in seconds: eleven days. */
   static final long SECONDS_OF_ONE = 1_000_000;
 
@@ -58,7 +56,7 @@ public final class EventTimer {
   }
 
   /**
-   * Sets the number: whoever waits for it is woken soon. Never waits.
+   * Sets the number: whoever waits for it is woken soon. Doesn't sleep.
    *
    * @param timer made by {@link #create}
    * @param value from 1 to 4096
@@ -66,23 +64,6 @@ public final class EventTimer {
    * @throws DmaBufException if it is no timer
    */
   public static void set(Descriptor timer, long value) {
-    if (!setTicks(timer, value)) {
-      setInterval(timer, value);
-    }
-  }
-
-  /** False if the kernel doesn't know how (ENOTTY). */
-  private static boolean setTicks(Descriptor timer, long value) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment ticks = arena.allocateFrom(ValueLayout.JAVA_LONG, value);
-      int result = timer.use(fd -> Syscalls.ioctl(fd, SET_TICKS, ticks));
-      return result != -linux_h.ENOTTY()
-          && SyscallFailure.check("TFD_IOC_SET_TICKS", timer.toString(), result) == 0;
-    }
-  }
-
-  /** For all kernels. */
-  static void setInterval(Descriptor timer, long value) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment when = itimerspec.allocate(arena);
       timespec.tv_nsec(itimerspec.it_value(when), 1);

@@ -1,36 +1,44 @@
 package io.github.dmabuf4j.device.linux;
 
 import io.github.dmabuf4j.DmaBufException;
+import io.github.dmabuf4j.Errno;
+import io.github.dmabuf4j.device.linux.bindings.itimerspec;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
+import io.github.dmabuf4j.device.linux.bindings.timespec;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
-import java.util.HashMap;
-import java.util.Map;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.OptionalLong;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The number behind an {@link EventTimer} or an {@link EventCounter}, ours or another process's.
  *
- * <p><b>How it is read.</b> As the kernel tells it in {@code /proc}: that changes nothing, and
- * never waits. Reading the file itself would take the number away from all others who have it, and
- * would wait where one of them was faster.
+ * <p><b>How it is read.</b> A timer's as the kernel tells how it is set, a counter's as it tells in
+ * {@code /proc}: that changes nothing, and doesn't sleep. Reading the file itself would take the
+ * number away from all others who have it, and would wait where one of them was faster.
+ *
+ * <p><b>Invariant.</b> Nothing is asked of a descriptor before it is known to be a timer's or a
+ * counter's, but what it is: the kernel says that of any file without calling the file's own code.
+ * For what {@code /proc} tells of an {@code epoll}, and for polling one, the kernel takes a mutex
+ * that whoever has it can hold for as long as he likes.
  *
  * <p><b>Threads.</b> Any; there is no state.
  *
- * <p>Source: fs/timerfd.c, fs/eventfd.c.
+ * <p>Source: fs/timerfd.c, fs/eventfd.c, fs/eventpoll.c; design rule DV5.
  */
 public final class EventValue {
-  private static final String COUNT = "eventfd-count";
-  private static final String TICKS = "ticks";
-  private static final String INTERVAL = "it_interval";
+  private static final String COUNTER = "anon_inode:[eventfd]";
+  private static final String COUNT = "eventfd-count:";
 
   /** What is no number that was set here. */
   private static final long MEANS_NOTHING = -1;
 
-  /** More than {@code /proc} says of an event. */
+  /** More than {@code /proc} says of a counter. */
   private static final int MOST_TEXT = 1024;
 
   private EventValue() {}
@@ -42,60 +50,80 @@ public final class EventValue {
    * @return the number, unsigned, 0 while there is none; empty if the descriptor is neither a
    *     timer's nor a counter's
    * @throws IllegalStateException if the descriptor was detached or closed
-   * @throws DmaBufException if {@code /proc} can't be read, for which a descriptor has to be left
-   *     (EMFILE, ENFILE)
+   * @throws DmaBufException if it is a counter's and {@code /proc} can't be read, for which a
+   *     descriptor has to be left (EMFILE, ENFILE)
    */
   public static OptionalLong of(Descriptor descriptor) {
-    byte[] text = new byte[MOST_TEXT];
-    int length = descriptor.use(fd -> information(fd, text));
-    Map<String, String> found = fields(new String(text, 0, length, StandardCharsets.US_ASCII));
-    String count = found.get(COUNT);
-    if (count != null) {
-      return OptionalLong.of(Long.parseUnsignedLong(count, 16));
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment setting = itimerspec.allocate(arena);
+      if (isTimer(descriptor, setting)) {
+        return OptionalLong.of(ofTimer(descriptor, setting));
+      }
+      MemorySegment text = arena.allocate(MOST_TEXT);
+      int length = descriptor.use(fd -> isCounter(fd) ? information(fd, text) : -1);
+      return length < 0
+          ? OptionalLong.empty()
+          : count(text.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE));
     }
-    String ticks = found.get(TICKS);
-    return ticks == null
-        ? OptionalLong.empty()
-        : OptionalLong.of(ofTimer(Long.parseUnsignedLong(ticks), found.get(INTERVAL)));
+  }
+
+  // ---- timers ----
+
+  /** A file that was opened as a path alone counts as none here (EBADF). */
+  private static boolean isTimer(Descriptor descriptor, MemorySegment setting) {
+    int result = descriptor.use(fd -> Syscalls.timerfdGettime(fd, setting));
+    return result != -linux_h.EINVAL()
+        && result != -linux_h.EBADF()
+        && SyscallFailure.check("timerfd_gettime", descriptor.toString(), result) == 0;
+  }
+
+  /**
+   * What {@link EventTimer} has set. The setting is looked at after the timer has run out: one that
+   * was read before may be that of a timer that wasn't set yet.
+   */
+  private static long ofTimer(Descriptor timer, MemorySegment setting) {
+    if ((Poller.look(timer, Poller.IN) & Poller.IN) == 0 || !isTimer(timer, setting)) {
+      return 0;
+    }
+    MemorySegment interval = itimerspec.it_interval(setting);
+    long seconds = timespec.tv_sec(interval);
+    boolean isWhole = timespec.tv_nsec(interval) == 0 && seconds % EventTimer.SECONDS_OF_ONE == 0;
+    return isWhole ? 1 + seconds / EventTimer.SECONDS_OF_ONE : MEANS_NOTHING;
+  }
+
+  // ---- counters ----
+
+  /** What kind of file it is, as the kernel names it: paths begin otherwise. */
+  private static boolean isCounter(int fd) {
+    Path link = Path.of("/proc/self/fd", Integer.toString(fd));
+    try {
+      return Files.readSymbolicLink(link).toString().equals(COUNTER);
+    } catch (NoSuchFileException e) { // no /proc
+      throw new SyscallFailure("readlink", link.toString(), Errno.ENOENT.number()).exception();
+    } catch (IOException e) { // a path that is too long
+      return false;
+    }
   }
 
   /** The first of what {@code /proc} says of a descriptor; returns how much that is. */
-  private static int information(int fd, byte[] into) {
+  private static int information(int fd, MemorySegment into) {
     String path = "/proc/self/fdinfo/" + fd;
     int flags = linux_h.O_RDONLY() | linux_h.O_CLOEXEC();
     int file = SyscallFailure.check("open", path, Restarted.call(() -> Syscalls.open(path, flags)));
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment bytes = arena.allocate(into.length);
-      long length =
-          SyscallFailure.check("read", path, Restarted.callLong(() -> Syscalls.read(file, bytes)));
-      MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, 0, into, 0, (int) length);
-      return (int) length;
+    try {
+      return (int)
+          SyscallFailure.check("read", path, Restarted.callLong(() -> Syscalls.read(file, into)));
     } finally {
       int _ = Syscalls.close(file);
     }
   }
 
-  private static Map<String, String> fields(String text) {
-    Map<String, String> fields = new HashMap<>();
-    text.lines()
-        .forEach(
-            line -> {
-              int colon = line.indexOf(':');
-              if (colon > 0) {
-                fields.put(line.substring(0, colon), line.substring(colon + 1).strip());
-              }
-            });
-    return fields;
-  }
-
-  /** The interval is what {@link EventTimer} adds to the expirations, as "(seconds, rest)". */
-  private static long ofTimer(long ticks, @Nullable String interval) {
-    if (ticks == 0 || interval == null || interval.equals("(0, 0)")) {
-      return ticks;
-    }
-    String[] parts = interval.substring(1, interval.length() - 1).split(", ", 2);
-    long seconds = Long.parseUnsignedLong(parts[0]);
-    boolean isWhole = parts[1].equals("0") && seconds % EventTimer.SECONDS_OF_ONE == 0;
-    return isWhole ? ticks + seconds / EventTimer.SECONDS_OF_ONE : MEANS_NOTHING;
+  /** Empty where other things are said first, such as locks, or it was opened as a path. */
+  private static OptionalLong count(byte[] text) {
+    return new String(text, StandardCharsets.US_ASCII)
+        .lines()
+        .filter(line -> line.startsWith(COUNT))
+        .mapToLong(line -> Long.parseUnsignedLong(line.substring(COUNT.length()).strip(), 16))
+        .findFirst();
   }
 }

@@ -71,6 +71,8 @@ public final class Syscalls {
       function("timerfd_create", JAVA_INT, JAVA_INT, JAVA_INT);
   private static final MethodHandle TIMERFD_SETTIME =
       function("timerfd_settime", JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
+  private static final MethodHandle TIMERFD_GETTIME =
+      function("timerfd_gettime", JAVA_INT, JAVA_INT, ADDRESS);
 
   private Syscalls() {}
 
@@ -450,5 +452,16 @@ public final class Syscalls {
         call(
             (errno, _) ->
                 (int) TIMERFD_SETTIME.invokeExact(errno, fd, 0, when, MemorySegment.NULL));
+  }
+
+  /**
+   * Tells how such a timer is set. Never sleeps, whatever the descriptor is of.
+   *
+   * @param fd any descriptor
+   * @param result a {@code struct itimerspec}
+   * @return 0, or the negative error number: EINVAL if it is of no timer
+   */
+  public static int timerfdGettime(int fd, MemorySegment result) {
+    return (int) call((errno, _) -> (int) TIMERFD_GETTIME.invokeExact(errno, fd, result));
   }
 }

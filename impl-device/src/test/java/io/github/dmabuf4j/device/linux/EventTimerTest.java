@@ -39,17 +39,6 @@ final class EventTimerTest {
     }
   }
 
-  @ParameterizedTest
-  @ValueSource(longs = {1, 2, 33, 4096})
-  void number_isTheSame_whereTheKernelKnowsNoTicks(long value) throws Exception {
-    try (Descriptor timer = timer()) {
-      EventTimer.setInterval(timer, value);
-      assertThat(Poller.ofThisProcess().await(timer, Poller.IN, LONG)).isTrue();
-      assertThat(EventValue.of(timer)).hasValue(value);
-      assertThat(EventValue.of(timer)).hasValue(value);
-    }
-  }
-
   @Test
   void intervalThatWasNotSetHere_isANumberThatMeansNothing() throws Exception {
     try (Descriptor timer = timer();

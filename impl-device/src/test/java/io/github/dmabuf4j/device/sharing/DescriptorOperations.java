@@ -16,6 +16,8 @@ import io.github.dmabuf4j.device.EventFences;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
 import io.github.dmabuf4j.device.linux.EventCounter;
+import io.github.dmabuf4j.device.linux.EventTimer;
+import io.github.dmabuf4j.device.linux.EventValue;
 import io.github.dmabuf4j.device.linux.FreshPoller;
 import io.github.dmabuf4j.device.linux.SyscallFailure;
 import io.github.dmabuf4j.device.linux.Syscalls;
@@ -193,6 +195,7 @@ final class DescriptorOperations {
           };
         });
     operations.put("signal", DescriptorOperations::signaling);
+    operations.put("look at events", DescriptorOperations::looking);
     operations.put(
         "poller",
         () -> {
@@ -209,6 +212,33 @@ final class DescriptorOperations {
             }
           };
         });
+  }
+
+  /** A timer's value takes no descriptor, and what is no event isn't asked for one (DV5). */
+  private static Try looking() {
+    Descriptor timer = EventTimer.create(Descriptor.Kind.FENCE, "a test");
+    Descriptor poller =
+        DescriptorBudget.OF_THIS_PROCESS.make(
+            Descriptor.Kind.DEVICE,
+            "a test",
+            "epoll_create1",
+            () -> Syscalls.epollCreate(linux_h.EPOLL_CLOEXEC()));
+    return new Try() {
+      @Override
+      public void make() {
+        try {
+          check(EventValue.of(timer).orElseThrow() == 0 && EventValue.of(poller).isEmpty(), timer);
+        } catch (DmaBufException e) {
+          throw new AssertionError("looking took a descriptor: " + e.getMessage());
+        }
+      }
+
+      @Override
+      public void close() {
+        timer.close();
+        poller.close();
+      }
+    };
   }
 
   /** A fence that signals when it can't be looked at yet: who waits is told when it can. */
