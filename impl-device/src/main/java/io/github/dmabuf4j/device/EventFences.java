@@ -51,7 +51,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Invariant.</b> {@code pending} has each imported fence whose descriptor is open. Whoever
  * takes one out, the poller or {@link #close}, closes its descriptor and ends it, so that happens
- * once. After {@code closed} was set nothing stays in it.
+ * once, and whatever is thrown meanwhile. After {@code closed} was set nothing stays in it.
  *
  * <p><b>Threads.</b> Any, with or without reservations held; nothing here waits. Imported fences
  * signal on the thread of {@link Poller}.
@@ -60,13 +60,19 @@ public final class EventFences implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(EventFences.class.getName());
   private static final long SIGNALED = 1;
 
-  /** Where a value can't be read now, but may be later: reading it takes a descriptor. */
+  /** Where a value can't be read now, but may be later: that of an eventfd takes a descriptor. */
   private static final Set<Errno> SHORTAGE = EnumSet.of(Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM);
 
   private static final long LARGEST_ERROR = 4095; // MAX_ERRNO
 
+  /** How often the peer is told, a second apart, where that fails: for want of Java heap. */
+  private static final int TRIES = 60;
+
   private final String peer;
+  private final String toPeer;
+  private final String ofPeer;
   private final Duration silence;
+  private final EventCalls calls;
   private final Poller poller = Poller.ofThisProcess();
   private final Set<Imported> pending = ConcurrentHashMap.newKeySet();
   private volatile boolean closed;
@@ -88,11 +94,18 @@ public final class EventFences implements AutoCloseable {
    * @throws IllegalArgumentException if the time isn't positive
    */
   public EventFences(String peer, Duration silence) {
+    this(peer, silence, EventCalls.OF_THE_KERNEL);
+  }
+
+  EventFences(String peer, Duration silence, EventCalls calls) {
     if (silence.isNegative() || silence.isZero()) {
       throw new IllegalArgumentException("wanted a positive time of silence, got " + silence);
     }
     this.peer = peer;
+    this.toPeer = "a fence for " + peer;
+    this.ofPeer = "a fence of " + peer;
     this.silence = silence;
+    this.calls = calls;
   }
 
   // ---- out ----
@@ -106,25 +119,58 @@ public final class EventFences implements AutoCloseable {
    * @throws DmaBufException if no descriptor is left (EMFILE): names the holders
    */
   public OwnedFd exportFence(Fence fence) {
-    Descriptor ours = EventTimer.create(Descriptor.Kind.FENCE, "a fence for " + peer);
+    Descriptor ours = EventTimer.create(Descriptor.Kind.FENCE, toPeer);
     Descriptor theirs = null;
+    boolean isDone = false;
     try {
-      theirs = ours.duplicate("a fence for " + peer);
+      theirs = ours.duplicate(toPeer);
+      if (!fence.addCallback(signaled -> tell(ours, signaled, TRIES))) {
+        tell(ours, fence, TRIES);
+      }
+      isDone = true;
+      return theirs;
     } finally {
-      if (theirs == null) {
+      if (!isDone) {
         ours.close();
+        if (theirs != null) {
+          theirs.close();
+        }
       }
     }
-    if (!fence.addCallback(signaled -> tell(ours, signaled))) {
-      tell(ours, fence);
-    }
-    return theirs;
   }
 
-  private static void tell(Descriptor event, Fence signaled) {
-    try (event) {
-      EventTimer.set(event, signaled.error().map(EventFences::value).orElse(SIGNALED));
+  /**
+   * Tells the peer, now or later, and then closes the descriptor. Doesn't fail: nobody else could
+   * tell it.
+   */
+  private void tell(Descriptor event, Fence signaled, int tries) {
+    if (event.isClosed()) {
+      return; // later was too late
     }
+    try {
+      calls.set(event, signaled.error().map(EventFences::value).orElse(SIGNALED));
+    } catch (RuntimeException | Error e) {
+      if (tries > 1 && isToldLater(event, signaled, tries - 1)) {
+        return;
+      }
+      Failures.log(LOG, "signaling", event, e);
+    }
+    event.close();
+  }
+
+  private boolean isToldLater(Descriptor event, Fence signaled, int tries) {
+    try {
+      DeviceTimer.later(() -> tell(event, signaled, tries), toPeer);
+      return true;
+    } catch (RuntimeException | Error e) { // no Java heap, no thread
+      return false;
+    }
+  }
+
+  private static boolean isShortage(Throwable failure) {
+    return failure instanceof OutOfMemoryError
+        || (failure instanceof DmaBufException known
+            && known.errno().filter(SHORTAGE::contains).isPresent());
   }
 
   private static long value(Throwable error) {
@@ -152,11 +198,10 @@ public final class EventFences implements AutoCloseable {
     if (fd < 0) {
       throw new IllegalArgumentException("wanted the descriptor of an event, got " + fd);
     }
-    Descriptor event =
-        DescriptorBudget.OF_THIS_PROCESS.adopt(Descriptor.Kind.FENCE, "a fence of " + peer, fd);
+    Descriptor event = DescriptorBudget.OF_THIS_PROCESS.adopt(Descriptor.Kind.FENCE, ofPeer, fd);
     boolean watched = false;
     try {
-      if (EventValue.of(event).isEmpty()) {
+      if (calls.value(event).isEmpty()) {
         throw new IllegalArgumentException(
             "wanted the descriptor of an event from %s, a timerfd or an eventfd, got another kind of file"
                 .formatted(peer));
@@ -214,22 +259,33 @@ public final class EventFences implements AutoCloseable {
       }
       long value = 0;
       try {
-        value = EventValue.of(event).orElse(0); // once: it may be another one next time
-      } catch (DmaBufException e) {
-        if (e.errno().filter(SHORTAGE::contains).isPresent()) {
-          LOG.log(Level.WARNING, "the value of {0} cannot be read yet: {1}", event, e.getMessage());
-          DeviceTimer.later(() -> ready(events), "the fence " + event);
-          return;
+        value = calls.value(event).orElse(0); // once: it may be another one next time
+      } catch (RuntimeException | Error e) {
+        if (!pending.contains(this) || (isShortage(e) && isTriedLater(events, e))) {
+          return; // given up meanwhile, or read later
         }
-        LOG.log(Level.WARNING, "the value of " + event + " can't be read", e);
-      } catch (IllegalStateException closed) {
-        return; // by giveUp
+        Failures.log(LOG, "reading the value of", event, e);
       }
       if (pending.remove(this)) {
-        event.close();
-        end(value);
-        context.close();
+        try (context) { // whatever is thrown, the fence ends
+          event.close();
+          end(value);
+        }
       }
+    }
+
+    private boolean isTriedLater(int events, Throwable reason) {
+      try {
+        DeviceTimer.later(() -> ready(events), ofPeer);
+      } catch (RuntimeException | Error e) { // no Java heap, no thread
+        return false;
+      }
+      try {
+        LOG.log(Level.WARNING, "{0} cannot be read yet: {1}", event, reason.getMessage());
+      } catch (RuntimeException | Error e) {
+        // It is read later all the same.
+      }
+      return true;
     }
 
     private void end(long value) {
@@ -253,12 +309,13 @@ public final class EventFences implements AutoCloseable {
 
     void giveUp() {
       if (pending.remove(this)) {
-        Poller.Registration present = registration;
-        if (present != null) {
-          present.cancel();
+        try (context;
+            event) {
+          Poller.Registration present = registration;
+          if (present != null) {
+            present.cancel();
+          }
         }
-        event.close();
-        context.close();
       }
     }
   }

@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -304,6 +305,77 @@ class EventFencesTest {
       assertThat(imported.isSignaled()).isFalse();
       silent.close();
       assertThat(imported.error().orElseThrow()).isInstanceOf(FenceAbandonedException.class);
+    }
+  }
+
+  // ---- shortage ----
+
+  /** Calls of the kernel that fail at first. */
+  private static EventCalls faulty(int times, Error error) {
+    AtomicInteger left = new AtomicInteger(times);
+    return new EventCalls() {
+      private void fault() {
+        if (left.getAndUpdate(now -> Math.max(0, now - 1)) > 0) {
+          throw error;
+        }
+      }
+
+      @Override
+      public void set(Descriptor event, long value) {
+        fault();
+        OF_THE_KERNEL.set(event, value);
+      }
+
+      @Override
+      public OptionalLong value(Descriptor event) {
+        if (Poller.look(event, Poller.IN) != 0) { // not while it is imported
+          fault();
+        }
+        return OF_THE_KERNEL.value(event);
+      }
+    };
+  }
+
+  @Test
+  void peer_thatCannotBeToldForWantOfJavaHeap_isToldLater() throws Exception {
+    EventFences calling =
+        new EventFences("peer 18", LONG, faulty(1, new OutOfMemoryError("thrown on purpose")));
+    Fence fence = stage.newFence();
+    try (calling;
+        Descriptor exported = (Descriptor) calling.exportFence(fence)) {
+      stage.signal(fence);
+      assertThat(told(exported)).hasValue(1);
+      awaitClosed(1);
+    }
+  }
+
+  /** The thread that told the peer closes its descriptor after that. */
+  private void awaitClosed(int rest) {
+    long start = System.nanoTime();
+    while (open() != before + rest) {
+      assertThat(System.nanoTime() - start).isLessThan(LONG.toNanos());
+      Thread.onSpinWait();
+    }
+  }
+
+  @Test
+  void value_thatCannotBeReadForWantOfJavaHeap_isReadLater() throws Exception {
+    assertThat(importedBy(faulty(1, new OutOfMemoryError("thrown on purpose"))).error()).isEmpty();
+  }
+
+  @Test
+  void value_thatCannotBeRead_failsTheFence() throws Exception {
+    assertThat(importedBy(faulty(1, new StackOverflowError("thrown on purpose"))).error())
+        .isPresent();
+  }
+
+  private Fence importedBy(EventCalls calls) throws Exception {
+    try (Descriptor theirs = counter();
+        EventFences calling = new EventFences("peer 18", LONG, calls)) {
+      Fence imported = calling.importFence(theirs.duplicate("EventFencesTest").detach());
+      EventCounter.add(theirs, 1);
+      assertThat(imported.await(LONG)).isTrue();
+      return imported;
     }
   }
 
