@@ -9,9 +9,13 @@ import io.github.dmabuf4j.OwnedFd;
 import io.github.dmabuf4j.device.DeviceBuffers;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
+import io.github.dmabuf4j.device.linux.SyscallFailure;
 import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
+import io.github.dmabuf4j.device.linux.bindings.statx;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.Optional;
 import java.util.Set;
@@ -28,15 +32,17 @@ final class BufferPassing {
   static final Set<Errno> FULL = EnumSet.of(Errno.EMFILE, Errno.ENFILE);
 
   private static final int ACCESS_MODE = 3; // O_ACCMODE
+  private static final int OTHERS = 077;
+  private static final int OWNER_ONLY = 0600;
 
   private BufferPassing() {}
 
   /**
    * A descriptor to send. A peer that may only read gets one that can't be mapped for writing,
-   * which the kernel enforces. A process of another user can't get more of a memory file of ours by
-   * opening it anew, through {@code /proc}: the file is its maker's alone. A process of the same
-   * user can, and root's. A memory file of another user is sent to be read only where it came as
-   * that.
+   * which the kernel enforces. A process of another user can't get more of a memory file by opening
+   * it anew, through {@code /proc}: the file is its owner's alone, or becomes that here (0600),
+   * unless it is sealed against writing. A process of the owner can, and root's. A memory file of
+   * another user is sent to be read only where it came as that, and as its owner's alone.
    *
    * @param buffer whose
    * @param access what the peer may do
@@ -56,17 +62,60 @@ final class BufferPassing {
               .formatted(access, buffer));
     }
     OwnedFd whole = buffer.exportFd();
-    if (access.writes() || isReadOnly(whole)) {
+    if (access.writes()) {
       return whole;
     }
-    try (whole) {
-      return readOnly(whole, buffer.name());
+    OwnedFd sent = null;
+    try {
+      sent = isReadOnly(whole) ? whole : readOnly(whole, buffer.name());
+      keepFromOthers(sent, buffer.name());
+      return sent;
+    } catch (RuntimeException | Error e) {
+      if (sent != null) {
+        sent.close();
+      }
+      throw e;
+    } finally {
+      if (sent != whole) {
+        whole.close();
+      }
     }
   }
 
   private static boolean isReadOnly(OwnedFd file) {
     int flags = Syscalls.fcntl(file.fd(), linux_h.F_GETFL(), 0);
     return flags >= 0 && (flags & ACCESS_MODE) == linux_h.O_RDONLY();
+  }
+
+  /** Has nobody but the owner open a file anew: another program may have made it for everybody. */
+  private static void keepFromOthers(OwnedFd file, String name) {
+    if (isSealed(file) || (mode(file, name) & OTHERS) == 0) {
+      return;
+    }
+    int result = Syscalls.fchmod(file.fd(), OWNER_ONLY);
+    if (result < 0) {
+      throw new DmaBufException(
+          "send",
+          Errno.EOPNOTSUPP,
+          "wanted to send %s to be read only, but its file is another user's, who lets everybody open it anew for writing: have its maker call fchmod(fd, 0600) or seal it against writing, or send it READ_WRITE"
+              .formatted(name),
+          new SyscallFailure("fchmod", name, -result).exception());
+    }
+  }
+
+  /** No file but a memory file has seals. */
+  private static boolean isSealed(OwnedFd file) {
+    int seals = Syscalls.fcntl(file.fd(), linux_h.F_GET_SEALS(), 0);
+    return seals >= 0 && (seals & (linux_h.F_SEAL_WRITE() | linux_h.F_SEAL_FUTURE_WRITE())) != 0;
+  }
+
+  private static int mode(OwnedFd file, String name) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment status = statx.allocate(arena);
+      int mask = linux_h.STATX_BASIC_STATS();
+      SyscallFailure.check("statx", name, Syscalls.statx(file.fd(), mask, status));
+      return statx.stx_mode(status);
+    }
   }
 
   private static Descriptor readOnly(OwnedFd whole, String name) {
