@@ -1,6 +1,7 @@
 package io.github.dmabuf4j.device.linux;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.github.dmabuf4j.device.linux.bindings.cmsghdr;
 import io.github.dmabuf4j.device.linux.bindings.iovec;
@@ -8,7 +9,6 @@ import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import io.github.dmabuf4j.device.linux.bindings.msghdr;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * The memory in which messages with descriptors are sent and received, used again for each: {@code
@@ -170,12 +170,18 @@ public final class SocketMessage {
     return taken;
   }
 
-  /** Closes what came with the last message and wasn't taken. At the second call nothing. */
+  /**
+   * Closes what came with the last message and wasn't taken. At the second call nothing. Needs no
+   * Java heap.
+   */
   public void closeDescriptors() {
-    for (int descriptor : takeDescriptors()) {
-      int _ = Syscalls.close(descriptor);
+    if (mayHaveDescriptors) {
+      mayHaveDescriptors = false; // closed once, whatever is thrown
+      closeAll(control, msghdr.msg_controllen(header));
     }
   }
+
+  // ---- control messages ----
 
   /**
    * The descriptors among control messages, in order. Stops at the first message that contradicts
@@ -186,28 +192,53 @@ public final class SocketMessage {
    * @return new descriptors
    */
   static int[] descriptorsIn(MemorySegment control, long length) {
-    int[] found = NONE;
     long end = Math.min(length, control.byteSize());
-    long at = 0;
-    while (end - at >= cmsghdr.sizeof()) {
-      MemorySegment message = control.asSlice(at);
-      long size = cmsghdr.cmsg_len(message);
-      if (size < ControlMessages.dataOffset() || size > end - at) {
-        break;
-      }
-      if (cmsghdr.cmsg_level(message) == linux_h.SOL_SOCKET()
-          && cmsghdr.cmsg_type(message) == linux_h.SCM_RIGHTS()) {
-        found = append(found, message.asSlice(0, size));
-      }
-      at += ControlMessages.align(size);
+    int count = 0;
+    for (long at = 0; sizeAt(control, at, end) > 0; at = after(control, at, end)) {
+      count += countAt(control, at, end);
+    }
+    int[] found = new int[count];
+    int next = 0;
+    for (long at = 0; sizeAt(control, at, end) > 0; at = after(control, at, end)) {
+      int more = countAt(control, at, end);
+      MemorySegment.copy(control, JAVA_INT, at + ControlMessages.dataOffset(), found, next, more);
+      next += more;
     }
     return found;
   }
 
-  private static int[] append(int[] found, MemorySegment message) {
-    int count = (int) ((message.byteSize() - ControlMessages.dataOffset()) / Integer.BYTES);
-    int[] all = Arrays.copyOf(found, found.length + count);
-    MemorySegment.copy(message, JAVA_INT, ControlMessages.dataOffset(), all, found.length, count);
-    return all;
+  /** Closes what {@link #descriptorsIn} finds, without Java heap. */
+  private static void closeAll(MemorySegment control, long length) {
+    long end = Math.min(length, control.byteSize());
+    for (long at = 0; sizeAt(control, at, end) > 0; at = after(control, at, end)) {
+      int count = countAt(control, at, end);
+      for (long i = 0; i < count; i++) {
+        long place = at + ControlMessages.dataOffset() + i * Integer.BYTES;
+        int _ = Syscalls.close(control.get(JAVA_INT, place));
+      }
+    }
+  }
+
+  /** The size of the message there, without its padding; 0 if there is none, or it can't be. */
+  private static long sizeAt(MemorySegment control, long at, long end) {
+    if (end - at < cmsghdr.sizeof()) {
+      return 0;
+    }
+    long size = control.get(JAVA_LONG, at + cmsghdr.cmsg_len$offset());
+    return size < ControlMessages.dataOffset() || size > end - at ? 0 : size;
+  }
+
+  /** Where the message after that one begins. */
+  private static long after(MemorySegment control, long at, long end) {
+    return at + ControlMessages.align(sizeAt(control, at, end));
+  }
+
+  /** How many descriptors are in the message there. */
+  private static int countAt(MemorySegment control, long at, long end) {
+    boolean hasDescriptors =
+        control.get(JAVA_INT, at + cmsghdr.cmsg_level$offset()) == linux_h.SOL_SOCKET()
+            && control.get(JAVA_INT, at + cmsghdr.cmsg_type$offset()) == linux_h.SCM_RIGHTS();
+    long bytes = sizeAt(control, at, end) - ControlMessages.dataOffset();
+    return hasDescriptors ? (int) (bytes / Integer.BYTES) : 0;
   }
 }

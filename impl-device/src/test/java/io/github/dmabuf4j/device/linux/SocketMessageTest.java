@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -109,6 +110,24 @@ final class SocketMessageTest {
       assertThat(in.takeDescriptors()).isEmpty();
     }
     assertThat(openEvents()).isEqualTo(before);
+  }
+
+  @Test
+  void dv3_descriptors_areClosed_withoutJavaHeap() {
+    com.sun.management.ThreadMXBean threads =
+        (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+    long least = Long.MAX_VALUE; // the first rounds load classes
+    try (Descriptor event = event()) {
+      int[] most = IntStream.generate(event::fd).limit(SocketMessage.MAX_DESCRIPTORS).toArray();
+      for (int round = 0; round < 200; round++) {
+        assertThat(out.send(here, 1, most)).isEqualTo(1);
+        assertThat(in.receive(there)).isEqualTo(1);
+        long before = threads.getCurrentThreadAllocatedBytes();
+        in.closeDescriptors();
+        least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+      }
+    }
+    assertThat(least).isZero();
   }
 
   @Test
