@@ -85,7 +85,9 @@ public final class DescriptorBudget {
    * @param kind what for
    * @param holder who will have it, as a report names it
    * @param call the call's name
-   * @param make the call: returns a new descriptor, close-on-exec, or a negative error number
+   * @param make the call: returns a new descriptor, close-on-exec, or a negative error number. It
+   *     is made once there is room in the budget. What it returns is not its own any more: it is
+   *     closed if there is no Java heap for an owner
    * @return the descriptor
    * @throws DmaBufException if the budget is used up (EMFILE): names the holders; or if the call
    *     failed, with the advice that fits any call

@@ -103,9 +103,27 @@ public final class BufferConnection implements AutoCloseable {
       }
       checkConnected(address, result);
       isGood = true;
-      return new BufferConnection(new FrameChannel(socket));
     } finally {
       if (!isGood) {
+        socket.close();
+      }
+    }
+    return over(socket);
+  }
+
+  /** Takes over a socket that is connected; closes it if this fails. */
+  static BufferConnection over(Descriptor socket) {
+    FrameChannel channel = null;
+    boolean isGood = false;
+    try {
+      channel = new FrameChannel(socket);
+      BufferConnection connection = new BufferConnection(channel);
+      isGood = true;
+      return connection;
+    } finally {
+      if (!isGood && channel != null) {
+        channel.close();
+      } else if (!isGood) {
         socket.close();
       }
     }
@@ -128,9 +146,7 @@ public final class BufferConnection implements AutoCloseable {
 
   /** Two ends in this process, for tests. */
   static List<BufferConnection> pair() {
-    return UnixSocket.pair("pair of connections").stream()
-        .map(socket -> new BufferConnection(new FrameChannel(socket)))
-        .toList();
+    return UnixSocket.pair("pair of connections").stream().map(BufferConnection::over).toList();
   }
 
   /**

@@ -12,6 +12,7 @@ import io.github.dmabuf4j.device.sharing.PeerException.Problem;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.IntSupplier;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -152,13 +153,14 @@ public final class BufferListener implements AutoCloseable {
   public BufferConnection accept(Duration timeout) throws InterruptedException {
     TimeLeft left = TimeLeft.of(timeout);
     int turnedAway = 0;
+    Accepted accepted = new Accepted(); // there, before a descriptor is
     while (true) {
       if (Thread.interrupted()) {
         throw new InterruptedException();
       }
-      int fd = UnixSocket.accept(socket);
+      int fd = accepted.next(socket);
       if (fd >= 0) {
-        BufferConnection connection = new BufferConnection(channel(fd));
+        BufferConnection connection = connection(accepted);
         if (mayConnect(connection)) {
           return connection;
         }
@@ -196,19 +198,42 @@ public final class BufferListener implements AutoCloseable {
     return new SyscallFailure("accept4", address.toString(), number).exception();
   }
 
-  private FrameChannel channel(int fd) {
-    boolean isOwned = false;
-    try {
-      Descriptor connected =
-          DescriptorBudget.OF_THIS_PROCESS.make(
-              Descriptor.Kind.SOCKET, "connection at " + address, "accept4", () -> fd);
-      isOwned = true;
-      return new FrameChannel(connected);
-    } finally {
-      if (!isOwned) {
+  /** A descriptor that is nobody's yet: it is closed with this unless it was handed over. */
+  private static final class Accepted implements IntSupplier, AutoCloseable {
+    private static final int NONE = -1;
+    private int fd = NONE;
+
+    /** As {@link UnixSocket#accept}. */
+    int next(Descriptor socket) {
+      fd = UnixSocket.accept(socket);
+      return fd;
+    }
+
+    /** Hands it over, to somebody who closes it whatever is thrown. */
+    @Override
+    public int getAsInt() {
+      int handedOver = fd;
+      fd = NONE;
+      return handedOver;
+    }
+
+    @Override
+    public void close() {
+      if (fd >= 0) {
         int _ = Syscalls.close(fd);
       }
+      fd = NONE;
     }
+  }
+
+  private BufferConnection connection(Accepted accepted) {
+    Descriptor connected;
+    try (accepted) {
+      connected =
+          DescriptorBudget.OF_THIS_PROCESS.make(
+              Descriptor.Kind.SOCKET, "connection at " + address, "accept4", accepted);
+    }
+    return BufferConnection.over(connected);
   }
 
   private boolean mayConnect(BufferConnection connection) {

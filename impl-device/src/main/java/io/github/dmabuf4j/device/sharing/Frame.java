@@ -196,10 +196,14 @@ final class Frame implements AutoCloseable {
       throw new IllegalStateException("descriptor %d of %s was taken".formatted(index, kind));
     }
     try {
-      Descriptor owned =
-          DescriptorBudget.OF_THIS_PROCESS.make(purpose, holder, "recvmsg", () -> fd);
-      descriptors[index] = TAKEN;
-      return owned;
+      return DescriptorBudget.OF_THIS_PROCESS.make(
+          purpose,
+          holder,
+          "recvmsg",
+          () -> { // there is room for it: it isn't the frame's any more, whatever is thrown
+            descriptors[index] = TAKEN;
+            return fd;
+          });
     } catch (DmaBufException e) {
       throw new PeerException(
           Problem.LIMIT, "%s sent a descriptor: %s".formatted(peer, e.getMessage()), e);

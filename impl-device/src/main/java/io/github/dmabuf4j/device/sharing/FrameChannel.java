@@ -31,26 +31,36 @@ import org.jspecify.annotations.Nullable;
 final class FrameChannel implements AutoCloseable {
   private final Descriptor socket;
   private final PeerCredentials peer;
-  private final ReentrantLock sending = new ReentrantLock();
-  private final ReentrantLock receiving = new ReentrantLock();
-  private final Arena memory = Arena.ofShared();
-  private final SocketMessage out = new SocketMessage(memory, Frame.MAX_BYTES);
-  private final SocketMessage in = new SocketMessage(memory, Frame.MAX_BYTES);
-  private final ByteBuffer outBytes = out.bytes().asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+  private final ReentrantLock sending;
+  private final ReentrantLock receiving;
+  private final Arena memory;
+  private final SocketMessage out;
+  private final SocketMessage in;
+  private final ByteBuffer outBytes;
   private long sent;
   private long received;
 
   /** Takes over a socket that is connected; closes it if this fails. */
   FrameChannel(Descriptor socket) {
     this.socket = socket;
+    Arena allocated = null;
     boolean isGood = false;
     try {
+      sending = new ReentrantLock();
+      receiving = new ReentrantLock();
+      allocated = Arena.ofShared();
+      memory = allocated;
+      out = new SocketMessage(memory, Frame.MAX_BYTES);
+      in = new SocketMessage(memory, Frame.MAX_BYTES);
+      outBytes = out.bytes().asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
       peer = PeerCredentials.of(UnixSocket.credentials(socket));
       isGood = true;
     } finally {
       if (!isGood) {
         socket.close();
-        memory.close();
+        if (allocated != null) {
+          allocated.close();
+        }
       }
     }
   }
@@ -238,9 +248,10 @@ final class FrameChannel implements AutoCloseable {
       try {
         if (!socket.isClosed()) {
           UnixSocket.shutdown(socket);
-          socket.close();
-          in.closeDescriptors();
-          memory.close();
+          try (memory) {
+            socket.close();
+            in.closeDescriptors();
+          }
         }
       } finally {
         receiving.unlock();

@@ -9,12 +9,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.dmabuf4j.Access;
 import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FenceAbandonedException;
 import io.github.dmabuf4j.FenceContext;
 import io.github.dmabuf4j.FrameLayout;
 import io.github.dmabuf4j.PixelFormat;
+import io.github.dmabuf4j.device.linux.Descriptor;
+import io.github.dmabuf4j.device.linux.EventCounter;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -76,6 +79,15 @@ final class BufferConnectionTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> here.send(new byte[BufferConnection.MAX_MESSAGE_BYTES + 1]))
         .withMessageContaining("at most 65512 bytes, got 65513");
+  }
+
+  @Test
+  void connection_overWhatIsNoSocket_isRefused_andCloses() {
+    Descriptor event = EventCounter.create(Descriptor.Kind.SOCKET, "no socket");
+    assertThatExceptionOfType(DmaBufException.class)
+        .isThrownBy(() -> BufferConnection.over(event))
+        .withMessageContaining("SO_PEERCRED");
+    assertThat(event.isClosed()).isTrue();
   }
 
   @Test
