@@ -3,6 +3,7 @@ package io.github.dmabuf4j.device;
 import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.device.linux.Descriptor;
+import io.github.dmabuf4j.device.linux.FileStatus;
 import io.github.dmabuf4j.device.linux.SyscallFailure;
 import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
@@ -78,27 +79,17 @@ record FileIdentity(Key key, Kind kind, long bytes, boolean isWritable, String n
         throw refused(Errno.EINVAL, fd, kind.words + " of 0 B: a buffer has at least 1");
       }
       boolean isWritable = isWritable(fd, kind == Kind.DMA_BUF ? 0 : seals(fd));
-      return new FileIdentity(key(status), kind, bytes, isWritable, name(fd, kind));
+      return new FileIdentity(key(FileStatus.of(status)), kind, bytes, isWritable, name(fd, kind));
     }
   }
 
   /** Which file a descriptor of our own leads to. */
   static Key key(Descriptor file) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment status = statx.allocate(arena);
-      int mask = linux_h.STATX_INO();
-      int _ =
-          SyscallFailure.check(
-              "statx", file.toString(), file.use(fd -> Syscalls.statx(fd, mask, status)));
-      return key(status);
-    }
+    return key(FileStatus.of(file));
   }
 
-  private static Key key(MemorySegment status) {
-    long device =
-        (long) statx.stx_dev_major(status) << Integer.SIZE
-            | Integer.toUnsignedLong(statx.stx_dev_minor(status));
-    return new Key(device, statx.stx_ino(status));
+  private static Key key(FileStatus status) {
+    return new Key(status.device(), status.inode());
   }
 
   private static Kind kind(int fd, long fileSystem) {

@@ -62,7 +62,13 @@ public record FileStatus(long device, long inode, int mode, int owner) {
     }
   }
 
-  private static FileStatus of(MemorySegment found) {
+  /**
+   * Reads what the kernel has said of a file.
+   *
+   * @param found a {@code struct statx}, filled for {@code STATX_BASIC_STATS}
+   * @return the same
+   */
+  public static FileStatus of(MemorySegment found) {
     long device =
         (long) statx.stx_dev_major(found) << Integer.SIZE
             | Integer.toUnsignedLong(statx.stx_dev_minor(found));
