@@ -1,7 +1,5 @@
 package io.github.dmabuf4j.offheap;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -20,76 +18,19 @@ import org.jspecify.annotations.Nullable;
  * would give the flag back. So a method that changes the stack does first whatever can fail, and
  * then only loads and stores: it changes all or nothing. And the flag is given back by a store to
  * the field where {@link #unlock} can't be called: such a store can't fail.
- *
- * <table>
- * <caption>Access modes</caption>
- * <tr><th>field</th><th>read</th><th>written</th><th>guard</th></tr>
- * <tr><td>flag</td><td>opaque, before the CAS</td><td>CAS to 1 (acquire), to 0 release, or volatile off the hot paths</td><td>-</td></tr>
- * <tr><td>size</td><td>plain; opaque or plain without the flag, where a late value only costs a try or makes a figure rough</td><td>plain</td><td>flag</td></tr>
- * <tr><td>taken</td><td>plain, also without the flag, for rough figures</td><td>plain</td><td>flag</td></tr>
- * <tr><td>blocks, low, put</td><td>plain</td><td>plain</td><td>flag</td></tr>
- * </table>
  */
-final class Stripe {
-  /** What to store to {@link #flag} in order to give it back. */
-  static final int FREE = 0;
-
-  private static final Block[] NONE = {};
+final class Stripe extends StripeFields {
   private static final int FIRST_CAPACITY = 16;
 
   /** How many blocks move to another stripe at once, at most: those below stay warm, or decay. */
   private static final int MOVED = 32;
 
-  private static final VarHandle FLAG;
-  private static final VarHandle SIZE;
-
-  static {
-    try {
-      MethodHandles.Lookup lookup = MethodHandles.lookup();
-      FLAG = lookup.findVarHandle(Stripe.class, "flag", int.class);
-      SIZE = lookup.findVarHandle(Stripe.class, "size", int.class);
-    } catch (ReflectiveOperationException e) {
-      throw new ExceptionInInitializerError(e);
-    }
-  }
-
-  /** 1 while somebody owns the stack. Slow paths store {@link #FREE}, in a finally clause. */
-  volatile int flag;
-
-  private int size;
-  private int low;
-  private long taken;
-  private long put;
-  private Block[] blocks = NONE;
-
-  /** Keeps the next stripe's fields off this one's cache lines. */
+  /** Keeps what comes after it off its cache lines. */
   @SuppressWarnings("unused")
-  private long pad0, pad1, pad2, pad3, pad4, pad5, pad6, pad7, pad8, pad9, pad10, pad11;
+  private long after0, after1, after2, after3, after4, after5, after6, after7;
 
-  // ---- the flag ----
-
-  boolean tryLock() {
-    return (int) FLAG.getOpaque(this) == FREE
-        && (int) FLAG.compareAndExchangeAcquire(this, FREE, 1) == FREE;
-  }
-
-  /** For slow paths: waits for whoever is between two dozen instructions. */
-  @SuppressWarnings(
-      "ThreadPriorityCheck") // correct without the yield, which lets the flag's owner run
-  void lock() {
-    for (int tries = 0; !tryLock(); tries++) {
-      if (tries < 64) {
-        Thread.onSpinWait();
-      } else {
-        Thread.yield(); // its thread lost its processor
-      }
-    }
-  }
-
-  /** For hot paths: without the fence of a volatile store. The caller catches what it throws. */
-  void unlock() {
-    FLAG.setRelease(this, FREE); // the stack before the flag; partner: the acquire in tryLock
-  }
+  @SuppressWarnings("unused")
+  private long after8, after9, after10, after11, after12, after13, after14, after15;
 
   // ---- hot paths: without it ----
 
@@ -98,7 +39,7 @@ final class Stripe {
    * else owns the stack.
    */
   @Nullable Block tryPop(long addressMask) {
-    if ((int) SIZE.getOpaque(this) == 0 || !tryLock()) {
+    if (sizeAtAGlance() == 0 || !tryLock()) {
       return null;
     }
     Block block = null;
@@ -140,7 +81,7 @@ final class Stripe {
    * @param looks who mustn't miss one
    */
   @Nullable Block tryPopFrom(Stripe other, PatientLooks looks) {
-    if ((int) SIZE.getOpaque(other) <= 1 || !tryLock()) {
+    if (other.sizeAtAGlance() <= 1 || !tryLock()) {
       return other.tryPop(0);
     }
     try {

@@ -275,7 +275,7 @@ final class MagazinesTest {
     return List.of(thread.getStackTrace()).stream()
         .anyMatch(
             frame ->
-                frame.getClassName().equals(Stripe.class.getName())
+                frame.getClassName().equals(StripeFields.class.getName())
                     && frame.getMethodName().equals("lock"));
   }
 
