@@ -27,17 +27,17 @@ final class StressMemory implements SlabMemory {
   /** Real regions that nobody has now, by their size in pages. */
   private static final Queue<MemorySegment>[] IDLE = queues();
 
-  private final boolean canDecommit;
+  private final boolean shared;
   private final AtomicInteger open = new AtomicInteger();
   private final AtomicInteger mistakes = new AtomicInteger();
 
   /**
    * Creates a memory.
    *
-   * @param canDecommit whether blocks share regions, without bytes; else each has one of its own
+   * @param shared whether blocks share regions, without bytes; else each has one of its own
    */
-  StressMemory(boolean canDecommit) {
-    this.canDecommit = canDecommit;
+  StressMemory(boolean shared) {
+    this.shared = shared;
   }
 
   @SuppressWarnings({"unchecked", "rawtypes"})
@@ -116,8 +116,8 @@ final class StressMemory implements SlabMemory {
   }
 
   @Override
-  public boolean canDecommit() {
-    return canDecommit;
+  public long largestShared() {
+    return shared ? 1L << 20 : 0;
   }
 
   @Override

@@ -23,8 +23,8 @@ final class ArenaMemory implements SlabMemory {
   }
 
   @Override
-  public boolean canDecommit() {
-    return false;
+  public long largestShared() {
+    return 0;
   }
 
   @Override

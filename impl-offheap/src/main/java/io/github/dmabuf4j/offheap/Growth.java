@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>What goes back has to come again page by page. So that happens once in {@link
  * #HITS_PER_EXCHANGE} times that an idle block was of use, at most: who uses a few sizes in turn
- * has them all idle soon, and never asks here again. Blocks above {@link Slabs#LARGEST_SHARED}, of
- * which giving one back costs an unmapping, wait for their decay.
+ * has them all idle soon, and never asks here again. Blocks of more than {@link #LARGEST_BYTES}
+ * wait for their decay: bringing one back takes longer than many allocations.
  *
  * <p><b>Invariant.</b> Nothing here is exact but who has which block. Figures are read without the
  * flags of stripes, so that looking costs no more than the loads; a wrong one makes the pool grow,
@@ -35,8 +35,9 @@ final class Growth {
   /** How many of those times are saved up for when several exchanges are due in a row. */
   private static final long MOST_SAVED = 64 * HITS_PER_EXCHANGE;
 
-  private static final int LARGEST_CLASS =
-      SizeClasses.classOf(SizeClasses.pages(Slabs.LARGEST_SHARED));
+  private static final long LARGEST_BYTES = 1L << 20;
+
+  private static final int LARGEST_CLASS = SizeClasses.classOf(SizeClasses.pages(LARGEST_BYTES));
 
   private final Magazines magazines;
   private long hitsPaid;

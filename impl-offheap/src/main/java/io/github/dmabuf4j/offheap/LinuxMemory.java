@@ -25,6 +25,9 @@ final class LinuxMemory implements SlabMemory {
    */
   private static final long HUGE_PAGE = 2L << 20;
 
+  /** Pages of larger blocks are many enough that a mapping and its end cost little beside them. */
+  private static final long LARGEST_SHARED = 4L << 20;
+
   private static final String MAX_MAP_COUNT = "/proc/sys/vm/max_map_count";
 
   /** Of include/linux/mm.h. */
@@ -87,8 +90,8 @@ final class LinuxMemory implements SlabMemory {
   }
 
   @Override
-  public boolean canDecommit() {
-    return true;
+  public long largestShared() {
+    return hugePages ? HUGE_PAGE / 2 : LARGEST_SHARED;
   }
 
   @Override

@@ -99,7 +99,7 @@ final class Mappings {
 
   private static SlabMemoryException tooMany(int now, int limit) {
     return new SlabMemoryException(
-        ("this process's heaps have %d memory mappings, one for each buffer above 1 MiB; %d are"
+        ("this process's heaps have %d memory mappings, one for each buffer above 4 MiB; %d are"
              + " allowed, half of vm.max_map_count, so that the JVM keeps the rest: raise it with"
              + " \"sysctl -w vm.max_map_count=%d\", or close buffers sooner")
             .formatted(now, limit, 4L * limit),

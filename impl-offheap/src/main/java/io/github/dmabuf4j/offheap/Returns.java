@@ -157,11 +157,15 @@ final class Returns {
     }
   }
 
-  /** Gives back what refused it. Called by the timer, also after the end. */
+  /**
+   * Gives back what refused it, and the address space of what was emptied. Called by the timer,
+   * also after the end.
+   */
   void retry() {
     returning.lock();
     try {
       pool.slabs.beginRetry();
+      int _ = pool.slabs.unmapEmpty();
       giveBack(List.of());
     } finally {
       returning.unlock();

@@ -5,11 +5,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The slabs that blocks of up to {@link Slabs#LARGEST_SHARED} share, of any alignment. First fit,
- * the oldest slab first, so that the younger ones become empty and can be unmapped.
+ * The slabs that blocks of up to {@link SlabMemory#largestShared()} share, of any alignment. First
+ * fit, the oldest slab first, so that the younger ones become empty and can be unmapped.
  *
- * <p><b>Invariant.</b> Every slab with a shared block outside is in the list, and hardly any other:
- * one that was emptied leaves it to be unmapped, and comes back only if that was refused. The slabs
+ * <p><b>Invariant.</b> Every slab with a shared block outside is in the list, and those that were
+ * emptied, until they are taken out to be unmapped; they come back if that was refused. The slabs
  * before {@code barrenSlabs} have no room for {@code barrenPages} or more at a multiple of {@code
  * barrenStep} or more, so that many blocks that need a slab each aren't searched for in all.
  *
@@ -100,15 +100,15 @@ final class SharedSlabs {
    * blocks are back when this returns, also without Java heap; pages may stay then.
    *
    * @param blocks sorted by their address
-   * @param emptied where to put slabs, out of the list, of which nothing is outside any more: to be
-   *     unmapped; has room for one for each block
+   * @return whether a slab is empty by that
    */
-  void give(List<Block> blocks, List<Slab> emptied) {
+  boolean give(List<Block> blocks) {
+    boolean emptied = false;
     Slab slab = null;
     PageRuns.@Nullable Range idle = null;
     for (Block block : blocks) {
       if (slab != block.slab) {
-        leave(slab, idle, emptied);
+        emptied |= slab != null && leave(slab, idle);
         slab = block.slab;
         idle = null;
       }
@@ -120,8 +120,9 @@ final class SharedSlabs {
         idle = next;
       }
     }
-    leave(slab, idle, emptied);
+    emptied |= slab != null && leave(slab, idle);
     barrenSlabs = 0;
+    return emptied;
   }
 
   /**
@@ -147,14 +148,10 @@ final class SharedSlabs {
     }
   }
 
-  private void leave(@Nullable Slab slab, PageRuns.@Nullable Range idle, List<Slab> emptied) {
-    if (slab != null) {
-      decommit(slab, idle);
-      if (slab.sharedRuns().isEmpty()) {
-        slabs.remove(slab);
-        emptied.add(slab);
-      }
-    }
+  /** Gives the last pages of a slab back; whether it is empty. */
+  private boolean leave(Slab slab, PageRuns.@Nullable Range idle) {
+    decommit(slab, idle);
+    return slab.sharedRuns().isEmpty();
   }
 
   private void decommit(Slab slab, PageRuns.@Nullable Range idle) {
@@ -167,7 +164,7 @@ final class SharedSlabs {
     }
   }
 
-  /** Takes out of the list what is empty, as unmapping it was refused: for another try. */
+  /** Takes out of the list what is empty, to be unmapped. */
   List<Slab> takeEmpty() {
     List<Slab> empty = slabs.stream().filter(slab -> slab.sharedRuns().isEmpty()).toList();
     if (!empty.isEmpty()) {

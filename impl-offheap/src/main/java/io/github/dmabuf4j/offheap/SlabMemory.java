@@ -40,8 +40,11 @@ interface SlabMemory {
   /** The largest alignment that {@link #map} serves, a power of two. */
   long maxAlignment();
 
-  /** Whether memory goes back page by page, so that blocks can share a region. */
-  boolean canDecommit();
+  /**
+   * The largest block, in bytes, that shares a region with others, which takes that memory goes
+   * back page by page; 0 where each block has one of its own.
+   */
+  long largestShared();
 
   /**
    * Whether it pools what it gives: then the pool keeps nothing idle, each block has a region of
@@ -74,7 +77,7 @@ interface SlabMemory {
   default void close() {}
 
   /**
-   * Takes address space, and memory at the first touch of each page if {@link #canDecommit()}.
+   * Takes address space, and memory at the first touch of each page if blocks share regions.
    *
    * @param bytes how much, a multiple of {@link SizeClasses#PAGE}
    * @param alignment of the first byte, a power of two, at most {@link #maxAlignment()}

@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The slabs of a pool, what of them is committed, and the {@link BlockList} of all blocks outside
- * them. Small blocks are in {@link SharedSlabs}; a block above {@link #LARGEST_SHARED} has one of
- * its own.
+ * them. Small blocks are in {@link SharedSlabs}; one above {@link SlabMemory#largestShared()} has
+ * one of its own.
  *
  * <p><b>Invariant.</b> {@code committed} is the sum of the bytes of the blocks in the list, plus
  * those of blocks whose memory is being given back at the moment, plus what is reserved for blocks
@@ -23,12 +23,15 @@ import org.jspecify.annotations.Nullable;
  * <p>Of a heap with a store, users can commit up to the limit without the {@code reserve}; the
  * store, up to the limit.
  *
+ * <p><b>A shared slab that is empty</b> has given its pages back, and can be used. Unmapping it
+ * makes all threads of the JVM stop for a moment, and its pages' tables go with it; so that happens
+ * a second later ({@link Unmapping}), if nothing is in it then, or when the pool ends.
+ *
  * <p><b>A slab may refuse to be unmapped</b>, while native code is running that was given a segment
- * of it. A block with a slab of its own then stays committed, in {@code stuck}; an empty shared
- * slab, whose pages went back already, stays usable. Both are tried again a second later ({@link
- * Unmapping}), also when the pool has ended or was lost by then, and whenever anything is given
- * back. Of a strategy whose memory goes back on the thread that took it, a block may be stuck until
- * that thread gives something back.
+ * of it. A block with a slab of its own then stays committed, in {@code stuck}. It is tried again a
+ * second later, also when the pool has ended or was lost by then, and whenever anything is given
+ * back; an empty shared slab, a second later. Of a strategy whose memory goes back on the thread
+ * that took it, a block may be stuck until that thread gives something back.
  *
  * <p><b>Locks.</b> One lock guards everything, taken on slow paths only; nothing else is locked
  * while it is held, and nobody waits for a fence or a reservation with it. Slabs are unmapped
@@ -43,9 +46,6 @@ import org.jspecify.annotations.Nullable;
  * </table>
  */
 final class Slabs {
-  /** The largest block that shares a slab, in bytes. */
-  static final long LARGEST_SHARED = 1L << 20;
-
   /** How many bytes of shared slabs go back before others have their turn: some 100 µs. */
   private static final long GIVEN_BACK_AT_ONCE = 4L << 20;
 
@@ -284,7 +284,7 @@ final class Slabs {
   }
 
   private boolean isShareable(Wanted wanted) {
-    return memory.canDecommit() && wanted.bytes() <= LARGEST_SHARED;
+    return wanted.bytes() <= memory.largestShared();
   }
 
   private Block takeOwn(Wanted wanted) throws SlabMemoryException {
@@ -453,14 +453,14 @@ final class Slabs {
 
   /** Gives back blocks of shared slabs, sorted by their address. */
   private long giveBackShared(List<Block> blocks) {
-    List<Slab> emptied = new ArrayList<>(blocks.size());
+    boolean emptied;
     long bytes = 0;
     lock.lock();
     try {
       for (int i = 0; i < blocks.size(); i++) {
         outside.require(blocks.get(i));
       }
-      shared.give(blocks, emptied);
+      emptied = shared.give(blocks);
       for (int i = 0; i < blocks.size(); i++) {
         outside.remove(blocks.get(i));
         bytes += blocks.get(i).bytes();
@@ -469,17 +469,37 @@ final class Slabs {
     } finally {
       lock.unlock();
     }
-    unmapOrKeep(emptied);
+    if (emptied) {
+      unmapping.later();
+    }
     return bytes;
   }
 
-  /** Unmaps slabs that are in no list, or puts them back into it. */
-  private void unmapOrKeep(List<Slab> empty) {
+  /**
+   * Unmaps the shared slabs that are empty; those that refuse stay.
+   *
+   * @return how many are no more
+   */
+  int unmapEmpty() {
+    List<Slab> empty;
+    lock.lock();
+    try {
+      empty = shared.takeEmpty();
+    } catch (OutOfMemoryError e) {
+      unmapping.later();
+      return 0;
+    } finally {
+      lock.unlock();
+    }
+    int unmapped = 0;
     for (int i = 0; i < empty.size(); i++) {
-      if (!unmapping.unmap(empty.get(i))) {
+      if (unmapping.unmap(empty.get(i))) {
+        unmapped++;
+      } else {
         keep(empty.get(i));
       }
     }
+    return unmapped;
   }
 
   private void keep(Slab slab) {
@@ -492,26 +512,23 @@ final class Slabs {
   }
 
   /**
-   * Tries again what could not be unmapped.
+   * Tries again to give blocks back whose slabs could not be unmapped.
    *
    * @return how many bytes went back
    */
   long retry() {
     List<Block> blocks;
-    List<Slab> empty;
     lock.lock();
     try {
       blocks = List.copyOf(stuck);
-      empty = shared.takeEmpty();
       stuck.clear(); // last: what comes before may lack Java heap
     } finally {
       lock.unlock();
     }
-    unmapOrKeep(empty);
     return giveBack(blocks);
   }
 
-  /** The timer begins to call {@link #retry}. */
+  /** The timer begins to call {@link #retry} and {@link #unmapEmpty}. */
   void beginRetry() {
     unmapping.beginRetry();
   }

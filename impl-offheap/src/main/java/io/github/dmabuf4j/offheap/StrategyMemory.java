@@ -69,8 +69,8 @@ final class StrategyMemory implements SlabMemory {
   }
 
   @Override
-  public boolean canDecommit() {
-    return false;
+  public long largestShared() {
+    return 0;
   }
 
   @Override

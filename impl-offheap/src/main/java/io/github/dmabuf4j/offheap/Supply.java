@@ -243,7 +243,7 @@ final class Supply {
     try {
       return pool.slabs.commit(wanted, true);
     } catch (SlabMemoryException e) {
-      if (pool.trim() == 0) {
+      if (!giveUpIdle()) {
         throw e;
       }
       return pool.slabs.commit(wanted, true);
@@ -252,12 +252,18 @@ final class Supply {
     }
   }
 
+  /** Gives up what is idle, memory and address space; false if that is nothing. */
+  private boolean giveUpIdle() {
+    long bytes = pool.trim();
+    return pool.slabs.unmapEmpty() > 0 || bytes > 0;
+  }
+
   /** As {@link #commit}, of bytes that were reserved; null if the slabs are sealed. */
   @Nullable Block commitReserved(Wanted wanted) throws SlabMemoryException {
     try {
       return pool.slabs.commitReserved(wanted);
     } catch (SlabMemoryException e) {
-      if (pool.trim() == 0) {
+      if (!giveUpIdle()) {
         throw e;
       }
       return pool.slabs.commitReserved(wanted);

@@ -4,11 +4,10 @@ import java.lang.System.Logger.Level;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * Unmaps slabs, and sees to it that what refuses is tried again.
+ * Unmaps slabs: now, or a second later where they may be needed again or refused.
  *
- * <p><b>Invariant.</b> If a slab refused since the timer last began to try, {@code retrying} is
- * true and the timer is going to; unless there was no Java heap for that: then whoever gives
- * anything back tries it, and the timer after the next refusal.
+ * <p><b>Invariant.</b> If that was wanted since the timer last began, {@code due} is true and the
+ * timer is going to; unless there was no Java heap for that: then it is when it is wanted next.
  *
  * <p><b>Threads.</b> Any; the lock of the {@link Slabs} isn't held, for unmapping takes a while.
  */
@@ -16,7 +15,7 @@ final class Unmapping {
   private static final System.Logger LOG = System.getLogger(Unmapping.class.getName());
 
   private final Pool pool;
-  private final AtomicBoolean retrying = new AtomicBoolean();
+  private final AtomicBoolean due = new AtomicBoolean();
 
   Unmapping(Pool pool) {
     this.pool = pool;
@@ -38,10 +37,10 @@ final class Unmapping {
         slab.refused = true;
         warn(slab, e);
       }
-      retryLater();
+      later();
       return false;
     } catch (OutOfMemoryError e) {
-      retryLater();
+      later();
       return false;
     }
   }
@@ -58,18 +57,19 @@ final class Unmapping {
     }
   }
 
-  private void retryLater() {
-    if (!retrying.getAndSet(true)) {
+  /** Lets the timer do it in a second. */
+  void later() {
+    if (!due.getAndSet(true)) {
       try {
         Decay.retryLater(pool);
       } catch (OutOfMemoryError e) {
-        retrying.set(false);
+        due.set(false);
       }
     }
   }
 
-  /** The timer begins to try what refused: the next refusal asks it anew. */
+  /** The timer begins: who wants it from now on asks anew. */
   void beginRetry() {
-    retrying.set(false);
+    due.set(false);
   }
 }

@@ -48,8 +48,8 @@ final class FaultyMemory implements SlabMemory {
   }
 
   @Override
-  public boolean canDecommit() {
-    return memory.canDecommit();
+  public long largestShared() {
+    return memory.largestShared();
   }
 
   @Override

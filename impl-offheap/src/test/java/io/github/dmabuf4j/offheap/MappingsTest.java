@@ -120,7 +120,7 @@ final class MappingsTest {
       throws InterruptedException {
     AtomicInteger limit = new AtomicInteger(8);
     try (PooledHeap heap = openWithKernelLimit(limit::get)) {
-      AllocationRequest request = AllocationRequest.of(2 * MIB).policy(policy).build();
+      AllocationRequest request = AllocationRequest.of(6 * MIB).policy(policy).build();
       List<DmaBuf> buffers = new ArrayList<>();
       for (int i = 0; i < 4; i++) {
         buffers.add(heap.allocate(request));
@@ -142,10 +142,21 @@ final class MappingsTest {
     try (PooledHeap heap = openWithKernelLimit(() -> 8)) {
       List<DmaBuf> buffers = new ArrayList<>();
       for (int i = 0; i < 4; i++) {
-        buffers.add(heap.allocate(2 * MIB));
+        buffers.add(heap.allocate(6 * MIB));
       }
       buffers.forEach(DmaBuf::close);
-      heap.allocate(AllocationRequest.of(3 * MIB).policy(policy).build()).close();
+      heap.allocate(AllocationRequest.of(7 * MIB).policy(policy).build()).close();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NOWAIT")
+  void allocate_emptySlabHasTheLastMapping_isUnmappedForIt(AllocPolicy policy)
+      throws InterruptedException {
+    try (PooledHeap heap = openWithKernelLimit(() -> 2)) {
+      heap.allocate(4096).close();
+      heap.trim();
+      heap.allocate(AllocationRequest.of(7 * MIB).policy(policy).build()).close();
     }
   }
 

@@ -40,8 +40,8 @@ final class RecordingMemory implements SlabMemory {
   }
 
   @Override
-  public boolean canDecommit() {
-    return memory.canDecommit();
+  public long largestShared() {
+    return memory.largestShared();
   }
 
   @Override
