@@ -80,7 +80,8 @@ final class Lifecycle {
   }
 
   boolean isOpenOrClosing() {
-    return state == State.OPEN || state == State.CLOSING;
+    State now = state; // once: a close that is refused goes from one to the other
+    return now == State.OPEN || now == State.CLOSING;
   }
 
   boolean isClosed() {
@@ -184,9 +185,12 @@ final class Lifecycle {
 
   private void end() {
     state = State.CLOSED;
-    pool.endMemory(); // before anybody is told
-    closed.countDown();
-    pool.waiters.wakeAll();
+    try {
+      pool.endMemory(); // before anybody is told
+    } finally {
+      closed.countDown();
+      pool.waiters.wakeAll();
+    }
   }
 
   /** Refuses allocations and waits for the users; false if some were left. */
