@@ -67,6 +67,7 @@ public class SlabsStress {
     /** What is wrong once everything is back. */
     final int left() {
       slabs.giveBack(blocks);
+      slabs.unmapEmpty();
       return (int) slabs.committed() + memory.open() + memory.mistakes();
     }
   }
@@ -129,6 +130,7 @@ public class SlabsStress {
     @Actor
     public void giveBack() {
       slabs.giveBack(List.of(old));
+      slabs.unmapEmpty();
     }
 
     @Arbiter
@@ -161,6 +163,7 @@ public class SlabsStress {
     @Actor
     public void giveBack() {
       slabs.giveBack(List.of(old));
+      slabs.unmapEmpty();
     }
 
     @Arbiter

@@ -24,6 +24,9 @@ final class Decay implements Runnable {
 
   private static final int RETRY_SECONDS = 1;
 
+  /** How long address space stays where memory went back, for the next buffers. */
+  private static final int UNMAP_SECONDS = 1;
+
   /**
    * How often idle blocks are looked after, where more has to happen to them than to decay; or as
    * often as they decay.
@@ -94,6 +97,15 @@ final class Decay implements Runnable {
     } catch (OutOfMemoryError e) {
       // The next tick finds it too.
     }
+  }
+
+  /** Unmaps in a second what is empty then; a pool that is lost does so as it ends. */
+  static void unmapSoon(Pool pool) {
+    var _ =
+        TIMER.schedule(
+            new Decay(pool, target -> target.slabs.unmapEmptyInTurn()),
+            UNMAP_SECONDS,
+            TimeUnit.SECONDS);
   }
 
   /**

@@ -7,6 +7,8 @@ import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 
 /**
  * Private anonymous mappings of Linux: address space is reserved at once, memory comes at the first
@@ -25,8 +27,12 @@ final class LinuxMemory implements SlabMemory {
    */
   private static final long HUGE_PAGE = 2L << 20;
 
-  /** Pages of larger blocks are many enough that a mapping and its end cost little beside them. */
+  /** Larger blocks have so many pages that a mapping and its end cost little beside them. */
   private static final long LARGEST_SHARED = 4L << 20;
+
+  /** Whether the kernel gives huge pages to whoever has room for one. */
+  private static final Path TRANSPARENT_HUGE_PAGES =
+      Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
 
   private static final String MAX_MAP_COUNT = "/proc/sys/vm/max_map_count";
 
@@ -41,6 +47,9 @@ final class LinuxMemory implements SlabMemory {
   private final Mappings mappings;
   private final boolean hugePages;
 
+  /** Whether a mapping that is one block may have huge pages, asked for or not. */
+  private final boolean mayBeHuge;
+
   /**
    * Of this process.
    *
@@ -50,7 +59,7 @@ final class LinuxMemory implements SlabMemory {
     this(MappingCalls.LINUX, OF_THIS_PROCESS, hugePages);
   }
 
-  /** With small pages, unless the kernel thinks otherwise. */
+  /** Without asking for huge pages. */
   LinuxMemory(MappingCalls calls, Mappings mappings) {
     this(calls, mappings, false);
   }
@@ -59,6 +68,15 @@ final class LinuxMemory implements SlabMemory {
     this.calls = calls;
     this.mappings = mappings;
     this.hugePages = hugePages;
+    this.mayBeHuge = hugePages || areHugePagesGiven();
+  }
+
+  private static boolean areHugePagesGiven() {
+    try {
+      return Files.readString(TRANSPARENT_HUGE_PAGES).contains("[always]");
+    } catch (IOException e) { // a kernel without them
+      return false;
+    }
   }
 
   /** The value of vm.max_map_count now. */
@@ -91,7 +109,7 @@ final class LinuxMemory implements SlabMemory {
 
   @Override
   public long largestShared() {
-    return hugePages ? HUGE_PAGE / 2 : LARGEST_SHARED;
+    return mayBeHuge ? HUGE_PAGE - SizeClasses.PAGE : LARGEST_SHARED;
   }
 
   @Override

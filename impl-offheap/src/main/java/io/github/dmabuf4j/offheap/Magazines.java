@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * All idle blocks of a pool: a {@link Magazine} per class, made when the first block of the class
  * comes back; a stack for blocks that found every stripe busy, so that putting a block back always
- * ends at once; and a stack of blocks too large for a class, on their way back to the operating
- * system.
+ * ends at once; and a stack of retired blocks, on their way back to the operating system: those too
+ * large for a class, and those that could not go for want of Java heap.
  *
  * <p><b>Invariant.</b> A block is in at most one place. It is put where any later patient call by
  * any thread finds it: those empty the overflow stack first, or wait for whoever is doing that, and
@@ -109,8 +109,8 @@ final class Magazines {
   }
 
   /**
-   * Puts a block that belongs to no class where those who give blocks back find it. Never fails,
-   * waits for nobody.
+   * Puts an idle block where those who give blocks back find it, and nobody else: one that belongs
+   * to no class, or that they could not give back. Never fails, waits for nobody.
    */
   void retire(Block block) {
     pushOn(RETIRED, block);
@@ -164,10 +164,22 @@ final class Magazines {
    *
    * @param bytes how much
    * @param patiently whether to wait for busy stripes, else they are passed by
+   * @throws OutOfMemoryError if there is no Java heap for the list: none is out
    */
   List<Block> take(long bytes, boolean patiently) {
     List<Block> taken = takeRetired();
-    settle(patiently);
+    try {
+      settle(patiently);
+      takeLargest(bytes, patiently, taken);
+      return taken;
+    } catch (OutOfMemoryError e) {
+      retire(taken);
+      throw e;
+    }
+  }
+
+  /** Adds to what is taken, until that is as many bytes as are wanted. */
+  private void takeLargest(long bytes, boolean patiently, List<Block> taken) {
     long left = bytes;
     for (Block block : taken) {
       left -= block.bytes();
@@ -184,20 +196,28 @@ final class Magazines {
         left -= (taken.size() - before) * blockBytes;
       }
     }
-    return taken;
   }
 
-  /** Takes out what nobody needed since the last call. */
+  /**
+   * Takes out what nobody needed since the last call.
+   *
+   * @throws OutOfMemoryError if there is no Java heap for the list: none is out
+   */
   List<Block> takeSurplus() {
     List<Block> taken = takeRetired();
-    settle(true);
-    for (int i = 0; i < SizeClasses.COUNT; i++) {
-      Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, i);
-      if (magazine != null) {
-        magazine.takeSurplus(taken);
+    try {
+      settle(true);
+      for (int i = 0; i < SizeClasses.COUNT; i++) {
+        Magazine magazine = (Magazine) MAGAZINE.getVolatile(magazines, i);
+        if (magazine != null) {
+          magazine.takeSurplus(taken);
+        }
       }
+      return taken;
+    } catch (OutOfMemoryError e) {
+      retire(taken);
+      throw e;
     }
-    return taken;
   }
 
   /**
@@ -228,18 +248,41 @@ final class Magazines {
     return false;
   }
 
-  /** Takes out what belongs to no class. */
+  /**
+   * Takes out what was retired.
+   *
+   * @throws OutOfMemoryError if there is no Java heap for the list: none is out
+   */
   List<Block> takeRetired() {
     List<Block> taken = new ArrayList<>();
-    if (retired != null) {
-      for (Block block = (Block) RETIRED.getAndSet(this, null); block != null; ) {
+    if (retired == null) {
+      return taken;
+    }
+    Block block = (Block) RETIRED.getAndSet(this, null);
+    try {
+      while (block != null) {
+        taken.add(block);
         Block below = block.below;
         block.below = null;
-        taken.add(block);
         block = below;
       }
+      return taken;
+    } catch (OutOfMemoryError e) {
+      retire(taken);
+      while (block != null) {
+        Block below = block.below;
+        retire(block);
+        block = below;
+      }
+      throw e;
     }
-    return taken;
+  }
+
+  /** Retires blocks. Takes no Java heap. */
+  void retire(List<Block> blocks) {
+    for (int i = 0; i < blocks.size(); i++) {
+      retire(blocks.get(i));
+    }
   }
 
   /**

@@ -99,9 +99,10 @@ final class Mappings {
 
   private static SlabMemoryException tooMany(int now, int limit) {
     return new SlabMemoryException(
-        ("this process's heaps have %d memory mappings, one for each buffer above 4 MiB; %d are"
-             + " allowed, half of vm.max_map_count, so that the JVM keeps the rest: raise it with"
-             + " \"sysctl -w vm.max_map_count=%d\", or close buffers sooner")
+        ("this process's heaps have %d memory mappings, one for each large buffer and for each 32"
+             + " MiB of smaller ones; %d are allowed, half of vm.max_map_count, so that the JVM"
+             + " keeps the rest: raise it with \"sysctl -w vm.max_map_count=%d\", or close buffers"
+             + " sooner")
             .formatted(now, limit, 4L * limit),
         null);
   }

@@ -135,6 +135,11 @@ final class PageRuns {
     return longest;
   }
 
+  /** Whether all of it is known to be zero. */
+  boolean isZero() {
+    return dirty.isEmpty();
+  }
+
   /** Whether a run is known to be zero. */
   boolean isZero(int start, int count) {
     int next = dirty.nextSetBit(start);
@@ -177,7 +182,12 @@ final class PageRuns {
 
   /** Says that pages went back to the operating system. */
   void zeroed(Range range) {
-    dirty.clear(range.start, range.end);
+    zeroed(range.start, range.end);
+  }
+
+  /** Says that pages went back to the operating system. */
+  void zeroed(int start, int end) {
+    dirty.clear(start, end);
   }
 
   private static int roundUp(int value, int unit) {

@@ -100,6 +100,7 @@ final class Returns {
       returning.unlock();
     }
     giveBackExcess(RetainedBytes.OF_THIS_PROCESS.excess());
+    pool.slabs.unmapEmptySoon();
   }
 
   /**
@@ -157,15 +158,12 @@ final class Returns {
     }
   }
 
-  /**
-   * Gives back what refused it, and the address space of what was emptied. Called by the timer,
-   * also after the end.
-   */
+  /** Gives back what refused it. Called by the timer, also after the end. */
   void retry() {
     returning.lock();
     try {
       pool.slabs.beginRetry();
-      int _ = pool.slabs.unmapEmpty();
+      pool.slabs.unmapEmpty();
       giveBack(List.of());
     } finally {
       returning.unlock();
@@ -173,9 +171,21 @@ final class Returns {
     pool.user.retry();
   }
 
+  /**
+   * Gives blocks back that are in no magazine.
+   *
+   * @throws OutOfMemoryError if there is no Java heap for it: they are retired
+   */
   private long giveBack(List<Block> blocks) {
-    long bytes = pool.slabs.retry() + pool.slabs.giveBack(blocks);
-    pool.afterGivingBack(bytes);
+    long bytes = pool.slabs.retry();
+    try {
+      bytes += pool.slabs.giveBack(blocks);
+    } catch (OutOfMemoryError e) {
+      pool.magazines.retire(blocks);
+      throw e;
+    } finally {
+      pool.afterGivingBack(bytes);
+    }
     return bytes;
   }
 

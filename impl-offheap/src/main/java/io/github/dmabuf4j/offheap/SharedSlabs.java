@@ -8,12 +8,13 @@ import org.jspecify.annotations.Nullable;
  * The slabs that blocks of up to {@link SlabMemory#largestShared()} share, of any alignment. First
  * fit, the oldest slab first, so that the younger ones become empty and can be unmapped.
  *
- * <p><b>Invariant.</b> Every slab with a shared block outside is in the list, and those that were
- * emptied, until they are taken out to be unmapped; they come back if that was refused. The slabs
- * before {@code barrenSlabs} have no room for {@code barrenPages} or more at a multiple of {@code
- * barrenStep} or more, so that many blocks that need a slab each aren't searched for in all.
+ * <p><b>Invariant.</b> Every slab is in the list until it is unmapped; one that is {@code leaving}
+ * for that is empty, and stays so. Slabs are added at the end, and taken out by one thread at a
+ * time, so that those before the one it is at stay where they are. The slabs before {@code
+ * barrenSlabs} have no room for {@code barrenPages} or more at a multiple of {@code barrenStep} or
+ * more, so that many blocks that need a slab each aren't searched for in all.
  *
- * <p><b>Guard.</b> All of it by the lock of the {@link Slabs}.
+ * <p><b>Guard.</b> All of it by the lock of the {@link Slabs}, but for {@link #decommit}.
  */
 final class SharedSlabs {
   /** The size of a slab in bytes. */
@@ -44,7 +45,8 @@ final class SharedSlabs {
     int step = (int) Math.max(1, wanted.alignment() >>> SizeClasses.PAGE_SHIFT);
     int from = count >= barrenPages && step >= barrenStep ? barrenSlabs : 0;
     for (int i = from; i < slabs.size(); i++) {
-      Block block = takeFrom(slabs.get(i), wanted, count, step);
+      Slab slab = slabs.get(i);
+      Block block = slab.leaving ? null : takeFrom(slab, wanted, count, step);
       if (block != null) {
         rememberBarren(i, count, step);
         return block;
@@ -96,17 +98,74 @@ final class SharedSlabs {
   }
 
   /**
-   * Puts blocks back, and their pages to the operating system: those of neighbours by one call. All
-   * blocks are back when this returns, also without Java heap; pages may stay then.
+   * Gives the pages of some blocks back to the operating system, those of neighbours by one call.
+   * Without the lock: the blocks are outside, so nobody else has their pages. Those that it worked
+   * for aren't written any more. Not where the machine's pages are larger than ours, and a block
+   * may have a part of one.
+   *
+   * @param blocks sorted by their address; the caller has them
+   * @param from the first of them
+   * @param to behind the last
+   */
+  void decommit(List<Block> blocks, int from, int to) {
+    if (memory.pageSize() != SizeClasses.PAGE) {
+      return;
+    }
+    for (int i = from; i < to; ) {
+      int end = endOfNeighbours(blocks, i, to);
+      if (hasPages(blocks.get(i)) && decommitNeighbours(blocks, i, end)) {
+        for (int k = i; k < end; k++) {
+          blocks.get(k).written = false;
+          blocks.get(k).zeroedIdle = false;
+        }
+      }
+      i = end;
+    }
+  }
+
+  /** Whether a block may have pages of the machine's memory. */
+  private static boolean hasPages(Block block) {
+    return block.written || block.zeroedIdle;
+  }
+
+  /** Behind the last of those with pages that lie side by side, from one of them on. */
+  private static int endOfNeighbours(List<Block> blocks, int from, int to) {
+    int end = from + 1;
+    while (end < to
+        && blocks.get(end).slab == blocks.get(from).slab
+        && blocks.get(end).address == blocks.get(end - 1).address + blocks.get(end - 1).bytes()
+        && hasPages(blocks.get(end)) == hasPages(blocks.get(from))) {
+      end++;
+    }
+    return end;
+  }
+
+  private boolean decommitNeighbours(List<Block> blocks, int from, int to) {
+    SlabMemory.Region region = blocks.get(from).slab.region;
+    long start = blocks.get(from).address - region.address();
+    long end = blocks.get(to - 1).address + blocks.get(to - 1).bytes() - region.address();
+    try {
+      return memory.decommit(region, start, end - start);
+    } catch (OutOfMemoryError e) {
+      return false; // once more when they are put back
+    }
+  }
+
+  /**
+   * Puts some blocks back, and their pages to the operating system: those of neighbours by one
+   * call. All blocks are back when this returns, also without Java heap; pages may stay then.
    *
    * @param blocks sorted by their address
+   * @param from the first of them
+   * @param to behind the last
    * @return whether a slab is empty by that
    */
-  boolean give(List<Block> blocks) {
+  boolean give(List<Block> blocks, int from, int to) {
     boolean emptied = false;
     Slab slab = null;
     PageRuns.@Nullable Range idle = null;
-    for (Block block : blocks) {
+    for (int i = from; i < to; i++) {
+      Block block = blocks.get(i);
       if (slab != block.slab) {
         emptied |= slab != null && leave(slab, idle);
         slab = block.slab;
@@ -133,8 +192,11 @@ final class SharedSlabs {
     Slab slab = block.slab;
     int start = (int) ((block.address - slab.region.address()) >>> SizeClasses.PAGE_SHIFT);
     int count = (int) (block.bytes() >>> SizeClasses.PAGE_SHIFT);
+    if (!hasPages(block)) {
+      slab.sharedRuns().zeroed(start, start + count);
+    }
     try {
-      return slab.sharedRuns().give(start, count, block.written || block.zeroedIdle);
+      return slab.sharedRuns().give(start, count, hasPages(block));
     } catch (OutOfMemoryError e) {
       return null;
     }
@@ -164,18 +226,46 @@ final class SharedSlabs {
     }
   }
 
-  /** Takes out of the list what is empty, to be unmapped. */
-  List<Slab> takeEmpty() {
-    List<Slab> empty = slabs.stream().filter(slab -> slab.sharedRuns().isEmpty()).toList();
-    if (!empty.isEmpty()) {
-      slabs.removeAll(empty);
-      barrenSlabs = 0;
-    }
-    return empty;
+  /** How many slabs there are. */
+  int count() {
+    return slabs.size();
   }
 
-  /** Puts an empty slab back that could not be unmapped: its room can be used. */
-  void keep(Slab slab) {
-    slabs.add(slab);
+  /** Whether a slab is empty. */
+  boolean hasEmpty() {
+    return slabs.stream().anyMatch(slab -> slab.sharedRuns().isEmpty());
+  }
+
+  /** Whether an empty slab has pages of the machine's memory: they could not go back. */
+  boolean hasEmptyWithPages() {
+    for (int i = 0; i < slabs.size(); i++) {
+      if (slabs.get(i).sharedRuns().isEmpty() && !slabs.get(i).sharedRuns().isZero()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Lets no block out of an empty slab any more, which is to be unmapped.
+   *
+   * @return it, or null if the slab there isn't empty
+   */
+  @Nullable Slab beginLeaving(int index) {
+    Slab slab = slabs.get(index);
+    if (!slab.sharedRuns().isEmpty()) {
+      return null;
+    }
+    slab.leaving = true;
+    return slab;
+  }
+
+  /** Takes a slab out of the list if it is unmapped; else its room can be used again. */
+  void endLeaving(int index, boolean gone) {
+    slabs.get(index).leaving = false;
+    if (gone) {
+      slabs.remove(index);
+    }
+    barrenSlabs = 0;
   }
 }

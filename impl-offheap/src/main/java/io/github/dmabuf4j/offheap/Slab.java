@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A region of address space and how it is divided: shared by blocks, or all of it one block.
  * Guarded by the lock of the {@link Slabs}, but for what is final, and {@code refused}, which is of
- * whoever took the slab out of everything in order to unmap it.
+ * whoever is unmapping the slab.
  */
 final class Slab {
   final Pool pool;
@@ -14,6 +14,9 @@ final class Slab {
 
   /** Which pages are in use; null where all of it is one block. */
   final @Nullable PageRuns runs;
+
+  /** Whether it is being unmapped; of a slab that blocks share. */
+  boolean leaving;
 
   /** Whether unmapping it was refused, and that was said. */
   boolean refused;

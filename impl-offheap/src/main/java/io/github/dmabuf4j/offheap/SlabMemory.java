@@ -87,8 +87,8 @@ interface SlabMemory {
   Region map(long bytes, long alignment, boolean shared) throws SlabMemoryException;
 
   /**
-   * Gives pages back to the operating system. They are zero afterwards. Called with the lock of the
-   * slabs held.
+   * Gives pages back to the operating system. They are zero afterwards. Called with or without the
+   * lock of the slabs, by whoever has the pages.
    *
    * @param region what they are a part of
    * @param offset of the first byte, a multiple of {@link #pageSize()}

@@ -2,7 +2,6 @@ package io.github.dmabuf4j.offheap;
 
 import io.github.dmabuf4j.BufInfo;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
@@ -25,7 +24,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>A shared slab that is empty</b> has given its pages back, and can be used. Unmapping it
  * makes all threads of the JVM stop for a moment, and its pages' tables go with it; so that happens
- * a second later ({@link Unmapping}), if nothing is in it then, or when the pool ends.
+ * within a second ({@link Unmapping}), if nothing is in it then, or when the pool ends, or the
+ * system refuses a mapping; at once if it kept its pages. While it is being unmapped it is in the
+ * list, {@code leaving}, and no block is taken out of it.
  *
  * <p><b>A slab may refuse to be unmapped</b>, while native code is running that was given a segment
  * of it. A block with a slab of its own then stays committed, in {@code stuck}. It is tried again a
@@ -34,8 +35,9 @@ import org.jspecify.annotations.Nullable;
  * that took it, a block may be stuck until that thread gives something back.
  *
  * <p><b>Locks.</b> One lock guards everything, taken on slow paths only; nothing else is locked
- * while it is held, and nobody waits for a fence or a reservation with it. Slabs are unmapped
- * without it; those of a memory that pools itself are mapped without it, too.
+ * while it is held, and nobody waits for a fence or a reservation with it. Pages go back and slabs
+ * are unmapped without it; those of a memory that pools itself are mapped without it, too. {@code
+ * unmappingEmpty} is held around it by the one who unmaps empty slabs.
  *
  * <table>
  * <caption>Access modes</caption>
@@ -53,9 +55,13 @@ final class Slabs {
   private final SlabMemory memory;
   private final long limit;
   private final ReentrantLock lock = new ReentrantLock();
+  private final ReentrantLock unmappingEmpty = new ReentrantLock();
 
   private final SharedSlabs shared;
-  private final List<Block> stuck = new ArrayList<>();
+
+  /** Those that could not be unmapped, linked by {@code below}: that takes no Java heap. */
+  private @Nullable Block stuck;
+
   private final BlockList outside = new BlockList();
   private final Unmapping unmapping;
   private volatile int hollow;
@@ -216,9 +222,17 @@ final class Slabs {
   }
 
   private Block take(Wanted wanted) throws SlabMemoryException {
-    Block block = isShareable(wanted) ? shared.take(wanted) : takeOwn(wanted);
+    Block block = wanted.bytes() <= memory.largestShared() ? takeShared(wanted) : takeOwn(wanted);
     outside.add(block);
     return block;
+  }
+
+  private Block takeShared(Wanted wanted) throws SlabMemoryException {
+    try {
+      return shared.take(wanted);
+    } catch (SlabMemoryException e) {
+      return takeOwn(wanted); // there may be address space for one block, if not for a slab
+    }
   }
 
   /**
@@ -281,10 +295,6 @@ final class Slabs {
   private void charge(long bytes) {
     committed += bytes;
     peak = Math.max(peak, committed);
-  }
-
-  private boolean isShareable(Wanted wanted) {
-    return wanted.bytes() <= memory.largestShared();
   }
 
   private Block takeOwn(Wanted wanted) throws SlabMemoryException {
@@ -403,22 +413,21 @@ final class Slabs {
    *
    * @param blocks nobody else has them
    * @return how many bytes went back
-   * @throws OutOfMemoryError if there is no Java heap to begin with: if it was one block, nothing
-   *     has changed
+   * @throws OutOfMemoryError if there is no Java heap to begin with: nothing has changed
    */
-  long giveBack(Collection<Block> blocks) {
+  long giveBack(List<Block> blocks) {
     List<Block> sharing = new ArrayList<>(blocks);
     sharing.removeIf(block -> block.slab.runs == null);
     sharing.sort(Comparator.comparingLong(block -> block.address));
     long bytes = 0;
-    for (Block block : blocks) {
-      if (block.slab.runs == null) {
-        bytes += giveBackOwn(block);
+    for (int i = 0; i < blocks.size(); i++) { // from here on without Java heap
+      if (blocks.get(i).slab.runs == null) {
+        bytes += giveBackOwn(blocks.get(i));
       }
     }
     for (int from = 0; from < sharing.size(); ) {
       int to = endOfTurn(sharing, from);
-      bytes += giveBackShared(sharing.subList(from, to));
+      bytes += giveBackShared(sharing, from, to);
       from = to;
     }
     return bytes;
@@ -440,7 +449,8 @@ final class Slabs {
     lock.lock();
     try {
       if (!unmapped) {
-        stuck.add(block);
+        block.below = stuck;
+        stuck = block;
         return 0;
       }
       outside.remove(block);
@@ -451,17 +461,18 @@ final class Slabs {
     }
   }
 
-  /** Gives back blocks of shared slabs, sorted by their address. */
-  private long giveBackShared(List<Block> blocks) {
+  /** Gives back some blocks of shared slabs, sorted by their address. */
+  private long giveBackShared(List<Block> blocks, int from, int to) {
+    require(blocks, from, to);
+    shared.decommit(blocks, from, to); // nobody else gets their pages before they are put back
     boolean emptied;
+    boolean kept;
     long bytes = 0;
     lock.lock();
     try {
-      for (int i = 0; i < blocks.size(); i++) {
-        outside.require(blocks.get(i));
-      }
-      emptied = shared.give(blocks);
-      for (int i = 0; i < blocks.size(); i++) {
+      emptied = shared.give(blocks, from, to);
+      kept = emptied && shared.hasEmptyWithPages();
+      for (int i = from; i < to; i++) {
         outside.remove(blocks.get(i));
         bytes += blocks.get(i).bytes();
       }
@@ -469,46 +480,92 @@ final class Slabs {
     } finally {
       lock.unlock();
     }
-    if (emptied) {
-      unmapping.later();
+    if (kept) {
+      unmapEmpty();
+    } else if (emptied) {
+      unmapping.soon();
     }
     return bytes;
   }
 
-  /**
-   * Unmaps the shared slabs that are empty; those that refuse stay.
-   *
-   * @return how many are no more
-   */
-  int unmapEmpty() {
-    List<Slab> empty;
+  private void require(List<Block> blocks, int from, int to) {
     lock.lock();
     try {
-      empty = shared.takeEmpty();
-    } catch (OutOfMemoryError e) {
-      unmapping.later();
-      return 0;
+      for (int i = from; i < to; i++) {
+        outside.require(blocks.get(i));
+      }
     } finally {
       lock.unlock();
     }
-    int unmapped = 0;
-    for (int i = 0; i < empty.size(); i++) {
-      if (unmapping.unmap(empty.get(i))) {
-        unmapped++;
-      } else {
-        keep(empty.get(i));
-      }
-    }
-    return unmapped;
   }
 
-  private void keep(Slab slab) {
+  /**
+   * Unmaps the shared slabs that are empty, or waits for whoever is at it; those that refuse stay.
+   */
+  void unmapEmpty() {
+    unmappingEmpty.lock();
+    try {
+      for (int i = sharedCount() - 1; i >= 0; i--) { // what others add meanwhile comes behind
+        Slab slab = beginLeaving(i);
+        if (slab != null) {
+          boolean gone = false;
+          try {
+            gone = unmapping.unmap(slab);
+          } finally {
+            endLeaving(i, gone);
+          }
+        }
+      }
+    } finally {
+      unmappingEmpty.unlock();
+    }
+  }
+
+  private int sharedCount() {
     lock.lock();
     try {
-      shared.keep(slab);
+      return shared.count();
     } finally {
       lock.unlock();
     }
+  }
+
+  private @Nullable Slab beginLeaving(int index) {
+    lock.lock();
+    try {
+      return shared.beginLeaving(index);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void endLeaving(int index, boolean gone) {
+    lock.lock();
+    try {
+      shared.endLeaving(index, gone);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Lets the timer unmap what is empty, if anything is and it isn't going to: by the timer. */
+  void unmapEmptySoon() {
+    boolean any;
+    lock.lock();
+    try {
+      any = shared.hasEmpty();
+    } finally {
+      lock.unlock();
+    }
+    if (any) {
+      unmapping.soon();
+    }
+  }
+
+  /** The timer does what {@link Unmapping#soon} asked for. */
+  void unmapEmptyInTurn() {
+    unmapping.beginInTurn();
+    unmapEmpty();
   }
 
   /**
@@ -517,18 +574,25 @@ final class Slabs {
    * @return how many bytes went back
    */
   long retry() {
-    List<Block> blocks;
+    Block top;
     lock.lock();
     try {
-      blocks = List.copyOf(stuck);
-      stuck.clear(); // last: what comes before may lack Java heap
+      top = stuck;
+      stuck = null;
     } finally {
       lock.unlock();
     }
-    return giveBack(blocks);
+    long bytes = 0;
+    for (Block block = top; block != null; ) {
+      Block below = block.below;
+      block.below = null;
+      bytes += giveBackOwn(block);
+      block = below;
+    }
+    return bytes;
   }
 
-  /** The timer begins to call {@link #retry} and {@link #unmapEmpty}. */
+  /** The timer begins to try what refused: {@link #retry} and {@link #unmapEmpty}. */
   void beginRetry() {
     unmapping.beginRetry();
   }

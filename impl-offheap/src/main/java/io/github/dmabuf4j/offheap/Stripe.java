@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * then only loads and stores: it changes all or nothing. And the flag is given back by a store to
  * the field where {@link #unlock} can't be called: such a store can't fail.
  */
-final class Stripe extends StripeFields {
+final class Stripe extends StripeState {
   private static final int FIRST_CAPACITY = 16;
 
   /** How many blocks move to another stripe at once, at most: those below stay warm, or decay. */

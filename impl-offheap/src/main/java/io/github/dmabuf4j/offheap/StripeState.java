@@ -4,10 +4,10 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * What a {@link Stripe} has, on cache lines of its own wherever a garbage collection puts it: what
- * one thread writes all the time would slow down everybody who reads its neighbour, and two stripes
- * side by side each other. HotSpot lays the fields of a superclass out before those of its
- * subclasses, so that {@link StripePadding} and the last fields of a stripe keep others off.
+ * What a {@link Stripe} has, its fields on cache lines of their own wherever a garbage collection
+ * puts it: what one thread writes all the time would slow down everybody who reads its neighbour,
+ * and two stripes side by side each other. HotSpot lays the fields of a superclass out before those
+ * of its subclasses, so that {@link StripePadding} and the last fields of a stripe keep others off.
  *
  * <table>
  * <caption>Access modes</caption>
@@ -18,7 +18,7 @@ import java.lang.invoke.VarHandle;
  * <tr><td>blocks, low, put</td><td>plain</td><td>plain</td><td>flag</td></tr>
  * </table>
  */
-abstract class StripeFields extends StripePadding {
+abstract class StripeState extends StripePadding {
   /** What to store to {@link #flag} in order to give it back. */
   static final int FREE = 0;
 
@@ -29,8 +29,8 @@ abstract class StripeFields extends StripePadding {
   static {
     try {
       MethodHandles.Lookup lookup = MethodHandles.lookup();
-      FLAG = lookup.findVarHandle(StripeFields.class, "flag", int.class).withInvokeExactBehavior();
-      SIZE = lookup.findVarHandle(StripeFields.class, "size", int.class).withInvokeExactBehavior();
+      FLAG = lookup.findVarHandle(StripeState.class, "flag", int.class).withInvokeExactBehavior();
+      SIZE = lookup.findVarHandle(StripeState.class, "size", int.class).withInvokeExactBehavior();
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }

@@ -243,19 +243,17 @@ final class Supply {
     try {
       return pool.slabs.commit(wanted, true);
     } catch (SlabMemoryException e) {
-      if (!giveUpIdle()) {
-        throw e;
-      }
+      giveUpIdle();
       return pool.slabs.commit(wanted, true);
     } finally {
       pool.afterCommit();
     }
   }
 
-  /** Gives up what is idle, memory and address space; false if that is nothing. */
-  private boolean giveUpIdle() {
-    long bytes = pool.trim();
-    return pool.slabs.unmapEmpty() > 0 || bytes > 0;
+  /** Gives up what is idle, memory and address space, or waits for those who are at it. */
+  private void giveUpIdle() {
+    long _ = pool.trim();
+    pool.slabs.unmapEmpty();
   }
 
   /** As {@link #commit}, of bytes that were reserved; null if the slabs are sealed. */
@@ -263,9 +261,7 @@ final class Supply {
     try {
       return pool.slabs.commitReserved(wanted);
     } catch (SlabMemoryException e) {
-      if (!giveUpIdle()) {
-        throw e;
-      }
+      giveUpIdle();
       return pool.slabs.commitReserved(wanted);
     } finally {
       pool.afterCommit();

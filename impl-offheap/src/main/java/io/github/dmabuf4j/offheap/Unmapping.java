@@ -2,19 +2,31 @@ package io.github.dmabuf4j.offheap;
 
 import java.lang.System.Logger.Level;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Unmaps slabs: now, or a second later where they may be needed again or refused.
+ * Unmaps slabs, and sees to it that the timer does it soon where they may be needed again, and once
+ * more where they refuse.
  *
- * <p><b>Invariant.</b> If that was wanted since the timer last began, {@code due} is true and the
- * timer is going to; unless there was no Java heap for that: then it is when it is wanted next.
+ * <p><b>Invariant.</b> If a slab refused since the timer last began to try, {@code retrying} is
+ * true and the timer is going to; unless there was no Java heap for that: then whoever gives
+ * anything back tries it, and the timer after the next refusal. Likewise {@code due} for those that
+ * are empty; where there was no Java heap, the next tick asks.
  *
  * <p><b>Threads.</b> Any; the lock of the {@link Slabs} isn't held, for unmapping takes a while.
  */
 final class Unmapping {
   private static final System.Logger LOG = System.getLogger(Unmapping.class.getName());
 
+  /** How much Java heap has to be there before something begins that can't be undone, in bytes. */
+  private static final int ROOM = 16 << 10;
+
+  /** What was allocated to see whether it is there: a field, or the compiler would leave it out. */
+  @SuppressWarnings("UnusedVariable")
+  private static volatile byte @Nullable [] room;
+
   private final Pool pool;
+  private final AtomicBoolean retrying = new AtomicBoolean();
   private final AtomicBoolean due = new AtomicBoolean();
 
   Unmapping(Pool pool) {
@@ -27,6 +39,8 @@ final class Unmapping {
    */
   boolean unmap(Slab slab) {
     try {
+      room = new byte[ROOM];
+      room = null;
       slab.region.arena().close();
       return true;
     } catch (WrongThreadException e) {
@@ -37,10 +51,13 @@ final class Unmapping {
         slab.refused = true;
         warn(slab, e);
       }
-      later();
+      retryLater();
       return false;
     } catch (OutOfMemoryError e) {
-      later();
+      if (!slab.region.arena().scope().isAlive()) {
+        return true; // others took the room: what of it is still mapped can't be known any more
+      }
+      retryLater();
       return false;
     }
   }
@@ -49,27 +66,42 @@ final class Unmapping {
     try {
       LOG.log(
           Level.WARNING,
-          "%s stays mapped for now: native code uses a POOL segment whose hold is closed"
-              .formatted(slab.region),
+          "%d B at %#x stay mapped for now: native code uses a POOL segment whose hold is closed"
+              .formatted(slab.region.segment().byteSize(), slab.region.address()),
           refusal);
-    } catch (OutOfMemoryError e) {
+    } catch (OutOfMemoryError | LinkageError e) { // the latter for want of Java heap, too
       // It is tried again all the same.
     }
   }
 
-  /** Lets the timer do it in a second. */
-  void later() {
-    if (!due.getAndSet(true)) {
+  private void retryLater() {
+    if (!retrying.getAndSet(true)) {
       try {
         Decay.retryLater(pool);
+      } catch (OutOfMemoryError e) {
+        retrying.set(false);
+      }
+    }
+  }
+
+  /** The timer begins to try what refused: the next refusal asks it anew. */
+  void beginRetry() {
+    retrying.set(false);
+  }
+
+  /** Lets the timer unmap what is empty in a second, or sooner if others asked already. */
+  void soon() {
+    if (!due.getAndSet(true)) {
+      try {
+        Decay.unmapSoon(pool);
       } catch (OutOfMemoryError e) {
         due.set(false);
       }
     }
   }
 
-  /** The timer begins: who wants it from now on asks anew. */
-  void beginRetry() {
+  /** The timer begins to unmap what is empty: who asks from now on asks anew. */
+  void beginInTurn() {
     due.set(false);
   }
 }

@@ -21,10 +21,10 @@
  * the next user: in the steady state an allocation is a pop and a new handle of 24 bytes, a release
  * is a push, whatever the size.
  *
- * <p>Blocks of up to a mebibyte share slabs, a larger one has its own, and one of more than 64 MiB
- * isn't kept when it is released. {@link io.github.dmabuf4j.offheap.SlabMemory} is what differs
- * between platforms: on Linux, mappings whose pages go back one by one; elsewhere the JDK's
- * allocator.
+ * <p>A block of more than 64 MiB isn't kept when it is released. {@link
+ * io.github.dmabuf4j.offheap.SlabMemory} is what differs between platforms: on Linux, mappings
+ * whose pages go back one by one, so that blocks of up to 4 MiB share slabs, or those below 2 MiB
+ * where larger ones may have huge pages; elsewhere the JDK's allocator, and a slab for each block.
  *
  * <h2>Strategies</h2>
  *

@@ -275,7 +275,7 @@ final class MagazinesTest {
     return List.of(thread.getStackTrace()).stream()
         .anyMatch(
             frame ->
-                frame.getClassName().equals(StripeFields.class.getName())
+                frame.getClassName().equals(StripeState.class.getName())
                     && frame.getMethodName().equals("lock"));
   }
 

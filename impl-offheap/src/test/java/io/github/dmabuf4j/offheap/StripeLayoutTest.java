@@ -18,7 +18,7 @@ class StripeLayoutTest {
 
     var written =
         layout.fields().stream()
-            .filter(field -> field.hostClass().equals(StripeFields.class.getName()))
+            .filter(field -> field.hostClass().equals(StripeState.class.getName()))
             .toList();
 
     assertThat(written.stream().map(FieldLayout::name))
