@@ -17,6 +17,7 @@ final class GuestDevicesTest {
         "/dev/udmabuf",
         "/dev/dri/card0",
         "/dev/dri/renderD128",
+        "/dev/dri/renderD129",
         "/dev/video0"
       })
   void guest_hasTheNode(String node) {

@@ -56,7 +56,8 @@ final class GuestTest {
 
   private static Outcome runAll(Path results) throws IOException, InterruptedException {
     var arguments =
-        new ArrayList<>(List.of("--offline", "--memory", "3G", "--modules", "vgem,vivid"));
+        new ArrayList<>(
+            List.of("--offline", "--memory", "3G", "--modules", "vgem,vivid,virtio-gpu"));
     arguments.addAll(List.of("--limit", Long.toString(LIMIT.toSeconds() - 30)));
     arguments.addAll(List.of("--out", results.toString(), "--", "bash", "-c"));
     arguments.addAll(List.of("exec java \"$@\" \"--reports-dir=$VM_OUT\"", "bash"));
