@@ -12,7 +12,6 @@ import io.github.dmabuf4j.device.linux.EventValue;
 import io.github.dmabuf4j.device.linux.Poller;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
-import java.util.EnumSet;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -59,9 +58,6 @@ import org.jspecify.annotations.Nullable;
 public final class EventFences implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(EventFences.class.getName());
   private static final long SIGNALED = 1;
-
-  /** Where a value can't be read now, but may be later: that of an eventfd takes a descriptor. */
-  private static final Set<Errno> SHORTAGE = EnumSet.of(Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM);
 
   private static final long LARGEST_ERROR = 4095; // MAX_ERRNO
 
@@ -167,18 +163,8 @@ public final class EventFences implements AutoCloseable {
     }
   }
 
-  private static boolean isShortage(Throwable failure) {
-    return failure instanceof OutOfMemoryError
-        || (failure instanceof DmaBufException known
-            && known.errno().filter(SHORTAGE::contains).isPresent());
-  }
-
   private static long value(Throwable error) {
-    Errno errno =
-        error instanceof DmaBufException known
-            ? known.errno().orElse(Errno.ECANCELED)
-            : Errno.ECANCELED;
-    return SIGNALED + errno.number();
+    return SIGNALED + Failures.number(error);
   }
 
   // ---- in ----
@@ -261,7 +247,7 @@ public final class EventFences implements AutoCloseable {
       try {
         value = calls.value(event).orElse(0); // once: it may be another one next time
       } catch (RuntimeException | Error e) {
-        if (!pending.contains(this) || (isShortage(e) && isTriedLater(events, e))) {
+        if (!pending.contains(this) || (Failures.isShortage(e) && isTriedLater(events, e))) {
           return; // given up meanwhile, or read later
         }
         Failures.log(LOG, "reading the value of", event, e);

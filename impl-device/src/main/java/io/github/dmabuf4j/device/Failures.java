@@ -1,11 +1,46 @@
 package io.github.dmabuf4j.device;
 
+import io.github.dmabuf4j.DmaBufException;
+import io.github.dmabuf4j.Errno;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.util.EnumSet;
+import java.util.Set;
 
-/** Says what failed where nobody can be told by an exception. */
+/**
+ * What failed, where nobody can be told by an exception.
+ *
+ * <p><b>Threads.</b> Any; there is no state.
+ */
 final class Failures {
+  /** What may be there again in a while. */
+  private static final Set<Errno> SHORTAGE = EnumSet.of(Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM);
+
   private Failures() {}
+
+  /**
+   * Whether something was only short: who tries again later may succeed.
+   *
+   * @param failure what was thrown
+   * @return true for want of Java heap, of memory or of a descriptor
+   */
+  static boolean isShortage(Throwable failure) {
+    return failure instanceof OutOfMemoryError
+        || (failure instanceof DmaBufException known
+            && known.errno().filter(SHORTAGE::contains).isPresent());
+  }
+
+  /**
+   * The number of a fence's error, as another process is told.
+   *
+   * @param error why work was given up
+   * @return a Linux error number: that of the error, or {@link Errno#ECANCELED}
+   */
+  static int number(Throwable error) {
+    return error instanceof DmaBufException known
+        ? known.errno().orElse(Errno.ECANCELED).number()
+        : Errno.ECANCELED.number();
+  }
 
   /**
    * Logs a failure. Doesn't fail itself: what can't be logged, for example because the Java heap is

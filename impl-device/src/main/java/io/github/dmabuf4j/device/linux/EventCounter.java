@@ -54,4 +54,23 @@ public final class EventCounter {
           && SyscallFailure.check("write", descriptor.toString(), result) > 0;
     }
   }
+
+  /**
+   * Takes all of the number out: the counter isn't readable any more.
+   *
+   * @param descriptor a counter that doesn't block
+   * @return the number, unsigned; 0 if there was none
+   * @throws IllegalStateException if the descriptor was detached or closed
+   * @throws DmaBufException if it is no counter
+   */
+  public static long take(Descriptor descriptor) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment bytes = arena.allocate(ValueLayout.JAVA_LONG);
+      int result = descriptor.use(fd -> (int) Restarted.callLong(() -> Syscalls.read(fd, bytes)));
+      return result != -linux_h.EAGAIN()
+              && SyscallFailure.check("read", descriptor.toString(), result) > 0
+          ? bytes.get(ValueLayout.JAVA_LONG, 0)
+          : 0;
+    }
+  }
 }

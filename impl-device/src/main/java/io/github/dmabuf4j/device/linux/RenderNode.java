@@ -1,6 +1,7 @@
 package io.github.dmabuf4j.device.linux;
 
 import io.github.dmabuf4j.DmaBufException;
+import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.device.linux.bindings.drm_get_cap;
 import io.github.dmabuf4j.device.linux.bindings.drm_syncobj_eventfd;
 import io.github.dmabuf4j.device.linux.bindings.drm_version;
@@ -144,7 +145,7 @@ public final class RenderNode implements AutoCloseable {
         DescriptorBudget.OF_THIS_PROCESS.make(
             Descriptor.Kind.DEVICE,
             node.toString(),
-            "open",
+            new SyscallFailure.Subject("open", node.toString(), RenderNode::advice),
             () -> Syscalls.open(node.toString(), linux_h.O_RDWR() | linux_h.O_CLOEXEC()));
     boolean isGood = false;
     try {
@@ -164,13 +165,19 @@ public final class RenderNode implements AutoCloseable {
       MemorySegment version = drm_version.allocate(arena);
       drm_version.name_len(version, NAME_BYTES - 1);
       drm_version.name(version, name);
-      int _ =
-          SyscallFailure.check(
-              "DRM_IOCTL_VERSION",
-              file.toString(),
-              request(file, linux_h.DRM_IOCTL_VERSION(), version));
+      long _ =
+          new SyscallFailure.Subject("DRM_IOCTL_VERSION", file.toString(), RenderNode::advice)
+              .check(request(file, linux_h.DRM_IOCTL_VERSION(), version));
       return name.getString(0);
     }
+  }
+
+  private static String advice(Errno errno) {
+    return switch (errno) {
+      case ENOENT, ENOTTY, ENODEV, EINVAL ->
+          "name a render node with -D%s, one of %s/renderD*".formatted(PROPERTY, FOLDER);
+      default -> "";
+    };
   }
 
   /** What it hasn't got; empty if it has all. */

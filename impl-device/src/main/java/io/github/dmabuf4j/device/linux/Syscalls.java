@@ -48,6 +48,8 @@ public final class Syscalls {
       function("read", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
   private static final MethodHandle WRITE =
       function("write", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
+  private static final MethodHandle PREAD =
+      function("pread", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG);
   private static final MethodHandle POLL = function("poll", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
 
   // memory
@@ -293,6 +295,18 @@ public final class Syscalls {
    */
   public static long write(int fd, MemorySegment from) {
     return call((errno, _) -> (long) WRITE.invokeExact(errno, fd, from, from.byteSize()));
+  }
+
+  /**
+   * Reads bytes of a file from a place on, which moves nothing.
+   *
+   * @param fd its descriptor
+   * @param into where to, as many as fit
+   * @param offset from where on
+   * @return how many, 0 at the end, or the negative error number
+   */
+  public static long pread(int fd, MemorySegment into, long offset) {
+    return call((errno, _) -> (long) PREAD.invokeExact(errno, fd, into, into.byteSize(), offset));
   }
 
   // ---- memory ----

@@ -7,11 +7,24 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** What the owner of a syncobj may do to it that {@link KernelSyncObject} doesn't. */
+/** What whoever has a descriptor of a syncobj may do to it. */
 public final class HostileSyncObject {
   private HostileSyncObject() {}
 
-  /** Forgets all points of a syncobj, for whoever has it. */
+  /** Signals a point, in any order. */
+  public static void signal(RenderNode node, Descriptor file, long point) {
+    try (KernelSyncObject taken = KernelSyncObject.of(node, file, "hostile")) {
+      taken.signal(point);
+    }
+  }
+
+  /** Signals a point, and forgets it at once. */
+  public static void signalAndReset(RenderNode node, Descriptor file, long point) {
+    signal(node, file, point);
+    reset(node, file);
+  }
+
+  /** Forgets all points. */
   public static void reset(RenderNode node, Descriptor file) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment taken = drm_syncobj_handle.allocate(arena);
