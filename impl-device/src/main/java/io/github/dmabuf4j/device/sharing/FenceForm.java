@@ -5,17 +5,30 @@ import io.github.dmabuf4j.device.sharing.PeerException.Problem;
 /** As what a fence travels. */
 enum FenceForm {
   /** There is nothing to wait for. */
-  NONE(0),
+  NONE(0, 0),
   /** An event, a timerfd or an eventfd: a fence of the other process. */
-  EVENT(1),
+  EVENT(1, 1),
   /** A sync_file: a fence of the kernel. */
-  SYNC_FILE(2);
+  SYNC_FILE(2, 1),
+  /** A point of a timeline that comes along, a syncobj and a file of failures. */
+  POINT_OF_NEW_TIMELINE(3, 2),
+  /** A point of a timeline that came before. */
+  POINT(4, 0);
 
   /** The number in a frame. */
   final int code;
 
-  FenceForm(int code) {
+  /** How many descriptors come along. */
+  final int descriptors;
+
+  FenceForm(int code, int descriptors) {
     this.code = code;
+    this.descriptors = descriptors;
+  }
+
+  /** Whether its timeline and its number there are said, too. */
+  boolean isPoint() {
+    return this == POINT || this == POINT_OF_NEW_TIMELINE;
   }
 
   /**
@@ -26,16 +39,15 @@ enum FenceForm {
   static FenceForm read(Frame frame, int code) {
     for (FenceForm form : values()) {
       if (form.code == code) {
-        int wanted = form == NONE ? 0 : 1;
-        if (frame.descriptors() != wanted) {
+        if (frame.descriptors() != form.descriptors) {
           throw frame.wrong(
               Problem.DESCRIPTORS,
-              "%d descriptors with a fence of the form %s".formatted(wanted, form),
+              "%d descriptors with a fence of the form %s".formatted(form.descriptors, form),
               frame.descriptors());
         }
         return form;
       }
     }
-    throw frame.wrong(Problem.CONTENT, "a form of fence from 0 to 2", code);
+    throw frame.wrong(Problem.CONTENT, "a form of fence from 0 to 4", code);
   }
 }

@@ -15,12 +15,12 @@ enum FrameKind {
   FENCE(3, 4, 4, 1, 1),
   /** A {@link QueueOffer}: all buffers of a queue. */
   OFFER(4, 5, Frame.MAX_CONTENT, 1, QueueOffer.MAX_SLOTS),
-  /** The offer was taken. */
-  ACCEPT(5, 0, 0, 0, 0),
+  /** The offer was taken; and what fences the consumer takes beside those that all do. */
+  ACCEPT(5, 0, 4, 0, 0),
   /** A {@link Token}: the producer hands a buffer on. */
-  QUEUED(6, Token.BYTES, Token.BYTES, 0, 1),
+  QUEUED(6, Token.LEAST_BYTES, Token.MOST_BYTES, 0, 2),
   /** A {@link Token}: the consumer gives a buffer back. */
-  RELEASED(7, Token.BYTES, Token.BYTES, 0, 1),
+  RELEASED(7, Token.LEAST_BYTES, Token.MOST_BYTES, 0, 2),
   /** The producer's stream is over. */
   END(8, 0, 0, 0, 0);
 

@@ -7,31 +7,77 @@ import io.github.dmabuf4j.Fences;
 import io.github.dmabuf4j.OwnedFd;
 import io.github.dmabuf4j.device.EventFences;
 import io.github.dmabuf4j.device.KernelFences;
+import io.github.dmabuf4j.device.PointFences;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
+import java.nio.ByteBuffer;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The fences that cross one connection, in either direction: those of the kernel as sync_files, all
- * others as events (design rule FN6).
+ * others as events, or, where both sides have said that they take them, as points of timelines
+ * (design rule FN6).
+ *
+ * <p><b>Abilities.</b> The two ends of a queue say in OFFER and ACCEPT what they take beside
+ * sync_files and events: bit 0 is {@link #POINTS}; unknown bits mean nothing, and nothing is said
+ * where there is nothing to say. A connection that is no queue has no such answer before the first
+ * fence goes, so it has no points.
  *
  * <p><b>Threads.</b> Any. Nothing here waits.
  */
 final class PeerFences implements AutoCloseable {
+  /** The ability to take points of timelines. */
+  static final int POINTS = 1;
+
+  private static final Set<Errno> NO_ROOM =
+      EnumSet.of(Errno.EMFILE, Errno.ENFILE, Errno.ENOSPC, Errno.ENOMEM);
+
   private static final int[] NO_DESCRIPTOR = {};
 
   /**
-   * A fence to be sent. Closing it closes the descriptor, of which the peer has its own by then.
+   * A fence to be sent. Closing it closes the descriptors, of which the peer has its own by then.
    *
    * @param form as what it travels
-   * @param descriptor of the fence, or null if there is nothing to wait for
+   * @param descriptor of the fence, or null if there is nothing to wait for, or it is a point
+   * @param point the point, or null if it is none
    */
-  record Outgoing(FenceForm form, @Nullable OwnedFd descriptor) implements AutoCloseable {
-    private static final Outgoing NONE = new Outgoing(FenceForm.NONE, null);
+  record Outgoing(FenceForm form, @Nullable OwnedFd descriptor, PointFences.@Nullable Sent point)
+      implements AutoCloseable {
+    private static final Outgoing NONE = new Outgoing(FenceForm.NONE, null, null);
+
+    private static Outgoing of(FenceForm form, OwnedFd descriptor) {
+      return new Outgoing(form, descriptor, null);
+    }
+
+    private static Outgoing of(PointFences.Sent point) {
+      FenceForm form =
+          point.descriptors().isEmpty() ? FenceForm.POINT : FenceForm.POINT_OF_NEW_TIMELINE;
+      return new Outgoing(form, null, point);
+    }
 
     int[] descriptors() {
+      if (point != null) {
+        return point.descriptors().stream().mapToInt(OwnedFd::fd).toArray();
+      }
       return descriptor == null ? NO_DESCRIPTOR : new int[] {descriptor.fd()};
+    }
+
+    /** The token that it goes with. */
+    Token token(int slot, long turn) {
+      return point == null
+          ? new Token(slot, turn, form, 0, 0)
+          : new Token(slot, turn, form, point.timeline(), point.point());
+    }
+
+    /** Notes that the peer has it. */
+    void wasSent() {
+      if (point != null) {
+        point.wasSent();
+      }
     }
 
     @Override
@@ -39,34 +85,75 @@ final class PeerFences implements AutoCloseable {
       if (descriptor != null) {
         descriptor.close();
       }
+      if (point != null) {
+        point.close();
+      }
     }
   }
 
   private final PeerCredentials peer;
   private final EventFences events;
+  private final PointFences points;
+  private volatile boolean peerTakesPoints;
 
   PeerFences(PeerCredentials peer) {
     this.peer = peer;
     this.events = new EventFences(peer.toString());
+    this.points = new PointFences(peer.toString());
   }
 
+  // ---- what both take ----
+
+  /** What this process takes beside sync_files and events. */
+  int abilities() {
+    return PointFences.areAvailable() ? POINTS : 0;
+  }
+
+  /** Notes what the peer takes. */
+  void peerHas(int abilities) {
+    peerTakesPoints = (abilities & POINTS) != 0 && PointFences.areAvailable();
+  }
+
+  /** Writes abilities at the end of a frame, if there are any. */
+  static void writeAbilities(ByteBuffer into, int abilities) {
+    if (abilities != 0) {
+      into.putInt(abilities);
+    }
+  }
+
+  /** Reads abilities at the end of a frame. */
+  static int readAbilities(ByteBuffer content) {
+    return content.hasRemaining() ? content.getInt() : 0;
+  }
+
+  // ---- out ----
+
   /**
-   * Makes a fence ready to be sent, if there is anything to wait for or to tell.
+   * Makes a fence ready to be sent with a token, if there is anything to wait for or to tell.
    *
    * @throws DmaBufException if no descriptor is left
    */
   Outgoing export(Fence fence) {
-    return fence.isSignaled() && fence.error().isEmpty() ? Outgoing.NONE : exportAlways(fence);
+    if (fence.isSignaled() && fence.error().isEmpty()) {
+      return Outgoing.NONE;
+    }
+    if (peerTakesPoints) {
+      Optional<PointFences.Sent> point = points.export(fence);
+      if (point.isPresent()) {
+        return Outgoing.of(point.get());
+      }
+    }
+    return exportAlways(fence);
   }
 
   /**
-   * Makes a fence ready to be sent, whatever has become of it.
+   * Makes a fence ready to be sent by itself, whatever has become of it.
    *
    * @throws DmaBufException if no descriptor is left
    */
   Outgoing exportAlways(Fence fence) {
     Outgoing kernel = fence.isSignaled() ? null : exportToKernel(fence);
-    return kernel == null ? new Outgoing(FenceForm.EVENT, events.exportFence(fence)) : kernel;
+    return kernel == null ? Outgoing.of(FenceForm.EVENT, events.exportFence(fence)) : kernel;
   }
 
   private static @Nullable Outgoing exportToKernel(Fence fence) {
@@ -75,7 +162,7 @@ final class PeerFences implements AutoCloseable {
       return null;
     }
     try {
-      return new Outgoing(FenceForm.SYNC_FILE, KernelFences.ofThisProcess().exportFence(fence));
+      return Outgoing.of(FenceForm.SYNC_FILE, KernelFences.ofThisProcess().exportFence(fence));
     } catch (IllegalArgumentException e) {
       return null; // somebody else watches the kernel for it
     } catch (DmaBufException e) {
@@ -86,8 +173,52 @@ final class PeerFences implements AutoCloseable {
     }
   }
 
+  // ---- in ----
+
   /**
-   * Makes a fence of what came.
+   * Makes a fence of what came with a token.
+   *
+   * @throws PeerException if it isn't what was said, or there are too many
+   * @throws IllegalStateException if the connection was closed meanwhile
+   */
+  Fence importFence(Frame frame, Token token) {
+    if (!token.fence().isPoint()) {
+      return importFence(frame, token.fence());
+    }
+    if (abilities() == 0) {
+      throw frame.wrong(Problem.CONTENT, "a form of fence that this process takes", token.fence());
+    }
+    try {
+      if (token.fence() == FenceForm.POINT_OF_NEW_TIMELINE) {
+        importTimeline(frame, token.timeline());
+      }
+      return points.importFence(token.timeline(), token.point());
+    } catch (IllegalArgumentException e) {
+      throw frame.wrong(
+          Problem.FENCE, "what belongs to the form " + token.fence(), e.getMessage() + "");
+    } catch (DmaBufException e) {
+      throw e instanceof PeerException ? e : limit(frame, e);
+    }
+  }
+
+  private void importTimeline(Frame frame, int number) {
+    String holder = "a fence of " + peer;
+    try (Descriptor syncObject = frame.take(0, Descriptor.Kind.FENCE, holder);
+        Descriptor failures = frame.take(1, Descriptor.Kind.FENCE, holder)) {
+      // Closed by whoever imports them, come what may.
+      points.importTimeline(number, syncObject.detach(), failures.detach());
+    }
+  }
+
+  /** What to say of a fence that there is no room for; what was thrown, if it is something else. */
+  private static DmaBufException limit(Frame frame, DmaBufException e) {
+    return e.errno().filter(NO_ROOM::contains).isPresent()
+        ? frame.wrong(Problem.LIMIT, "a fence that there is room for", e.getMessage() + "")
+        : e;
+  }
+
+  /**
+   * Makes a fence of what came by itself.
    *
    * @throws PeerException if the descriptor isn't what was said, or there are too many
    * @throws IllegalStateException if the connection was closed meanwhile
@@ -105,10 +236,7 @@ final class PeerFences implements AutoCloseable {
     } catch (IllegalArgumentException e) {
       throw frame.wrong(Problem.FENCE, "a descriptor of the form " + form, e.getMessage() + "");
     } catch (DmaBufException e) {
-      if (e.errno().filter(BufferPassing.FULL::contains).isPresent()) {
-        throw frame.wrong(Problem.LIMIT, "a fence that there is room for", e.getMessage() + "");
-      }
-      throw e;
+      throw limit(frame, e);
     }
   }
 
@@ -116,5 +244,6 @@ final class PeerFences implements AutoCloseable {
   @Override
   public void close() {
     events.close();
+    points.close();
   }
 }

@@ -434,7 +434,11 @@ abstract class QueueEnd {
    *     did, or this was closed meanwhile
    */
   final @Nullable PeerException send(FrameKind kind, Token token, PeerFences.Outgoing fence) {
-    return send(kind, token::write, fence.descriptors());
+    PeerException problem = send(kind, token::write, fence.descriptors());
+    if (problem == null) {
+      fence.wasSent();
+    }
+    return problem;
   }
 
   private @Nullable PeerException send(

@@ -39,13 +39,19 @@ final class RemoteConsumer extends QueueEnd implements BufferConsumer {
     TimeLeft left = TimeLeft.of(timeout);
     BufferQueue local;
     try (Frame frame = channel.receive(timeout)) {
-      local = localQueue(frame.expect(FrameKind.OFFER), channel.peer());
+      QueueOffer offer = QueueOffer.read(frame.expect(FrameKind.OFFER));
+      fences.peerHas(offer.abilities());
+      local = localQueue(frame, offer, channel.peer());
     }
     RemoteConsumer consumer = null;
     boolean isGood = false;
     try {
       consumer = new RemoteConsumer(channel, fences, local);
-      channel.send(FrameKind.ACCEPT, left.duration(), _ -> {});
+      int abilities = fences.abilities();
+      channel.send(
+          FrameKind.ACCEPT,
+          left.duration(),
+          content -> PeerFences.writeAbilities(content, abilities));
       consumer.listen();
       isGood = true;
       return consumer;
@@ -58,8 +64,7 @@ final class RemoteConsumer extends QueueEnd implements BufferConsumer {
     }
   }
 
-  private static BufferQueue localQueue(Frame frame, PeerCredentials peer) {
-    QueueOffer offer = QueueOffer.read(frame);
+  private static BufferQueue localQueue(Frame frame, QueueOffer offer, PeerCredentials peer) {
     List<DmaBuf> buffers = new ArrayList<>();
     try {
       for (int i = 0; i < offer.buffers().size(); i++) {
@@ -87,7 +92,7 @@ final class RemoteConsumer extends QueueEnd implements BufferConsumer {
     int index = checkedSlot(frame, token);
     BufferSlot slot = theirs[index];
     checkToken(frame, slot != null && !hasEnded, token, turns[index] + 1);
-    Fence acquire = fences.importFence(frame, token.fence());
+    Fence acquire = fences.importFence(frame, token);
     theirs[index] = null;
     turns[index]++;
     if (slot != null) {
@@ -166,7 +171,7 @@ final class RemoteConsumer extends QueueEnd implements BufferConsumer {
       }
       theirs[index] = free;
     }
-    return send(FrameKind.RELEASED, new Token(index, turns[index], fence.form()), fence);
+    return send(FrameKind.RELEASED, fence.token(index, turns[index]), fence);
   }
 
   // ---- the user ----

@@ -54,13 +54,13 @@ final class RemoteProducer extends QueueEnd implements BufferProducer {
       channel.send(
           FrameKind.OFFER,
           left.duration(),
-          new QueueOffer(local.name(), descriptions)::write,
+          new QueueOffer(fences.abilities(), local.name(), descriptions)::write,
           memory.stream().mapToInt(OwnedFd::fd).toArray());
     } finally {
       memory.forEach(OwnedFd::close);
     }
     try (Frame answer = channel.receive(left.duration())) {
-      Frame _ = answer.expect(FrameKind.ACCEPT);
+      fences.peerHas(answer.expect(FrameKind.ACCEPT).read(PeerFences::readAbilities));
     }
     RemoteProducer producer = new RemoteProducer(channel, fences, local);
     boolean isGood = false;
@@ -83,7 +83,7 @@ final class RemoteProducer extends QueueEnd implements BufferProducer {
     int index = checkedSlot(frame, token);
     BufferSlot slot = theirs[index];
     checkToken(frame, slot != null, token, turns[index]);
-    Fence release = fences.importFence(frame, token.fence());
+    Fence release = fences.importFence(frame, token);
     theirs[index] = null;
     if (slot != null) {
       local.release(slot, release);
@@ -137,7 +137,7 @@ final class RemoteProducer extends QueueEnd implements BufferProducer {
     int index = queued.index();
     turns[index]++;
     theirs[index] = queued;
-    return send(FrameKind.QUEUED, new Token(index, turns[index], fence.form()), fence);
+    return send(FrameKind.QUEUED, fence.token(index, turns[index]), fence);
   }
 
   // ---- the user ----

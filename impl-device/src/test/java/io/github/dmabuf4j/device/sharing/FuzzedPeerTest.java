@@ -102,7 +102,8 @@ final class FuzzedPeerTest {
       peer.send(
           FrameKind.OFFER.code,
           content -> {
-            new QueueOffer("q", List.of(new BufferDescription(4096, true, "b", null)))
+            new QueueOffer(
+                    random.nextInt(2), "q", List.of(new BufferDescription(4096, true, "b", null)))
                 .write(content);
           },
           good);
@@ -131,7 +132,8 @@ final class FuzzedPeerTest {
     List<DmaBuf> buffers = TestBuffers.allocate(SLOTS);
     boolean isGood = random.nextInt(4) != 0;
     if (isGood) {
-      peer.send(FrameKind.ACCEPT.code, content -> {});
+      int abilities = random.nextInt(2);
+      peer.send(FrameKind.ACCEPT.code, content -> PeerFences.writeAbilities(content, abilities));
     } else {
       send(peer, 1, FrameKind.ACCEPT.code, descriptors);
     }
@@ -185,13 +187,22 @@ final class FuzzedPeerTest {
       case BUFFER -> description().write(into);
       case FENCE -> into.putInt(random.nextInt(4));
       case OFFER ->
-          new QueueOffer("q", List.of(description(), description()).subList(0, random.nextInt(3)))
+          new QueueOffer(
+                  random.nextInt(3),
+                  "q",
+                  List.of(description(), description()).subList(0, random.nextInt(3)))
               .write(into);
-      case QUEUED, RELEASED ->
-          into.putInt(random.nextInt(-1, SLOTS + 1))
-              .putLong(random.nextInt(4))
-              .putInt(random.nextInt(4));
-      case ACCEPT, END -> {}
+      case QUEUED, RELEASED -> writeToken(into);
+      case ACCEPT -> PeerFences.writeAbilities(into, random.nextInt(3));
+      case END -> {}
+    }
+  }
+
+  private void writeToken(ByteBuffer into) {
+    int form = random.nextInt(6);
+    into.putInt(random.nextInt(-1, SLOTS + 1)).putLong(random.nextInt(4)).putInt(form);
+    if (form == FenceForm.POINT.code || form == FenceForm.POINT_OF_NEW_TIMELINE.code) {
+      into.putInt(random.nextInt(-1, 3)).putLong(random.nextInt(-1, 4));
     }
   }
 
@@ -207,7 +218,7 @@ final class FuzzedPeerTest {
 
   private int[] descriptorsFor(int kind, List<Integer> descriptors) {
     boolean isOne = kind == FrameKind.BUFFER.code || kind == FrameKind.FENCE.code;
-    int count = random.nextInt(6) == 0 ? random.nextInt(5) : isOne ? 1 : random.nextInt(2);
+    int count = random.nextInt(6) == 0 ? random.nextInt(5) : isOne ? 1 : random.nextInt(3);
     int[] chosen = new int[count];
     for (int i = 0; i < count; i++) {
       chosen[i] =

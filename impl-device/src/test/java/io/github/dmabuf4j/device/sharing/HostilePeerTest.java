@@ -8,6 +8,7 @@ import io.github.dmabuf4j.BufferConsumer;
 import io.github.dmabuf4j.BufferProducer;
 import io.github.dmabuf4j.BufferSlot;
 import io.github.dmabuf4j.DmaBuf;
+import io.github.dmabuf4j.device.PointFences;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.EventCounter;
 import io.github.dmabuf4j.device.linux.Syscalls;
@@ -158,6 +159,8 @@ final class HostilePeerTest {
         withEvent("a huge width", Problem.CONTENT, BUFFER, layout(gray, Integer.MAX_VALUE, 1)),
         withEvent("an eventfd as memory", Problem.MEMORY, BUFFER, description(4096, 0)),
         withEvent("fence form 0", Problem.DESCRIPTORS, FENCE, content -> content.putInt(0)),
+        withEvent("a point by itself", Problem.DESCRIPTORS, FENCE, content -> content.putInt(4)),
+        withEvent("a timeline by itself", Problem.DESCRIPTORS, FENCE, content -> content.putInt(3)),
         withEvent("fence form 9", Problem.CONTENT, FENCE, content -> content.putInt(9)),
         withEvent("an eventfd as sync_file", Problem.FENCE, FENCE, content -> content.putInt(2)),
         frame("the end of a queue", Problem.KIND, END, content -> {}),
@@ -385,6 +388,48 @@ final class HostilePeerTest {
   @Test
   void token_withAFenceThatIsNone_isRefused() throws Exception {
     assertConsumerFails(Problem.FENCE, () -> peer.send(QUEUED, token(0, 1, 2), event.fd()));
+  }
+
+  private Consumer<ByteBuffer> pointToken(int form, int timeline, long point) {
+    return token(0, 1, form).andThen(content -> content.putInt(timeline).putLong(point));
+  }
+
+  /** Where there is no render node this process has said so; elsewhere the point is looked at. */
+  private static Problem ofPoints() {
+    return PointFences.areAvailable() ? Problem.FENCE : Problem.CONTENT;
+  }
+
+  @Test
+  void token_withAPointOfNoTimeline_isRefused() throws Exception {
+    assertConsumerFails(ofPoints(), () -> peer.send(QUEUED, pointToken(4, 0, 1)));
+  }
+
+  @Test
+  void token_withATimelineThatIsNone_isRefused_andClosed() throws Exception {
+    assertConsumerFails(
+        ofPoints(), () -> peer.send(QUEUED, pointToken(3, 0, 1), event.fd(), event.fd()));
+  }
+
+  @Test
+  void token_withHalfATimeline_isRefused() throws Exception {
+    assertConsumerFails(
+        Problem.DESCRIPTORS, () -> peer.send(QUEUED, pointToken(3, 0, 1), event.fd()));
+  }
+
+  @Test
+  void token_withADescriptorTooManyForItsPoint_isRefused() throws Exception {
+    assertConsumerFails(
+        Problem.DESCRIPTORS, () -> peer.send(QUEUED, pointToken(4, 0, 1), event.fd()));
+  }
+
+  @Test
+  void token_withHalfAPoint_isRefused() throws Exception {
+    assertConsumerFails(Problem.LENGTH, () -> peer.send(QUEUED, token(0, 1, 4)));
+  }
+
+  @Test
+  void token_withAPointThatItsFormHasNot_isRefused() throws Exception {
+    assertConsumerFails(Problem.LENGTH, () -> peer.send(QUEUED, pointToken(0, 0, 1)));
   }
 
   @Test

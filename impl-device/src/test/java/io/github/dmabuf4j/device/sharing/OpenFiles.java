@@ -2,6 +2,7 @@ package io.github.dmabuf4j.device.sharing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dmabuf4j.device.PointFences;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
 import io.github.dmabuf4j.device.linux.EventCounter;
@@ -23,8 +24,12 @@ import java.util.stream.Stream;
 record OpenFiles(List<String> files, Map<Descriptor.Kind, Integer> counted) {
   private static final long PATIENCE = TimeUnit.SECONDS.toNanos(20);
 
-  /** What the poller needs is open from the first wait on, so there is one first. */
+  /**
+   * What the poller needs is open from the first wait on, and a render node from the first queue
+   * on, so these are first.
+   */
   static OpenFiles now() {
+    boolean _ = PointFences.areAvailable();
     try (Descriptor counter = EventCounter.create(Descriptor.Kind.FENCE, "test")) {
       boolean _ = Poller.ofThisProcess().register(counter, Poller.IN, events -> {}).cancel();
     }

@@ -402,8 +402,8 @@ final class RemoteQueueTest {
         ((QueueEnd) producer)
             .send(
                 FrameKind.QUEUED,
-                new Token(0, 1, FenceForm.EVENT),
-                new PeerFences.Outgoing(FenceForm.EVENT, closed));
+                new Token(0, 1, FenceForm.EVENT, 0, 0),
+                new PeerFences.Outgoing(FenceForm.EVENT, closed, null));
     assertThat(problem)
         .isNotNull()
         .hasMessageContaining("nothing more could be sent to process")
