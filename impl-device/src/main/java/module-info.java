@@ -17,6 +17,10 @@
  *   idle files together; {@code 0} for none</td><td>a quarter of the limit</td></tr>
  * </table>
  *
+ * <p>The system property {@code dmabuf4j.rendernode} names the render node that timelines are made
+ * with, or says {@code none}; unless it is set, the first one that has them is taken, at the first
+ * use, and kept open.
+ *
  * <p>Files that others made become buffers with {@link io.github.dmabuf4j.device.DeviceBuffers}.
  *
  * <p>A file whose descriptor was given to somebody else is closed with its buffer; all others are

@@ -3,6 +3,7 @@ package io.github.dmabuf4j.examples;
 import io.github.dmabuf4j.HeapDescription;
 import io.github.dmabuf4j.HeapProperty;
 import io.github.dmabuf4j.Heaps;
+import io.github.dmabuf4j.device.KernelTimeline;
 import java.io.PrintStream;
 import java.util.Arrays;
 import java.util.Optional;
@@ -15,8 +16,8 @@ import picocli.CommandLine.Command;
     name = "doctor",
     description = {
       "Says which heaps exist here; for each that doesn't, why, and what would fix it.",
-      "Then which of them any:system stands for, whether Java may call native code, and the limits"
-          + " of this process."
+      "Then which of them any:system stands for, how fences reach other processes, whether Java may"
+          + " call native code, and the limits of this process."
     },
     mixinStandardHelpOptions = true)
 final class DoctorCommand implements Callable<Integer> {
@@ -33,6 +34,8 @@ final class DoctorCommand implements Callable<Integer> {
     Heaps.describe().forEach(this::print);
     out.println("the first heap that has what is required");
     Arrays.stream(HeapProperty.values()).forEach(this::printFirst);
+    out.println("fences to other processes");
+    printTimelines(KernelTimeline.support());
     out.println("native access");
     row(nativeAccess, FLAG, nativeAccess ? "native code may be called" : "the first call warns");
     if (!nativeAccess) {
@@ -57,6 +60,18 @@ final class DoctorCommand implements Callable<Integer> {
         first.isPresent(),
         "any:system?require=" + property,
         first.map(HeapDescription::name).orElse("none of the heaps that are here"));
+  }
+
+  private void printTimelines(KernelTimeline.Support support) {
+    row(
+        support.isThere(),
+        "timelines of the kernel (drm_syncobj)",
+        support.isThere()
+            ? "by " + support.node()
+            : support.reason() + "; fences go as events and sync_files");
+    if (!support.fix().isEmpty()) {
+      fix(support.fix());
+    }
   }
 
   private void row(boolean good, String name, String text) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.dmabuf4j.HeapDescription;
 import io.github.dmabuf4j.HeapProperty;
 import io.github.dmabuf4j.Heaps;
+import io.github.dmabuf4j.device.KernelTimeline;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -53,6 +54,21 @@ final class DoctorTest {
             .map(heap -> "yes +any:system\\?require=%s +%s".formatted(property, heap.name()))
             .orElse("no +any:system\\?require=%s +none of .*".formatted(property));
     assertThat(run.out()).anyMatch(line -> line.matches(first));
+  }
+
+  @Test
+  void timelinesOfTheKernel_areThere_orItIsSaidWhyNot() {
+    KernelTimeline.Support support = KernelTimeline.support();
+    String answer =
+        support.isThere()
+            ? "yes +timelines of the kernel .* by /dev/dri/renderD\\d+ \\(\\w+\\)"
+            : "no +timelines of the kernel .*\\Q%s\\E; fences go as events and sync_files"
+                .formatted(support.reason());
+    assertThat(run.out()).anyMatch(line -> line.matches(answer));
+    assertThat(support.isThere()).isEqualTo(support.reason().isEmpty());
+    if (!support.fix().isEmpty()) {
+      assertThat(run.out()).anyMatch(line -> line.endsWith("fix: " + support.fix()));
+    }
   }
 
   @ParameterizedTest

@@ -11,7 +11,6 @@ import io.github.dmabuf4j.device.linux.KernelSyncObject;
 import io.github.dmabuf4j.device.linux.KernelSyncObject.State;
 import io.github.dmabuf4j.device.linux.RenderNode;
 import java.time.Duration;
-import java.util.Optional;
 
 /**
  * A timeline of the kernel's ({@code drm_syncobj}): numbered points that processes and devices
@@ -62,17 +61,34 @@ public final class KernelTimeline implements AutoCloseable {
   // ---- making one ----
 
   /**
-   * Why there are no timelines here, and what would change that.
+   * Whether there are timelines here.
    *
-   * @return empty if there are
+   * @param node the render node that they are made with; empty if there is none
+   * @param reason why there is none; empty if there is one
+   * @param fix the exact line that would help; empty if there is none
    */
-  public static Optional<String> unavailable() {
-    RenderNode.Search search = RenderNode.ofThisProcess();
-    if (search.node() != null) {
-      return Optional.empty();
+  public record Support(String node, String reason, String fix) {
+    /**
+     * Whether timelines can be made.
+     *
+     * @return true if there is a node
+     */
+    public boolean isThere() {
+      return reason.isEmpty();
     }
-    return Optional.of(
-        search.fix().isEmpty() ? search.reason() : search.reason() + "; try: " + search.fix());
+  }
+
+  /**
+   * Says whether there are timelines here, and if not, why. The first call looks for a render node,
+   * and opens it for the life of the process; the system property {@code dmabuf4j.rendernode} names
+   * the one to use, or {@code none}.
+   *
+   * @return the same at each call
+   */
+  public static Support support() {
+    RenderNode.Search search = RenderNode.ofThisProcess();
+    RenderNode node = search.node();
+    return new Support(node == null ? "" : node.describe(), search.reason(), search.fix());
   }
 
   /**
@@ -129,7 +145,7 @@ public final class KernelTimeline implements AutoCloseable {
                     "timeline",
                     Errno.EOPNOTSUPP,
                     "wanted a render node whose driver has timelines, but %s. Without one, fences go as sync_files and events: see KernelFences and EventFences"
-                        .formatted(unavailable().orElse("it is there by now")),
+                        .formatted(support().reason()),
                     null));
   }
 

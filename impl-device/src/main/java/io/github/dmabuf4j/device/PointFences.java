@@ -99,7 +99,7 @@ public final class PointFences implements AutoCloseable {
   }
 
   /**
-   * Whether there are timelines here: as {@link KernelTimeline#unavailable} tells at length.
+   * Whether there are timelines here: {@link KernelTimeline#support} says why not.
    *
    * @return true if a render node has them
    */

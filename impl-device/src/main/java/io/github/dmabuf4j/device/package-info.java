@@ -27,9 +27,25 @@
  * gives them out, as sync_files. {@link io.github.dmabuf4j.device.EventFences} does the same for
  * fences of this process and of a peer, as events. What the kernel knows of a dma-buf, {@link
  * io.github.dmabuf4j.device.ImplicitFences} asks it at each wait: exporters of this module answer
- * {@link io.github.dmabuf4j.spi.Exporter#foreignFences} with it. Points of a {@code drm_syncobj}
- * are left out: they need a render node whose driver has them, and a sync_file does where one
- * exists.
+ * {@link io.github.dmabuf4j.spi.Exporter#foreignFences} with it.
+ *
+ * <p><b>Timelines.</b> Where a render node's driver has them, a {@link
+ * io.github.dmabuf4j.device.KernelTimeline} is one of the kernel's ({@code drm_syncobj}): fences at
+ * numbered points, for a device, a compositor or another process, which may wait for a point before
+ * anybody has submitted it. {@link io.github.dmabuf4j.device.PointFences} are fences of and for a
+ * peer that go this way.
+ *
+ * <table>
+ * <caption>How a fence leaves this process</caption>
+ * <tr><th>as</th><th>for</th><th>costs</th><th>errors</th><th>when this process dies</th></tr>
+ * <tr><td>a sync_file</td><td>fences of the kernel</td><td>a descriptor each</td><td>told</td><td>it signals all the
+ *   same</td></tr>
+ * <tr><td>an event</td><td>any</td><td>a descriptor each there, two here while it is pending</td><td>told</td><td>it never
+ *   signals</td></tr>
+ * <tr><td>a point</td><td>any, in the order of their points</td><td>a descriptor for all, one more there while some are
+ *   waited for</td><td>not told, but by {@code PointFences}</td><td>those of the kernel are reached all the same, others
+ *   never</td></tr>
+ * </table>
  *
  * <p>The real kernel is in reach: {@code impl-device/vm/run -- COMMAND} boots one and runs a
  * command in it. The tests whose names end in {@code GuestTest} run there, and say what they found.

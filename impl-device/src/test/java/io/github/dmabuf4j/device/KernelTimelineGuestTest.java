@@ -26,6 +26,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -126,6 +129,30 @@ final class KernelTimelineGuestTest {
       Thread.onSpinWait(); // the last callback runs after its waiter is woken
     }
     assertThat(order).isSorted().hasSize(count);
+  }
+
+  @Test
+  void waitersThatComeWhilePointsAreSignaled_areAllWoken() throws Exception {
+    int count = 1000;
+    int waiters = 3;
+    CountDownLatch woken = new CountDownLatch(waiters * count);
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (int i = 0; i < waiters; i++) {
+        boolean isFalling = i == 1;
+        threads.execute(
+            () -> {
+              for (int j = 1; j <= count; j++) {
+                Fence fence = theirs.fence(isFalling ? count + 1 - j : j);
+                if (!fence.addCallback(signaled -> woken.countDown())) {
+                  woken.countDown();
+                }
+              }
+            });
+      }
+      threads.execute(() -> LongStream.rangeClosed(1, count).forEach(ours::signal));
+    }
+    woken.await(); // or the test takes too long
+    assertThat(ours.lastSignaled()).isEqualTo(count);
   }
 
   @Test

@@ -55,11 +55,13 @@ public final class RenderNode implements AutoCloseable {
   }
 
   final Descriptor file;
+  private final String path;
   private final String driver;
   private final AtomicInteger handles = new AtomicInteger();
 
-  private RenderNode(Descriptor file, String driver) {
+  private RenderNode(Descriptor file, String path, String driver) {
     this.file = file;
+    this.path = path;
     this.driver = driver;
   }
 
@@ -123,7 +125,7 @@ public final class RenderNode implements AutoCloseable {
         if (lack.isEmpty()) {
           return new Search(opened, "", "");
         }
-        reasons.add("%s (%s) %s".formatted(node, opened.driver(), lack));
+        reasons.add("%s %s".formatted(opened.describe(), lack));
         opened.close();
       } catch (DmaBufException e) {
         reasons.add(String.valueOf(e.getMessage()));
@@ -149,7 +151,7 @@ public final class RenderNode implements AutoCloseable {
             () -> Syscalls.open(node.toString(), linux_h.O_RDWR() | linux_h.O_CLOEXEC()));
     boolean isGood = false;
     try {
-      RenderNode opened = new RenderNode(file, driver(file));
+      RenderNode opened = new RenderNode(file, node.toString(), driver(file));
       isGood = true;
       return opened;
     } finally {
@@ -222,6 +224,15 @@ public final class RenderNode implements AutoCloseable {
   }
 
   /**
+   * Where it is, and what drives it.
+   *
+   * @return for example {@code /dev/dri/renderD128 (virtio_gpu)}
+   */
+  public String describe() {
+    return "%s (%s)".formatted(path, driver);
+  }
+
+  /**
    * How many syncobjs this process has of it now, for tests.
    *
    * @return a snapshot
@@ -251,6 +262,6 @@ public final class RenderNode implements AutoCloseable {
 
   @Override
   public String toString() {
-    return "%s (%s)".formatted(file, driver);
+    return describe();
   }
 }

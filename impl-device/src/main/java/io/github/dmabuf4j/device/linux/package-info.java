@@ -17,6 +17,10 @@
  * io.github.dmabuf4j.device.linux.Poller}. A call that may wait for a lock of the kernel's is made
  * by way of {@link io.github.dmabuf4j.device.linux.OffCarrier}.
  *
+ * <p><b>Devices.</b> {@link io.github.dmabuf4j.device.linux.RenderNode} is the graphics device
+ * whose driver has syncobjs; a {@link io.github.dmabuf4j.device.linux.KernelSyncObject} is one of
+ * them, by a handle that is given back exactly once.
+ *
  * <p><b>Structures and constants.</b> The package {@code bindings} below this one is generated from
  * the headers of the kernel and of the C library, see {@code src/main/jextract}; a structure has
  * there the name that it has in C, and all constants are in {@code linux_h}. Written by hand is

@@ -308,7 +308,8 @@ public final class BufferConnection implements AutoCloseable {
   /**
    * Makes a queue whose consumer is the other process: sends the buffers, once, and waits until the
    * peer has taken them with {@link #awaitQueue}. From then on a hand-over is one small message,
-   * and fences go along (design rule FN6).
+   * and fences go along (design rule FN6), of one context as points of one timeline where both have
+   * a render node for that.
    *
    * <p>What is returned does what {@link BufferQueue} does, with these differences: buffers can't
    * be attached or withdrawn; and when the peer is gone, or sends what can't be accepted, calls

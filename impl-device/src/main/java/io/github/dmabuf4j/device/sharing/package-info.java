@@ -45,13 +45,27 @@
  * <tr><td>1</td><td>MESSAGE</td><td>both</td><td>bytes of the user</td><td>0</td></tr>
  * <tr><td>2</td><td>BUFFER</td><td>both</td><td>size, flags, name, layout</td><td>its memory</td></tr>
  * <tr><td>3</td><td>FENCE</td><td>both</td><td>its form: 1 event, 2 sync_file</td><td>the fence</td></tr>
- * <tr><td>4</td><td>OFFER</td><td>producer</td><td>a name, a number of buffers, each as in BUFFER</td><td>the memory of
+ * <tr><td>4</td><td>OFFER</td><td>producer</td><td>a name, a number of buffers, each as in BUFFER; abilities</td><td>the memory of
  *   each</td></tr>
- * <tr><td>5</td><td>ACCEPT</td><td>consumer</td><td></td><td>0</td></tr>
- * <tr><td>6</td><td>QUEUED</td><td>producer</td><td>slot (4), turn (8), form of the fence (4), 0 for none</td><td>the fence, if
- *   there is one</td></tr>
- * <tr><td>7</td><td>RELEASED</td><td>consumer</td><td>the same</td><td>the fence, if there is one</td></tr>
+ * <tr><td>5</td><td>ACCEPT</td><td>consumer</td><td>abilities</td><td>0</td></tr>
+ * <tr><td>6</td><td>QUEUED</td><td>producer</td><td>slot (4), turn (8), form of the fence (4); of a point also
+ *   timeline (4), point (8)</td><td>those of the fence</td></tr>
+ * <tr><td>7</td><td>RELEASED</td><td>consumer</td><td>the same</td><td>the same</td></tr>
  * <tr><td>8</td><td>END</td><td>producer</td><td></td><td>0</td></tr>
+ * </table>
+ *
+ * <p>Abilities (4 bytes) are left out if they are 0; bit 0 says that the sender takes fences as
+ * points, other bits mean nothing yet.
+ *
+ * <table>
+ * <caption>Forms of fences</caption>
+ * <tr><th>form</th><th>what</th><th>descriptors</th></tr>
+ * <tr><td>0</td><td>nothing to wait for</td><td>0</td></tr>
+ * <tr><td>1</td><td>an event</td><td>a timerfd or an eventfd</td></tr>
+ * <tr><td>2</td><td>a fence of the kernel</td><td>a sync_file</td></tr>
+ * <tr><td>3</td><td>a point of a timeline, from 0 to 15, that comes along</td><td>a {@code drm_syncobj}, a memory file of
+ *   failures</td></tr>
+ * <tr><td>4</td><td>a point of a timeline that came before</td><td>0</td></tr>
  * </table>
  *
  * <p>A queue is OFFER, ACCEPT, and then QUEUED and RELEASED in any order. The turn of a slot is 1
@@ -60,9 +74,18 @@
  *
  * <h2>Fences</h2>
  *
- * <p>A kernel fence crosses as a sync_file, any other as an event: a timerfd or an eventfd (design
- * rule FN6). A fence that came is foreign (design rule FN1). When the connection ends, those of the
- * peer that are pending fail: the kernel's don't, which signals them itself.
+ * <p>A kernel fence crosses as a sync_file, any other as an event, a timerfd or an eventfd, or as a
+ * point of a timeline of the kernel (design rule FN6). A fence that came is foreign (design rule
+ * FN1). When the connection ends, those of the peer that are pending fail: the kernel's don't,
+ * which signals them itself.
+ *
+ * <p>Points go in queues, if both ends have a render node with timelines ({@link
+ * io.github.dmabuf4j.device.KernelTimeline#support}): for all fences of a {@link
+ * io.github.dmabuf4j.FenceContext} but its first one. However many are pending, they take the
+ * descriptors of one timeline, where an event takes one in each process and another one in the
+ * sender's. All other fences go as they would without: those that may signal in any order, and what
+ * is sent outside of a queue, by whose beginning both sides learn what the other one takes. {@link
+ * io.github.dmabuf4j.device.PointFences} has the details.
  *
  * <h2>Threads and locks</h2>
  *

@@ -10,7 +10,12 @@ import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.FrameLayout;
 import io.github.dmabuf4j.NothingQueuedException;
 import io.github.dmabuf4j.OutOfBuffersException;
+import io.github.dmabuf4j.OwnedFd;
 import io.github.dmabuf4j.PixelFormat;
+import io.github.dmabuf4j.device.KernelTimeline;
+import io.github.dmabuf4j.device.PointFences;
+import io.github.dmabuf4j.device.linux.Descriptor;
+import io.github.dmabuf4j.device.linux.EventCounter;
 import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
@@ -47,8 +52,10 @@ final class FuzzedPeerTest {
         .log(System.Logger.Level.INFO, "-Ddmabuf4j.fuzz.seed={0}", Long.toString(SEED));
     new StrangeFiles().close(); // what the JVM opens for them stays open
     OpenFiles before = OpenFiles.now();
-    try (StrangeFiles files = new StrangeFiles()) {
+    try (StrangeFiles files = new StrangeFiles();
+        OwnedFd timeline = timeline()) {
       List<Integer> descriptors = new ArrayList<>(files.descriptorsOfAll());
+      descriptors.add(timeline.fd());
       descriptors.add(
           StrangeFiles.memoryFile(TestBuffers.BYTES, linux_h.F_SEAL_SHRINK())); // a good one
       try {
@@ -80,6 +87,16 @@ final class FuzzedPeerTest {
             Problem.DESCRIPTORS,
             Problem.MEMORY,
             Problem.CONTENT);
+  }
+
+  /** A syncobj where there are some, else an event. */
+  private static OwnedFd timeline() {
+    try (KernelTimeline timeline =
+        PointFences.areAvailable() ? KernelTimeline.create("fuzz") : null) {
+      return timeline == null
+          ? EventCounter.create(Descriptor.Kind.FENCE, "fuzz")
+          : timeline.exportFd();
+    }
   }
 
   // ---- who listens ----
