@@ -38,12 +38,12 @@ import org.jspecify.annotations.Nullable;
  * points are that failed, see {@link FailureLog}: a fence fails there with the error number it has
  * here.
  *
- * <p><b>Trust.</b> The peer may signal what it likes, early, late, or never, also fences of its own
- * that this process passed on to it; it can hold up or spoil its own work by that, and nothing else
- * (design rule DV5). It can't have a thread of this process sleep, see {@link
- * io.github.dmabuf4j.device.linux.KernelSyncObject}. A peer that stays silent makes waiters give
- * up; its fences stay pending, until {@link #close} says that it has gone: so a process that dies
- * never signals success.
+ * <p><b>Trust.</b> The peer may signal what it likes, early, late, or never, and do to a timeline
+ * of its own or of ours what the kernel lets it; it holds up or spoils its own work by that, and
+ * nothing else, for no other peer has that timeline (design rule DV5). It can't have a thread of
+ * this process sleep, see {@link io.github.dmabuf4j.device.linux.KernelSyncObject}. A peer that
+ * stays silent makes waiters give up; its fences stay pending, until {@link #close} says that it
+ * has gone: so a process that dies never signals success.
  *
  * <p><b>Invariant.</b> {@code made} has the timelines that were made for fences of this process, by
  * their numbers; {@code outgoing} those of them that go on, by the context of their fences; {@code

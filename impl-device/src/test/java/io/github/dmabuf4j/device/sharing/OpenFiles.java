@@ -81,4 +81,21 @@ record OpenFiles(List<String> files, Map<Descriptor.Kind, Integer> counted) {
     }
     assertThat(look()).isEqualTo(this);
   }
+
+  /** Nothing is open that wasn't; what other tests left may have been closed meanwhile. */
+  void assertNoMoreSoon() {
+    long start = System.nanoTime();
+    while (!look().isWithin(this) && System.nanoTime() - start < PATIENCE) {
+      Thread.yield();
+    }
+    OpenFiles now = look();
+    assertThat(now.isWithin(this)).as("%s, before: %s", now, this).isTrue();
+  }
+
+  private boolean isWithin(OpenFiles other) {
+    List<String> rest = new ArrayList<>(other.files);
+    return files.stream().allMatch(rest::remove)
+        && counted.entrySet().stream()
+            .allMatch(kind -> kind.getValue() <= other.counted.getOrDefault(kind.getKey(), 0));
+  }
 }
