@@ -67,7 +67,7 @@ public class SlabsStress {
     /** What is wrong once everything is back. */
     final int left() {
       slabs.giveBack(blocks);
-      slabs.unmapEmpty();
+      slabs.empty.unmap();
       return (int) slabs.committed() + memory.open() + memory.mistakes();
     }
   }
@@ -130,7 +130,7 @@ public class SlabsStress {
     @Actor
     public void giveBack() {
       slabs.giveBack(List.of(old));
-      slabs.unmapEmpty();
+      slabs.empty.unmap();
     }
 
     @Arbiter
@@ -163,7 +163,7 @@ public class SlabsStress {
     @Actor
     public void giveBack() {
       slabs.giveBack(List.of(old));
-      slabs.unmapEmpty();
+      slabs.empty.unmap();
     }
 
     @Arbiter

@@ -103,7 +103,7 @@ final class Decay implements Runnable {
   static void unmapSoon(Pool pool) {
     var _ =
         TIMER.schedule(
-            new Decay(pool, target -> target.slabs.unmapEmptyInTurn()),
+            new Decay(pool, target -> target.slabs.empty.unmapInTurn()),
             UNMAP_SECONDS,
             TimeUnit.SECONDS);
   }

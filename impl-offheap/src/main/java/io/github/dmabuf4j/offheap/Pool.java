@@ -536,7 +536,7 @@ final class Pool {
 
   /** Nothing is committed any more, and nothing will be. Called once. */
   void endMemory() {
-    slabs.unmapEmpty();
+    slabs.empty.unmap();
     memory.close();
   }
 

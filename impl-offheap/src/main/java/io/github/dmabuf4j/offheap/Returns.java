@@ -100,7 +100,7 @@ final class Returns {
       returning.unlock();
     }
     giveBackExcess(RetainedBytes.OF_THIS_PROCESS.excess());
-    pool.slabs.unmapEmptySoon();
+    pool.slabs.empty.unmapSoonIfAny();
   }
 
   /**
@@ -163,7 +163,7 @@ final class Returns {
     returning.lock();
     try {
       pool.slabs.beginRetry();
-      pool.slabs.unmapEmpty();
+      pool.slabs.empty.unmap();
       giveBack(List.of());
     } finally {
       returning.unlock();

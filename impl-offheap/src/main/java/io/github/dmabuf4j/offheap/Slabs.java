@@ -22,12 +22,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Of a heap with a store, users can commit up to the limit without the {@code reserve}; the
  * store, up to the limit.
  *
- * <p><b>A shared slab that is empty</b> has given its pages back, and can be used. Unmapping it
- * makes all threads of the JVM stop for a moment, and its pages' tables go with it; so that happens
- * within a second ({@link Unmapping}), if nothing is in it then, or when the pool ends, or the
- * system refuses a mapping; at once if it kept its pages. While it is being unmapped it is in the
- * list, {@code leaving}, and no block is taken out of it.
- *
  * <p><b>A slab may refuse to be unmapped</b>, while native code is running that was given a segment
  * of it. A block with a slab of its own then stays committed, in {@code stuck}. It is tried again a
  * second later, also when the pool has ended or was lost by then, and whenever anything is given
@@ -36,8 +30,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Locks.</b> One lock guards everything, taken on slow paths only; nothing else is locked
  * while it is held, and nobody waits for a fence or a reservation with it. Pages go back and slabs
- * are unmapped without it; those of a memory that pools itself are mapped without it, too. {@code
- * unmappingEmpty} is held around it by the one who unmaps empty slabs.
+ * are unmapped without it; those of a memory that pools itself are mapped without it, too.
  *
  * <table>
  * <caption>Access modes</caption>
@@ -55,7 +48,6 @@ final class Slabs {
   private final SlabMemory memory;
   private final long limit;
   private final ReentrantLock lock = new ReentrantLock();
-  private final ReentrantLock unmappingEmpty = new ReentrantLock();
 
   private final SharedSlabs shared;
 
@@ -64,6 +56,10 @@ final class Slabs {
 
   private final BlockList outside = new BlockList();
   private final Unmapping unmapping;
+
+  /** What becomes of shared slabs of which nothing is outside any more. */
+  final EmptySlabs empty;
+
   private volatile int hollow;
   private volatile long reserve;
   private boolean sealed;
@@ -76,6 +72,7 @@ final class Slabs {
     this.limit = limit;
     this.shared = new SharedSlabs(pool, memory);
     this.unmapping = new Unmapping(pool);
+    this.empty = new EmptySlabs(pool, lock, shared, unmapping);
   }
 
   /**
@@ -481,9 +478,9 @@ final class Slabs {
       lock.unlock();
     }
     if (kept) {
-      unmapEmpty();
+      empty.unmap();
     } else if (emptied) {
-      unmapping.soon();
+      empty.unmapSoon();
     }
     return bytes;
   }
@@ -497,75 +494,6 @@ final class Slabs {
     } finally {
       lock.unlock();
     }
-  }
-
-  /**
-   * Unmaps the shared slabs that are empty, or waits for whoever is at it; those that refuse stay.
-   */
-  void unmapEmpty() {
-    unmappingEmpty.lock();
-    try {
-      for (int i = sharedCount() - 1; i >= 0; i--) { // what others add meanwhile comes behind
-        Slab slab = beginLeaving(i);
-        if (slab != null) {
-          boolean gone = false;
-          try {
-            gone = unmapping.unmap(slab);
-          } finally {
-            endLeaving(i, gone);
-          }
-        }
-      }
-    } finally {
-      unmappingEmpty.unlock();
-    }
-  }
-
-  private int sharedCount() {
-    lock.lock();
-    try {
-      return shared.count();
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private @Nullable Slab beginLeaving(int index) {
-    lock.lock();
-    try {
-      return shared.beginLeaving(index);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void endLeaving(int index, boolean gone) {
-    lock.lock();
-    try {
-      shared.endLeaving(index, gone);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Lets the timer unmap what is empty, if anything is and it isn't going to: by the timer. */
-  void unmapEmptySoon() {
-    boolean any;
-    lock.lock();
-    try {
-      any = shared.hasEmpty();
-    } finally {
-      lock.unlock();
-    }
-    if (any) {
-      unmapping.soon();
-    }
-  }
-
-  /** The timer does what {@link Unmapping#soon} asked for. */
-  void unmapEmptyInTurn() {
-    unmapping.beginInTurn();
-    unmapEmpty();
   }
 
   /**
@@ -592,7 +520,7 @@ final class Slabs {
     return bytes;
   }
 
-  /** The timer begins to try what refused: {@link #retry} and {@link #unmapEmpty}. */
+  /** The timer begins to try what refused: {@link #retry} and {@link EmptySlabs#unmap}. */
   void beginRetry() {
     unmapping.beginRetry();
   }

@@ -253,7 +253,7 @@ final class Supply {
   /** Gives up what is idle, memory and address space, or waits for those who are at it. */
   private void giveUpIdle() {
     long _ = pool.trim();
-    pool.slabs.unmapEmpty();
+    pool.slabs.empty.unmap();
   }
 
   /** As {@link #commit}, of bytes that were reserved; null if the slabs are sealed. */

@@ -5,13 +5,11 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Unmaps slabs, and sees to it that the timer does it soon where they may be needed again, and once
- * more where they refuse.
+ * Unmaps slabs, and sees to it that what refuses is tried again.
  *
  * <p><b>Invariant.</b> If a slab refused since the timer last began to try, {@code retrying} is
  * true and the timer is going to; unless there was no Java heap for that: then whoever gives
- * anything back tries it, and the timer after the next refusal. Likewise {@code due} for those that
- * are empty; where there was no Java heap, the next tick asks.
+ * anything back tries it, and the timer after the next refusal.
  *
  * <p><b>Threads.</b> Any; the lock of the {@link Slabs} isn't held, for unmapping takes a while.
  */
@@ -27,7 +25,6 @@ final class Unmapping {
 
   private final Pool pool;
   private final AtomicBoolean retrying = new AtomicBoolean();
-  private final AtomicBoolean due = new AtomicBoolean();
 
   Unmapping(Pool pool) {
     this.pool = pool;
@@ -87,21 +84,5 @@ final class Unmapping {
   /** The timer begins to try what refused: the next refusal asks it anew. */
   void beginRetry() {
     retrying.set(false);
-  }
-
-  /** Lets the timer unmap what is empty in a second, or sooner if others asked already. */
-  void soon() {
-    if (!due.getAndSet(true)) {
-      try {
-        Decay.unmapSoon(pool);
-      } catch (OutOfMemoryError e) {
-        due.set(false);
-      }
-    }
-  }
-
-  /** The timer begins to unmap what is empty: who asks from now on asks anew. */
-  void beginInTurn() {
-    due.set(false);
   }
 }

@@ -4,6 +4,7 @@ import static io.github.dmabuf4j.offheap.TestMemory.KIB;
 import static io.github.dmabuf4j.offheap.TestMemory.MIB;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.AllocationRequest;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Hold;
@@ -13,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -92,6 +94,27 @@ final class GiveBackTest {
       }
     }
     return true;
+  }
+
+  @Test
+  void trim_pagesOnTheirWayBack_otherThreadsGetFreshBlocksWithoutWaiting() {
+    PooledHeap heap = open(64 * MIB);
+    written(heap, 3 * MIB).close();
+    AllocationRequest fresh = AllocationRequest.of(MIB).policy(AllocPolicy.NOWAIT).build();
+    List<DmaBuf> beside = Collections.synchronizedList(new ArrayList<>());
+    memory.beforeDecommit =
+        () ->
+            CompletableFuture.runAsync(
+                    () -> beside.add(heap.allocateUninterruptibly(fresh)),
+                    task -> Thread.ofPlatform().start(task))
+                .join();
+
+    assertThat(heap.trim()).isEqualTo(3 * MIB);
+
+    memory.beforeDecommit = () -> {};
+    assertThat(beside).isNotEmpty();
+    assertThat(heap.statistics().committedBytes()).isEqualTo(beside.size() * MIB);
+    beside.forEach(DmaBuf::close);
   }
 
   @Test

@@ -14,6 +14,9 @@ final class RecordingMemory implements SlabMemory {
   final AtomicInteger decommits = new AtomicInteger();
   volatile boolean refusesToUnmap;
 
+  /** What happens first when pages go back, on the thread that gives them. */
+  volatile Runnable beforeDecommit = () -> {};
+
   private final SlabMemory memory;
 
   RecordingMemory(SlabMemory memory) {
@@ -54,6 +57,7 @@ final class RecordingMemory implements SlabMemory {
   @Override
   public boolean decommit(Region region, long offset, long bytes) {
     decommits.incrementAndGet();
+    beforeDecommit.run();
     return memory.decommit(region, offset, bytes);
   }
 

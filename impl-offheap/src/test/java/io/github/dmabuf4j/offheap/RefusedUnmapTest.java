@@ -45,7 +45,7 @@ final class RefusedUnmapTest {
       heap.allocate(100).close();
       memory.refusesToUnmap = true;
       heap.trim();
-      heap.pool.slabs.unmapEmpty();
+      heap.pool.slabs.empty.unmap();
       try (DmaBuf buffer = heap.allocate(200)) {
         assertThat(memory.mapped).as("no second slab for %s", buffer).hasValue(1);
       }
