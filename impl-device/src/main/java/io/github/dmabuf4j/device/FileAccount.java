@@ -59,14 +59,23 @@ final class FileAccount {
     return !retired.isEmpty();
   }
 
-  /** Whether an allocation has files that aren't live yet. */
-  boolean isMaking() {
-    return making > 0;
+  /** Whether no file is anybody's, nor on its way there. */
+  boolean isUnused() {
+    return live.isEmpty() && making == 0;
+  }
+
+  /** Whether somebody has a buffer, or had one that is in quarantine. */
+  boolean isAnyReferenced() {
+    DeviceBuffer file = live.first();
+    while (file != null && !file.object.isReferenced()) {
+      file = file.next;
+    }
+    return file != null;
   }
 
   /** Whether nothing is left. */
   boolean isEmpty() {
-    return live.isEmpty() && making == 0 && committed == 0;
+    return isUnused() && committed == 0;
   }
 
   // ---- allocation ----

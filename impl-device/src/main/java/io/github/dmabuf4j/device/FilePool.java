@@ -5,8 +5,10 @@ import io.github.dmabuf4j.BufferLru;
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.spi.Exporter;
+import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
@@ -65,6 +67,9 @@ final class FilePool {
   final Condition changed = lock.newCondition();
   final FileAccount account;
   private volatile State state = State.OPEN;
+
+  /** How many threads wait to learn what becomes of files that are in nobody's hands. */
+  private final AtomicInteger onlookers = new AtomicInteger();
 
   /**
    * Begins with no file.
@@ -149,6 +154,20 @@ final class FilePool {
       lock.unlock();
     }
     closeWhatIsLeft(isLeft);
+  }
+
+  /** The buffer of a live file is in use from now on. Without the lock, unless somebody waits. */
+  void begun() {
+    VarHandle.fullFence(); // partner: tryEnd counts itself in, then looks at the buffers
+    if (onlookers.get() == 0) {
+      return;
+    }
+    lock.lock();
+    try {
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
   }
 
   // ---- giving back ----
@@ -364,34 +383,46 @@ final class FilePool {
   /** Closes, if nothing is live. */
   void close() {
     FileList taken = new FileList();
-    if (!tryEnd(taken)) {
+    while (!tryEnd(taken)) {
       BufInfo holders = info();
-      throw new IllegalStateException(
-          "%s has %d live buffers: close them first, or call drain; %s"
-              .formatted(name, holders.buffers().size(), holders.holders()));
+      if (!holders.buffers().isEmpty()) { // else the last one has gone meanwhile
+        throw new IllegalStateException(
+            "%s has %d live buffers: close them first, or call drain; %s"
+                .formatted(name, holders.buffers().size(), holders.holders()));
+      }
     }
     long _ = close(taken);
     awaitClosing();
   }
 
-  /** Ends it, or waits until it is known whether something that is being made becomes live. */
+  /**
+   * Ends it; false if somebody has a buffer. What is being made, zeroed for an allocation, or given
+   * back just now is waited for: until it is in somebody's hands, or isn't live.
+   */
   private boolean tryEnd(FileList taken) {
     lock.lock();
+    onlookers.incrementAndGet();
     try {
-      while (account.live.isEmpty() && account.isMaking()) {
+      while (!account.isUnused() && !account.isAnyReferenced()) {
         changed.awaitUninterruptibly();
       }
-      if (!account.live.isEmpty()) {
+      if (!account.isUnused()) {
         return false;
       }
-      if (state == State.OPEN) {
-        state = State.DRAINING;
-        supply.turns.wakeAll();
-      }
+      endAllocations();
       account.takeToClose(Long.MAX_VALUE, 0, taken);
       return true;
     } finally {
+      onlookers.decrementAndGet();
       lock.unlock();
+    }
+  }
+
+  /** None begins from now on. Lock held. */
+  private void endAllocations() {
+    if (state == State.OPEN) {
+      state = State.DRAINING;
+      supply.turns.wakeAll();
     }
   }
 
@@ -410,10 +441,7 @@ final class FilePool {
   void beginDraining() {
     lock.lock();
     try {
-      if (state == State.OPEN) {
-        state = State.DRAINING;
-        supply.turns.wakeAll();
-      }
+      endAllocations();
     } finally {
       lock.unlock();
     }

@@ -93,6 +93,8 @@ final class FileSupply {
     } finally {
       if (buffer == null) {
         pool.undoReuse(file);
+      } else {
+        pool.begun();
       }
     }
   }
@@ -421,6 +423,8 @@ final class FileSupply {
     } finally {
       if (buffer == null) {
         pool.release(file);
+      } else {
+        pool.begun();
       }
     }
   }

@@ -2,6 +2,7 @@ package io.github.dmabuf4j.device;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.github.dmabuf4j.AllocPolicy;
 import io.github.dmabuf4j.AllocationRequest;
@@ -20,6 +21,9 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
@@ -141,6 +145,45 @@ final class FilePoolStressTest {
     assertThat(heap.statistics().committedBytes()).isZero();
     assertThat(heap.pool.mappings.bytes()).isZero();
     assertThat(OpenDescriptors.to("/memfd:dmabuf4j")).isEqualTo(before);
+  }
+
+  /** The idle file is large: zeroing it takes longer than what the closer does before it looks. */
+  @Test
+  void al11_close_whileAnIdleFileIsZeroed_waitsForIt_orNamesItsBuffer() throws Exception {
+    long large = 1 << 20;
+    for (int round = 0; round < 300; round++) {
+      DeviceHeap heap = open("limit=4MiB");
+      heap.allocate(large).close();
+      CyclicBarrier start = new CyclicBarrier(2);
+      FutureTask<DmaBuf> allocation =
+          new FutureTask<>(
+              () -> {
+                start.await();
+                return heap.allocate(AllocationRequest.of(large).name("zeroed").build());
+              });
+      Thread.ofPlatform().start(allocation);
+      start.await();
+      boolean closed = tryClose(heap);
+      if (closed) {
+        assertThatExceptionOfType(ExecutionException.class)
+            .isThrownBy(allocation::get)
+            .withMessageContaining("is closed: it gives no more buffers");
+      } else {
+        allocation.get().close();
+        heap.close();
+      }
+    }
+  }
+
+  /** False if it was refused because of the buffer, which the message has to name. */
+  private static boolean tryClose(DeviceHeap heap) {
+    try {
+      heap.close();
+      return true;
+    } catch (IllegalStateException e) {
+      assertThat(e).hasMessageContaining("has 1 live buffers").hasMessageContaining("zeroed");
+      return false;
+    }
   }
 
   @Test
