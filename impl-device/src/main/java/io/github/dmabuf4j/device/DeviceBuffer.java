@@ -127,7 +127,9 @@ final class DeviceBuffer extends FileExporter {
 
   @Override
   void share() {
-    if (!STATE.compareAndSet(this, State.OURS, State.SHARED) && state == State.GONE) {
+    if (STATE.compareAndSet(this, State.OURS, State.SHARED)) {
+      closeElsewhere();
+    } else if (state == State.GONE) {
       throw new BufferPurgedException(
           "exportFd",
           "%s has no memory any more: it was said that its content isn't needed, and it was dropped; allocate a new buffer"

@@ -6,6 +6,8 @@ import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.FrameLayout;
 import io.github.dmabuf4j.HeapUnavailableException;
 import io.github.dmabuf4j.OwnedFd;
+import io.github.dmabuf4j.device.linux.ClosingThread;
+import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.Platform;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -48,10 +50,20 @@ public final class DeviceBuffers {
    * @throws HeapUnavailableException if this isn't Linux, or native access is denied
    */
   public static DmaBuf importFd(int fd) {
-    return take(fd, null, null);
+    return take(fd, null, null, null);
   }
 
-  private static DmaBuf take(int fd, @Nullable String name, @Nullable FrameLayout layout) {
+  private static DmaBuf take(OwnedFd fd, @Nullable String name, @Nullable FrameLayout layout) {
+    ClosingThread closing =
+        fd instanceof Descriptor ours ? ours.closing().orElse(null) : null; // a peer's
+    return take(fd.fd(), closing, name, layout);
+  }
+
+  private static DmaBuf take(
+      int fd,
+      @Nullable ClosingThread closing,
+      @Nullable String name,
+      @Nullable FrameLayout layout) {
     Platform.Obstacle obstacle = Platform.obstacle();
     if (!obstacle.isNone()) {
       throw new HeapUnavailableException(
@@ -59,7 +71,7 @@ public final class DeviceBuffers {
               .formatted(
                   obstacle.reason(), obstacle.fix().isEmpty() ? "" : "; try: " + obstacle.fix()));
     }
-    return Imports.take(fd, name, layout);
+    return Imports.take(fd, closing, name, layout);
   }
 
   /**
@@ -73,7 +85,7 @@ public final class DeviceBuffers {
    */
   public static DmaBuf importFd(OwnedFd fd) {
     try (fd) {
-      return importFd(fd.fd());
+      return take(fd, null, null);
     }
   }
 
@@ -91,7 +103,7 @@ public final class DeviceBuffers {
    */
   public static DmaBuf importFd(OwnedFd fd, String name, Optional<FrameLayout> layout) {
     try (fd) {
-      return take(fd.fd(), name, layout.orElse(null));
+      return take(fd, name, layout.orElse(null));
     }
   }
 

@@ -5,6 +5,7 @@ import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FenceContext;
 import io.github.dmabuf4j.OwnedFd;
+import io.github.dmabuf4j.device.linux.ClosingThread;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
 import io.github.dmabuf4j.device.linux.EventTimer;
@@ -45,8 +46,8 @@ import org.jspecify.annotations.Nullable;
  * has gone: so a process that dies never signals success. A peer can't have a thread of this
  * process sleep by what it reads or sets: signaling a fence tells the peer in a call that doesn't,
  * see {@link EventTimer}; and what came is not asked for a value before it is known to have one,
- * see {@link EventValue}. It still can by a close: where it watches an event with an {@code epoll}
- * of its own, whoever closes that event last takes the {@code epoll}'s mutex.
+ * see {@link EventValue}. Nor by a close, which takes the mutex of an {@code epoll} that watches
+ * the event: a {@link ClosingThread} of this peer does that.
  *
  * <p><b>Invariant.</b> {@code pending} has each imported fence whose descriptor is open. Whoever
  * takes one out, the poller or {@link #close}, closes its descriptor and ends it, so that happens
@@ -69,6 +70,7 @@ public final class EventFences implements AutoCloseable {
   private final String ofPeer;
   private final Duration silence;
   private final EventCalls calls;
+  private final ClosingThread closing;
   private final Poller poller = Poller.ofThisProcess();
   private final Set<Imported> pending = ConcurrentHashMap.newKeySet();
   private volatile boolean closed;
@@ -102,6 +104,7 @@ public final class EventFences implements AutoCloseable {
     this.ofPeer = "a fence of " + peer;
     this.silence = silence;
     this.calls = calls;
+    this.closing = new ClosingThread(peer, 0);
   }
 
   // ---- out ----
@@ -115,7 +118,7 @@ public final class EventFences implements AutoCloseable {
    * @throws DmaBufException if no descriptor is left (EMFILE): names the holders
    */
   public OwnedFd exportFence(Fence fence) {
-    Descriptor ours = EventTimer.create(Descriptor.Kind.FENCE, toPeer);
+    Descriptor ours = EventTimer.create(Descriptor.Kind.FENCE, toPeer).closedBy(closing);
     Descriptor theirs = null;
     boolean isDone = false;
     try {
@@ -184,7 +187,27 @@ public final class EventFences implements AutoCloseable {
     if (fd < 0) {
       throw new IllegalArgumentException("wanted the descriptor of an event, got " + fd);
     }
-    Descriptor event = DescriptorBudget.OF_THIS_PROCESS.adopt(Descriptor.Kind.FENCE, ofPeer, fd);
+    return importFence(
+        DescriptorBudget.OF_THIS_PROCESS
+            .adopt(Descriptor.Kind.FENCE, ofPeer, fd)
+            .closedBy(closing));
+  }
+
+  /**
+   * Takes an event of the peer over, as {@link #importFence(int)} does.
+   *
+   * @param file the fence's from now on, even if this call fails, and closed when it signals
+   * @return a host fence, foreign
+   * @throws IllegalArgumentException if it is neither a timerfd's nor an eventfd's
+   * @throws IllegalStateException if it was detached or closed, or this is closed
+   * @throws DmaBufException if the kernel has no room to watch it (ENOSPC, ENOMEM), or no
+   *     descriptor is left to look at it with (EMFILE, ENFILE)
+   */
+  public Fence importFence(OwnedFd file) {
+    Descriptor event = descriptor(file, ofPeer);
+    if (event.closing().isEmpty()) {
+      event.closedBy(closing);
+    }
     boolean watched = false;
     try {
       if (calls.value(event).isEmpty()) {
@@ -200,6 +223,13 @@ public final class EventFences implements AutoCloseable {
         event.close();
       }
     }
+  }
+
+  /** The same, as one of ours. */
+  static Descriptor descriptor(OwnedFd file, String holder) {
+    return file instanceof Descriptor ours
+        ? ours
+        : DescriptorBudget.OF_THIS_PROCESS.adopt(Descriptor.Kind.FENCE, holder, file.detach());
   }
 
   private Fence watch(Descriptor event) {

@@ -7,6 +7,7 @@ import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FenceUsage;
 import io.github.dmabuf4j.OwnedFd;
 import io.github.dmabuf4j.ScatterList;
+import io.github.dmabuf4j.device.linux.ClosingThread;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
 import io.github.dmabuf4j.device.linux.Syscalls;
@@ -245,6 +246,16 @@ abstract class FileExporter implements Exporter, SharedFile, MappingCache {
 
   /** From now on somebody else may have the file. */
   abstract void share();
+
+  /**
+   * Has the file closed by a thread of its own, since somebody else has it: who watches a dma-buf
+   * with an epoll can have its last close sleep. A memory file can't be watched.
+   */
+  final void closeElsewhere() {
+    if (isDmaBuf()) {
+      Descriptor _ = file.closedBy(new ClosingThread(name(), 0));
+    }
+  }
 
   /** Whether somebody else may have the file. */
   abstract boolean mayBeElsewhere();

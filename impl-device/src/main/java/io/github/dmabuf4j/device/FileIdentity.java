@@ -3,6 +3,7 @@ package io.github.dmabuf4j.device;
 import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.device.linux.Descriptor;
+import io.github.dmabuf4j.device.linux.FileName;
 import io.github.dmabuf4j.device.linux.FileStatus;
 import io.github.dmabuf4j.device.linux.SyscallFailure;
 import io.github.dmabuf4j.device.linux.Syscalls;
@@ -51,6 +52,8 @@ record FileIdentity(Key key, Kind kind, long bytes, boolean isWritable, String n
   record Key(long device, long inode) {}
 
   private static final int ACCESS_MODE = 3; // O_ACCMODE
+  private static final String DMA_BUF_PREFIX = "/dmabuf:";
+  private static final String EXPORTER = "exp_name:";
   private static final String MEMFD_PREFIX = "/memfd:";
   private static final String DELETED = " (deleted)";
 
@@ -63,14 +66,12 @@ record FileIdentity(Key key, Kind kind, long bytes, boolean isWritable, String n
    *     and what would do
    */
   static FileIdentity of(int fd) {
+    Kind kind = kind(fd);
     try (Arena arena = Arena.ofConfined()) {
       String subject = "descriptor " + fd;
-      MemorySegment system = statfs.allocate(arena);
-      int _ = SyscallFailure.check("fstatfs", subject, Syscalls.fstatfs(fd, system));
       MemorySegment status = statx.allocate(arena);
       int mask = linux_h.STATX_BASIC_STATS();
       int _ = SyscallFailure.check("statx", subject, Syscalls.statx(fd, mask, status));
-      Kind kind = kind(fd, statfs.f_type(system));
       long bytes =
           kind == Kind.DMA_BUF
               ? SyscallFailure.check("lseek", subject, Syscalls.lseek(fd, 0, linux_h.SEEK_END()))
@@ -92,26 +93,47 @@ record FileIdentity(Key key, Kind kind, long bytes, boolean isWritable, String n
     return new Key(status.device(), status.inode());
   }
 
-  private static Kind kind(int fd, long fileSystem) {
-    if (fileSystem == linux_h.DMA_BUF_MAGIC()) {
-      return Kind.DMA_BUF;
-    }
-    if (fileSystem != linux_h.TMPFS_MAGIC()) {
-      throw refused(
-          Errno.EOPNOTSUPP,
-          fd,
-          "%s, neither a dma-buf nor a memory file: map it yourself and copy, or have the other side export a dma-buf or a memfd"
-              .formatted(target(fd)));
-    }
+  /**
+   * What it is. Nothing is asked of the file itself, which may sleep, before that is known: seals
+   * are the kernel's own, and so is what it says of a dma-buf; a name alone can be imitated.
+   */
+  private static Kind kind(int fd) {
     int seals = seals(fd);
-    if (seals < 0 || (seals & linux_h.F_SEAL_SHRINK()) == 0) {
+    if (seals == -linux_h.EBADF()) {
+      throw new SyscallFailure("F_GET_SEALS", "descriptor " + fd, -seals).exception();
+    }
+    if (seals < 0 || !isOnTmpfs(fd)) {
+      return dmaBuf(fd);
+    }
+    if ((seals & linux_h.F_SEAL_SHRINK()) == 0) {
       throw refused(
           Errno.EPERM,
           fd,
           "%s that isn't sealed against shrinking, so whoever has it could make this process crash: have the other side create it with MFD_ALLOW_SEALING and add F_SEAL_SHRINK"
-              .formatted(target(fd)));
+              .formatted(FileName.of(fd)));
     }
     return Kind.MEMORY_FILE;
+  }
+
+  /** What has seals and isn't is of huge pages: a peer can take them away, whatever the seals. */
+  private static boolean isOnTmpfs(int fd) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment system = statfs.allocate(arena);
+      int _ = SyscallFailure.check("fstatfs", "descriptor " + fd, Syscalls.fstatfs(fd, system));
+      return statfs.f_type(system) == linux_h.TMPFS_MAGIC();
+    }
+  }
+
+  private static Kind dmaBuf(int fd) {
+    String name = FileName.of(fd);
+    if (!name.startsWith(DMA_BUF_PREFIX) || information(fd, EXPORTER).isEmpty()) {
+      throw refused(
+          Errno.EOPNOTSUPP,
+          fd,
+          "%s, neither a dma-buf nor a memory file: map it yourself and copy, or have the other side export a dma-buf or a memfd"
+              .formatted(name.isEmpty() ? "a file" : name));
+    }
+    return Kind.DMA_BUF;
   }
 
   private static int seals(int fd) {
@@ -135,23 +157,13 @@ record FileIdentity(Key key, Kind kind, long bytes, boolean isWritable, String n
   private static String name(int fd, Kind kind) {
     if (kind == Kind.DMA_BUF) {
       String name = information(fd, "name:");
-      String exporter = information(fd, "exp_name:");
+      String exporter = information(fd, EXPORTER);
       return name.isEmpty() ? exporter : name;
     }
-    String target = target(fd);
+    String target = FileName.of(fd);
     return target.startsWith(MEMFD_PREFIX)
         ? target.substring(MEMFD_PREFIX.length()).replace(DELETED, "")
         : target;
-  }
-
-  /** What {@code /proc} says the descriptor leads to. */
-  private static String target(int fd) {
-    Path link = Path.of("/proc/self/fd", Integer.toString(fd));
-    try {
-      return Files.readSymbolicLink(link).toString();
-    } catch (IOException e) {
-      return "a file";
-    }
   }
 
   /** A line of what {@code /proc} says of a dma-buf. */

@@ -4,6 +4,7 @@ import io.github.dmabuf4j.BufInfo;
 import io.github.dmabuf4j.BufferObject;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.FrameLayout;
+import io.github.dmabuf4j.device.linux.ClosingThread;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
 import io.github.dmabuf4j.device.linux.SyscallFailure;
@@ -38,19 +39,25 @@ final class Imports {
    * A handle of the buffer in a file: of the one that there is, or a new one.
    *
    * @param fd a descriptor of the file, which stays the caller's
+   * @param closing who closes a new one's file; null for whoever releases it
    * @param name what to call a new one, or null for what the file is called
    * @param layout how a frame lies in a new one, or null
    * @return a new handle, read-only if the file can't be written to by this descriptor, or is in
    *     use here by one that can't
    */
-  static DmaBuf take(int fd, @Nullable String name, @Nullable FrameLayout layout) {
+  static DmaBuf take(
+      int fd,
+      @Nullable ClosingThread closing,
+      @Nullable String name,
+      @Nullable FrameLayout layout) {
     FileIdentity identity = FileIdentity.of(fd);
     LOCK.lock();
     try {
       FileExporter known = KNOWN.get(identity.key());
       Optional<DmaBuf> present = known == null ? Optional.empty() : known.object().tryHandle();
       if (known == null || present.isEmpty()) {
-        return limited(take(fd, identity, known, name, layout), identity.isWritable());
+        Descriptor own = duplicate(fd, identity, closing);
+        return limited(take(own, identity, known, name, layout), identity.isWritable());
       }
       return limited(present.get(), identity.isWritable() && known.isWritable());
     } finally {
@@ -58,18 +65,23 @@ final class Imports {
     }
   }
 
-  private static DmaBuf take(
-      int fd,
-      FileIdentity identity,
-      @Nullable FileExporter earlier,
-      @Nullable String name,
-      @Nullable FrameLayout layout) {
+  private static Descriptor duplicate(
+      int fd, FileIdentity identity, @Nullable ClosingThread closing) {
     Descriptor own =
         DescriptorBudget.OF_THIS_PROCESS.make(
             Descriptor.Kind.BUFFER,
             ImportedBuffer.NAME + " " + identity.name(),
             new SyscallFailure.Subject("F_DUPFD_CLOEXEC", "descriptor " + fd),
             () -> Syscalls.fcntl(fd, linux_h.F_DUPFD_CLOEXEC(), 0));
+    return closing == null ? own : own.closedBy(closing);
+  }
+
+  private static DmaBuf take(
+      Descriptor own,
+      FileIdentity identity,
+      @Nullable FileExporter earlier,
+      @Nullable String name,
+      @Nullable FrameLayout layout) {
     DmaBuf handle = null;
     try {
       ImportedBuffer fresh = new ImportedBuffer(identity, own, earlier);

@@ -74,8 +74,32 @@ public final class KernelFences implements SyncFiles {
     if (fd < 0) {
       throw new IllegalArgumentException("wanted the descriptor of a sync_file, got " + fd);
     }
-    return own(
+    return importFence(
         DescriptorBudget.OF_THIS_PROCESS.adopt(Descriptor.Kind.FENCE, "an imported fence", fd));
+  }
+
+  /**
+   * Takes a sync_file over, as {@link #importFence(int)} does. Another kind of file is told from
+   * its name, so that no code of its own runs, which may sleep.
+   *
+   * @param file the fence's from now on, even if this call fails, and closed when it signals
+   * @return a kernel fence
+   * @throws IllegalArgumentException if it is no sync_file's
+   * @throws IllegalStateException if it was detached or closed
+   * @throws DmaBufException if the kernel has no room to watch it (ENOSPC, ENOMEM, EMFILE)
+   */
+  public Fence importFence(OwnedFd file) {
+    Descriptor owned = EventFences.descriptor(file, "an imported fence");
+    boolean isOne = false;
+    try {
+      SyncFile.check(owned);
+      isOne = true;
+    } finally {
+      if (!isOne) {
+        owned.close();
+      }
+    }
+    return own(owned);
   }
 
   /** Makes a fence of a sync_file, whose descriptor is the fence's from now on, come what may. */

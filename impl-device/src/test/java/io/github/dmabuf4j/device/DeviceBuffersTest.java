@@ -255,7 +255,7 @@ final class DeviceBuffersTest {
     Descriptor file = sealed();
     int fd = file.fd();
     file.close();
-    assertRefused(fd, Errno.EBADF, "fstatfs", "descriptor " + fd);
+    assertRefused(fd, Errno.EBADF, "F_GET_SEALS", "descriptor " + fd);
     assertThatIllegalStateException().isThrownBy(() -> DeviceBuffers.importFd(file));
   }
 

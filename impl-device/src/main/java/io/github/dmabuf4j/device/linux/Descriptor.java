@@ -7,7 +7,9 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
+import java.util.Optional;
 import java.util.function.IntUnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A descriptor that is closed exactly once (design rule DV3), not while a call uses it, and counted
@@ -16,13 +18,15 @@ import java.util.function.IntUnaryOperator;
  *
  * <p><b>Invariant.</b> {@code state} of its owner is the number of calls that use the descriptor,
  * plus ENDED once it was closed or detached; nothing begins after that. It is closed by whoever
- * makes the state ENDED with no user left: the closer, or the last user. A number that was closed
- * may be given to anybody at once, so it is never closed again, whatever close says.
+ * makes the state ENDED with no user left: the closer, or the last user; or handed over then, to be
+ * closed by a {@link ClosingThread}. A number that was closed may be given to anybody at once, so
+ * it is never closed again, whatever close says.
  *
  * <table>
  * <caption>Access modes</caption>
  * <tr><th>field</th><th>read</th><th>written</th></tr>
  * <tr><td>state</td><td>volatile</td><td>CAS</td></tr>
+ * <tr><td>closing</td><td>volatile</td><td>volatile, by its owner before somebody else has the file</td></tr>
  * </table>
  *
  * <p><b>Threads.</b> Any. Calls made inside {@link #use} may run at once. What a {@link Poller}
@@ -51,7 +55,7 @@ public final class Descriptor implements OwnedFd {
   }
 
   /** All but the object that users have: reachable from the cleaner. */
-  private static final class Owner implements Runnable {
+  private static final class Owner extends ClosingThread.Closing implements Runnable {
     private static final int ENDED = 1 << 31;
     private static final VarHandle STATE;
 
@@ -66,6 +70,7 @@ public final class Descriptor implements OwnedFd {
     final DescriptorBudget budget;
     final DescriptorBudget.Entry entry;
     private volatile int state;
+    volatile @Nullable ClosingThread closing;
 
     Owner(DescriptorBudget budget, DescriptorBudget.Entry entry) {
       this.budget = budget;
@@ -90,15 +95,30 @@ public final class Descriptor implements OwnedFd {
 
     void end() {
       if ((int) STATE.getAndAdd(this, -1) - 1 == ENDED) {
-        budget.close(entry);
+        close();
       }
+    }
+
+    /** Nobody uses it, and nobody will. */
+    private void close() {
+      ClosingThread other = closing;
+      if (other == null) {
+        closeNow();
+      } else {
+        other.close(this);
+      }
+    }
+
+    @Override
+    void closeNow() {
+      budget.close(entry);
     }
 
     /** True for the first one only. */
     boolean tryClose() {
       int before = (int) STATE.getAndBitwiseOr(this, ENDED);
       if (before == 0) {
-        budget.close(entry);
+        close();
       }
       return (before & ENDED) == 0;
     }
@@ -123,8 +143,10 @@ public final class Descriptor implements OwnedFd {
   private final Owner owner;
   private final Cleaner.Cleanable cleanable;
 
-  Descriptor(DescriptorBudget budget, DescriptorBudget.Entry entry) {
+  Descriptor(
+      DescriptorBudget budget, DescriptorBudget.Entry entry, @Nullable ClosingThread closing) {
     this.owner = new Owner(budget, entry);
+    this.owner.closing = closing;
     this.cleanable = CLEANER.register(this, owner);
   }
 
@@ -171,7 +193,28 @@ public final class Descriptor implements OwnedFd {
   }
 
   /**
-   * Another descriptor of the same file, close-on-exec.
+   * Has another thread close it when its time comes: for a file that somebody else made or has, see
+   * there. Until that thread has closed it, it counts as open.
+   *
+   * @param closing by whom
+   * @return this
+   */
+  public Descriptor closedBy(ClosingThread closing) {
+    owner.closing = closing;
+    return this;
+  }
+
+  /**
+   * Who closes it.
+   *
+   * @return empty if that is whoever ends its use
+   */
+  public Optional<ClosingThread> closing() {
+    return Optional.ofNullable(owner.closing);
+  }
+
+  /**
+   * Another descriptor of the same file, close-on-exec, and closed by whoever closes this one.
    *
    * @param holder who will have it, as a report names it
    * @return a new descriptor, of the same kind
@@ -179,11 +222,14 @@ public final class Descriptor implements OwnedFd {
    * @throws io.github.dmabuf4j.DmaBufException if no descriptor is left (EMFILE): names the holders
    */
   public Descriptor duplicate(String holder) {
-    return owner.budget.make(
-        kind(),
-        holder,
-        "F_DUPFD_CLOEXEC",
-        () -> use(fd -> Syscalls.fcntl(fd, linux_h.F_DUPFD_CLOEXEC(), 0)));
+    Descriptor fresh =
+        owner.budget.make(
+            kind(),
+            holder,
+            "F_DUPFD_CLOEXEC",
+            () -> use(fd -> Syscalls.fcntl(fd, linux_h.F_DUPFD_CLOEXEC(), 0)));
+    fresh.owner.closing = owner.closing;
+    return fresh;
   }
 
   /**
@@ -235,7 +281,10 @@ public final class Descriptor implements OwnedFd {
     return owner.hasEnded();
   }
 
-  /** Closes the descriptor, or has the call do it that uses it last. Closing again does nothing. */
+  /**
+   * Closes the descriptor, or has the call do it that uses it last, or a {@link ClosingThread}.
+   * Closing again does nothing.
+   */
   @Override
   public void close() {
     boolean _ = owner.tryClose();

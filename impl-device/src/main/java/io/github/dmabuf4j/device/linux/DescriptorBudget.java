@@ -16,6 +16,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How many descriptors this library may have, of each kind, and who holds those it has (design rule
@@ -113,7 +114,31 @@ public final class DescriptorBudget {
     int fd = -1;
     try {
       fd = (int) about.check(Restarted.call(make));
-      return own(kind, holder, fd);
+      return own(kind, holder, fd, null);
+    } finally {
+      if (fd < 0) {
+        count(kind).decrementAndGet();
+      }
+    }
+  }
+
+  /**
+   * Takes a descriptor over that a peer sent, if there is room in the budget.
+   *
+   * @param kind what for
+   * @param holder who has it from now on, as a report names it
+   * @param file what came: the result's from now on, unless there is no room
+   * @param closing who closes it
+   * @return the descriptor
+   * @throws DmaBufException if the budget is used up (EMFILE): names the holders
+   */
+  public Descriptor take(
+      Descriptor.Kind kind, String holder, LooseFile file, ClosingThread closing) {
+    reserve(kind, holder);
+    int fd = -1;
+    try {
+      fd = file.take();
+      return own(kind, holder, fd, closing);
     } finally {
       if (fd < 0) {
         count(kind).decrementAndGet();
@@ -131,16 +156,17 @@ public final class DescriptorBudget {
    */
   public Descriptor adopt(Descriptor.Kind kind, String holder, int fd) {
     count(kind).incrementAndGet();
-    return own(kind, holder, fd);
+    return own(kind, holder, fd, null);
   }
 
   /** The owner of a descriptor that is counted; closed if there is no Java heap for one. */
-  private Descriptor own(Descriptor.Kind kind, String holder, int fd) {
+  private Descriptor own(
+      Descriptor.Kind kind, String holder, int fd, @Nullable ClosingThread closing) {
     Descriptor owner = null;
     boolean done = false;
     try {
       Entry entry = new Entry(kind, holder, fd);
-      owner = new Descriptor(this, entry);
+      owner = new Descriptor(this, entry, closing);
       entries.add(entry);
       done = true;
       return owner;
@@ -148,9 +174,15 @@ public final class DescriptorBudget {
       if (!done && owner != null) {
         owner.close();
       } else if (!done) {
-        int _ = Syscalls.close(fd);
+        closeOwnerless(fd, closing);
         count(kind).decrementAndGet();
       }
+    }
+  }
+
+  private static void closeOwnerless(int fd, @Nullable ClosingThread closing) {
+    if (closing == null || !closing.tryClose(fd)) {
+      int _ = Syscalls.close(fd);
     }
   }
 

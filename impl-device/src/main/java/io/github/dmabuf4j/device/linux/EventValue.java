@@ -1,18 +1,13 @@
 package io.github.dmabuf4j.device.linux;
 
 import io.github.dmabuf4j.DmaBufException;
-import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.device.linux.bindings.itimerspec;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import io.github.dmabuf4j.device.linux.bindings.timespec;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.util.OptionalLong;
 
 /**
@@ -60,7 +55,8 @@ public final class EventValue {
         return OptionalLong.of(ofTimer(descriptor, setting));
       }
       MemorySegment text = arena.allocate(MOST_TEXT);
-      int length = descriptor.use(fd -> isCounter(fd) ? information(fd, text) : -1);
+      int length =
+          descriptor.use(fd -> FileName.of(fd).equals(COUNTER) ? information(fd, text) : -1);
       return length < 0
           ? OptionalLong.empty()
           : count(text.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE));
@@ -92,18 +88,6 @@ public final class EventValue {
   }
 
   // ---- counters ----
-
-  /** What kind of file it is, as the kernel names it: paths begin otherwise. */
-  private static boolean isCounter(int fd) {
-    Path link = Path.of("/proc/self/fd", Integer.toString(fd));
-    try {
-      return Files.readSymbolicLink(link).toString().equals(COUNTER);
-    } catch (NoSuchFileException e) { // no /proc
-      throw new SyscallFailure("readlink", link.toString(), Errno.ENOENT.number()).exception();
-    } catch (IOException e) { // a path that is too long
-      return false;
-    }
-  }
 
   /** The first of what {@code /proc} says of a descriptor; returns how much that is. */
   private static int information(int fd, MemorySegment into) {

@@ -9,6 +9,8 @@ import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import io.github.dmabuf4j.device.linux.bindings.msghdr;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
 
 /**
  * The memory in which messages with descriptors are sent and received, used again for each: {@code
@@ -16,8 +18,8 @@ import java.lang.foreign.MemorySegment;
  * or lets a descriptor be inherited.
  *
  * <p><b>Life of descriptors.</b> Those that were received are this object's until {@link
- * #takeDescriptors} or {@link #closeDescriptors} is called, one of which must follow each {@link
- * #receive}, whatever it returned or threw.
+ * #takeDescriptors}, {@link #takeFiles} or {@link #closeDescriptors} is called, one of which must
+ * follow each {@link #receive}, whatever it returned or threw.
  *
  * <p><b>Invariant.</b> While {@code mayHaveDescriptors}, the numbers of those that came and weren't
  * taken are in {@code control}, in front of what {@code header} gives as its length, and nowhere
@@ -171,13 +173,32 @@ public final class SocketMessage {
   }
 
   /**
-   * Closes what came with the last message and wasn't taken. At the second call nothing. Needs no
-   * Java heap.
+   * What came with the last message, for somebody who may not take all of it.
+   *
+   * @return files that the caller has to take or close; at the second call none
    */
-  public void closeDescriptors() {
+  public List<LooseFile> takeFiles() {
+    if (!mayHaveDescriptors) {
+      return List.of();
+    }
+    List<LooseFile> files =
+        Arrays.stream(descriptorsIn(control, msghdr.msg_controllen(header)))
+            .mapToObj(LooseFile::new)
+            .toList();
+    mayHaveDescriptors = false;
+    return files;
+  }
+
+  /**
+   * Has closed what came with the last message and wasn't taken. At the second call nothing. Needs
+   * no Java heap.
+   *
+   * @param closing by whom; by the calling thread where it has no room left
+   */
+  public void closeDescriptors(ClosingThread closing) {
     if (mayHaveDescriptors) {
       mayHaveDescriptors = false; // closed once, whatever is thrown
-      closeAll(control, msghdr.msg_controllen(header));
+      closeAll(control, msghdr.msg_controllen(header), closing);
     }
   }
 
@@ -208,13 +229,16 @@ public final class SocketMessage {
   }
 
   /** Closes what {@link #descriptorsIn} finds, without Java heap. */
-  private static void closeAll(MemorySegment control, long length) {
+  private static void closeAll(MemorySegment control, long length, ClosingThread closing) {
     long end = Math.min(length, control.byteSize());
     for (long at = 0; sizeAt(control, at, end) > 0; at = after(control, at, end)) {
       int count = countAt(control, at, end);
       for (long i = 0; i < count; i++) {
         long place = at + ControlMessages.dataOffset() + i * Integer.BYTES;
-        int _ = Syscalls.close(control.get(JAVA_INT, place));
+        int fd = control.get(JAVA_INT, place);
+        if (!closing.tryClose(fd)) {
+          int _ = Syscalls.close(fd);
+        }
       }
     }
   }

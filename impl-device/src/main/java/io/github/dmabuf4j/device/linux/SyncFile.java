@@ -28,6 +28,7 @@ public final class SyncFile {
   public static final int SIGNALED = 1;
 
   private static final int NAME_BYTES = 32;
+  private static final String FILE_NAME = "anon_inode:sync_file";
 
   /**
    * What the kernel says of one plain fence.
@@ -41,6 +42,29 @@ public final class SyncFile {
   public record Leaf(String driver, String timeline, int status, long timestampNanos) {}
 
   private SyncFile() {}
+
+  /**
+   * Refuses what is no sync_file. Unlike all that is asked of one, this never sleeps, whatever file
+   * somebody else has sent.
+   *
+   * @param descriptor any
+   * @throws IllegalArgumentException if it is no sync_file's
+   * @throws IllegalStateException if the descriptor was detached or closed
+   */
+  public static void check(Descriptor descriptor) {
+    boolean[] isOne = new boolean[1];
+    int _ =
+        descriptor.use(
+            fd -> {
+              isOne[0] = FileName.of(fd).equals(FILE_NAME);
+              return 0;
+            });
+    if (!isOne[0]) {
+      throw new IllegalArgumentException(
+          "wanted the descriptor of a sync_file, got %s, which is another kind of file"
+              .formatted(descriptor));
+    }
+  }
 
   /**
    * How far the fence is.

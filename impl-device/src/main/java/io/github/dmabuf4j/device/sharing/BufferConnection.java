@@ -66,7 +66,7 @@ public final class BufferConnection implements AutoCloseable {
 
   BufferConnection(FrameChannel channel) {
     this.channel = channel;
-    this.fences = new PeerFences(channel.peer());
+    this.fences = new PeerFences(channel.peer(), channel.closing());
   }
 
   // ---- making one ----

@@ -1,13 +1,15 @@
 package io.github.dmabuf4j.device.sharing;
 
 import io.github.dmabuf4j.DmaBufException;
+import io.github.dmabuf4j.device.linux.ClosingThread;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
-import io.github.dmabuf4j.device.linux.Syscalls;
+import io.github.dmabuf4j.device.linux.LooseFile;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.List;
 import java.util.function.Function;
 
 /**
@@ -28,7 +30,8 @@ import java.util.function.Function;
  * <p><b>Trust.</b> A frame is made of a copy of what came, which nobody else can change any more.
  * Every number is read from it once, and checked before it is used (design rule DV5).
  *
- * <p><b>Descriptors</b> that nobody has {@linkplain #take taken} are closed with the frame.
+ * <p><b>Descriptors</b> that nobody has {@linkplain #take taken} are closed with the frame, by the
+ * thread that closes what this peer sends: any kind of file may have come.
  *
  * <p><b>Threads.</b> One at a time.
  */
@@ -43,17 +46,22 @@ final class Frame implements AutoCloseable {
   /** The most bytes behind the header. */
   static final int MAX_CONTENT = MAX_BYTES - HEADER_BYTES;
 
-  private static final int TAKEN = -1;
-
   final FrameKind kind;
   private final ByteBuffer content;
-  private final int[] descriptors;
+  private final List<LooseFile> files;
+  private final ClosingThread closing;
   private final Object peer;
 
-  private Frame(FrameKind kind, ByteBuffer content, int[] descriptors, Object peer) {
+  private Frame(
+      FrameKind kind,
+      ByteBuffer content,
+      List<LooseFile> files,
+      ClosingThread closing,
+      Object peer) {
     this.kind = kind;
     this.content = content;
-    this.descriptors = descriptors;
+    this.files = files;
+    this.closing = closing;
     this.peer = peer;
   }
 
@@ -77,22 +85,24 @@ final class Frame implements AutoCloseable {
    * Checks what came.
    *
    * @param bytes a copy that is nobody else's
-   * @param descriptors what came along, the frame's from now on, also if this fails
+   * @param files what came along, the frame's from now on, also if this fails
+   * @param closing who closes what isn't taken
    * @param sequence the number that it must have
    * @param peer who sent it, for messages
    * @throws PeerException if it isn't what it says
    */
-  static Frame of(byte[] bytes, int[] descriptors, long sequence, Object peer) {
+  static Frame of(
+      byte[] bytes, List<LooseFile> files, ClosingThread closing, long sequence, Object peer) {
     boolean isGood = false;
     try {
       ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
-      FrameKind kind = checkHeader(buffer, descriptors.length, sequence, peer);
-      Frame frame = new Frame(kind, buffer.position(HEADER_BYTES), descriptors, peer);
+      FrameKind kind = checkHeader(buffer, files.size(), sequence, peer);
+      Frame frame = new Frame(kind, buffer.position(HEADER_BYTES), files, closing, peer);
       isGood = true;
       return frame;
     } finally {
       if (!isGood) {
-        closeAll(descriptors);
+        closeAll(files, closing);
       }
     }
   }
@@ -178,7 +188,7 @@ final class Frame implements AutoCloseable {
 
   /** How many descriptors came. */
   int descriptors() {
-    return descriptors.length;
+    return files.size();
   }
 
   /**
@@ -191,19 +201,8 @@ final class Frame implements AutoCloseable {
    * @throws PeerException if the budget is used up
    */
   Descriptor take(int index, Descriptor.Kind purpose, String holder) {
-    int fd = descriptors[index];
-    if (fd == TAKEN) {
-      throw new IllegalStateException("descriptor %d of %s was taken".formatted(index, kind));
-    }
     try {
-      return DescriptorBudget.OF_THIS_PROCESS.make(
-          purpose,
-          holder,
-          "recvmsg",
-          () -> { // there is room for it: it isn't the frame's any more, whatever is thrown
-            descriptors[index] = TAKEN;
-            return fd;
-          });
+      return DescriptorBudget.OF_THIS_PROCESS.take(purpose, holder, files.get(index), closing);
     } catch (DmaBufException e) {
       throw new PeerException(
           Problem.LIMIT, "%s sent a descriptor: %s".formatted(peer, e.getMessage()), e);
@@ -212,20 +211,17 @@ final class Frame implements AutoCloseable {
 
   @Override
   public void close() {
-    closeAll(descriptors);
+    closeAll(files, closing);
   }
 
-  static void closeAll(int[] descriptors) {
-    for (int i = 0; i < descriptors.length; i++) {
-      if (descriptors[i] != TAKEN) {
-        int _ = Syscalls.close(descriptors[i]);
-        descriptors[i] = TAKEN;
-      }
+  private static void closeAll(List<LooseFile> files, ClosingThread closing) {
+    for (int i = 0; i < files.size(); i++) { // needs no Java heap
+      files.get(i).close(closing);
     }
   }
 
   @Override
   public String toString() {
-    return "%s of %d bytes and %d descriptors".formatted(kind, content.limit(), descriptors.length);
+    return "%s of %d bytes and %d descriptors".formatted(kind, content.limit(), files.size());
   }
 }

@@ -3,6 +3,7 @@ package io.github.dmabuf4j.device.sharing;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import io.github.dmabuf4j.DmaBufException;
+import io.github.dmabuf4j.device.linux.ClosingThread;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.Poller;
 import io.github.dmabuf4j.device.linux.SocketMessage;
@@ -26,11 +27,15 @@ import org.jspecify.annotations.Nullable;
  * numbers from 1 to {@code received}; it and {@code in} change under {@code receiving}. No lock is
  * held while waiting for the peer, so that each side can always be heard while the other one sends.
  *
+ * <p><b>What the peer sends</b> is closed by a {@link ClosingThread} of this connection: no thread
+ * that reads here waits for a close.
+ *
  * <p><b>Threads.</b> Any. Frames that several threads send at once go in any order.
  */
 final class FrameChannel implements AutoCloseable {
   private final Descriptor socket;
   private final PeerCredentials peer;
+  private final ClosingThread closing;
   private final ReentrantLock sending;
   private final ReentrantLock receiving;
   private final Arena memory;
@@ -54,6 +59,7 @@ final class FrameChannel implements AutoCloseable {
       in = new SocketMessage(memory, Frame.MAX_BYTES);
       outBytes = out.bytes().asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
       peer = PeerCredentials.of(UnixSocket.credentials(socket));
+      closing = new ClosingThread(peer.toString(), SocketMessage.MAX_DESCRIPTORS);
       isGood = true;
     } finally {
       if (!isGood) {
@@ -71,6 +77,11 @@ final class FrameChannel implements AutoCloseable {
 
   Descriptor socket() {
     return socket;
+  }
+
+  /** Who closes what the peer sends, or has, too. */
+  ClosingThread closing() {
+    return closing;
   }
 
   // ---- sending ----
@@ -164,10 +175,20 @@ final class FrameChannel implements AutoCloseable {
     receiving.lock();
     try {
       checkOpen();
-      in.closeDescriptors(); // there are some only where the Java heap ran out the last time
+      checkClosing();
       return receiveOne();
     } finally {
       receiving.unlock();
+    }
+  }
+
+  /** A peer whose files can't be closed sends no more of them. */
+  private void checkClosing() {
+    if (closing.isStuck() || !closing.hasAllRoom()) {
+      throw new PeerException(
+          Problem.LIMIT,
+          "%s sent a file whose close doesn't come to an end, and many after it: find out what it waits for"
+              .formatted(peer));
     }
   }
 
@@ -183,11 +204,11 @@ final class FrameChannel implements AutoCloseable {
       }
       checkReceived(result);
       byte[] bytes = in.bytes().asSlice(0, result).toArray(JAVA_BYTE);
-      Frame frame = Frame.of(bytes, in.takeDescriptors(), received + 1, peer);
+      Frame frame = Frame.of(bytes, in.takeFiles(), closing, received + 1, peer);
       received++;
       return frame;
     } finally {
-      in.closeDescriptors();
+      in.closeDescriptors(closing);
     }
   }
 
@@ -250,7 +271,7 @@ final class FrameChannel implements AutoCloseable {
           UnixSocket.shutdown(socket);
           try (memory) {
             socket.close();
-            in.closeDescriptors();
+            in.closeDescriptors(closing);
           }
         }
       } finally {

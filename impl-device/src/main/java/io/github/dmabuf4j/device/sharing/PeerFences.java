@@ -8,6 +8,7 @@ import io.github.dmabuf4j.OwnedFd;
 import io.github.dmabuf4j.device.EventFences;
 import io.github.dmabuf4j.device.KernelFences;
 import io.github.dmabuf4j.device.PointFences;
+import io.github.dmabuf4j.device.linux.ClosingThread;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
 import java.nio.ByteBuffer;
@@ -92,12 +93,20 @@ final class PeerFences implements AutoCloseable {
   }
 
   private final PeerCredentials peer;
+  private final ClosingThread closing;
   private final EventFences events;
   private final PointFences points;
   private volatile boolean peerTakesPoints;
 
-  PeerFences(PeerCredentials peer) {
+  /**
+   * Fences of one connection.
+   *
+   * @param peer who is at the other end
+   * @param closing who closes what the peer has, too
+   */
+  PeerFences(PeerCredentials peer, ClosingThread closing) {
     this.peer = peer;
+    this.closing = closing;
     this.events = new EventFences(peer.toString());
     this.points = new PointFences(peer.toString());
   }
@@ -156,13 +165,17 @@ final class PeerFences implements AutoCloseable {
     return kernel == null ? Outgoing.of(FenceForm.EVENT, events.exportFence(fence)) : kernel;
   }
 
-  private static @Nullable Outgoing exportToKernel(Fence fence) {
+  private @Nullable Outgoing exportToKernel(Fence fence) {
     if (!Fences.unwrap(List.of(fence)).stream()
         .allMatch(leaf -> leaf.kind() == Fence.Kind.KERNEL)) {
       return null;
     }
     try {
-      return Outgoing.of(FenceForm.SYNC_FILE, KernelFences.ofThisProcess().exportFence(fence));
+      OwnedFd file = KernelFences.ofThisProcess().exportFence(fence);
+      if (file instanceof Descriptor ours) {
+        Descriptor _ = ours.closedBy(closing);
+      }
+      return Outgoing.of(FenceForm.SYNC_FILE, file);
     } catch (IllegalArgumentException e) {
       return null; // somebody else watches the kernel for it
     } catch (DmaBufException e) {
@@ -228,11 +241,10 @@ final class PeerFences implements AutoCloseable {
       return Fence.stub();
     }
     Descriptor descriptor = frame.take(0, Descriptor.Kind.FENCE, "a fence of " + peer);
-    int fd = descriptor.detach(); // closed by whoever imports it, come what may
-    try {
+    try { // closed by whoever imports it, come what may
       return form == FenceForm.EVENT
-          ? events.importFence(fd)
-          : KernelFences.ofThisProcess().importFence(fd);
+          ? events.importFence(descriptor)
+          : KernelFences.ofThisProcess().importFence(descriptor);
     } catch (IllegalArgumentException e) {
       throw frame.wrong(Problem.FENCE, "a descriptor of the form " + form, e.getMessage() + "");
     } catch (DmaBufException e) {

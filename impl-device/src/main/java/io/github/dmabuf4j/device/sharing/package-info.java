@@ -16,10 +16,12 @@
  *
  * <p>It isn't trusted (design rules DV5 to DV7). What it says is copied once and checked; memory is
  * taken only if nobody can take it away again, so that the JVM can't be made to fault; descriptors
- * that come unasked are closed. It can still write to memory that it was given to write, at any
- * time: who must not be surprised sends it read-only, or copies before looking. A peer that is gone
- * or lies ends its own connection, with a {@link io.github.dmabuf4j.device.sharing.PeerException},
- * and no other.
+ * that come unasked are closed, on a thread that closes what this peer sends and nothing else, for
+ * a close may sleep for as long as the peer likes; whether a file is what it should be is found out
+ * without running code of the file's own. It can still write to memory that it was given to write,
+ * at any time: who must not be surprised sends it read-only, or copies before looking. A peer that
+ * is gone or lies ends its own connection, with a {@link
+ * io.github.dmabuf4j.device.sharing.PeerException}, and no other.
  *
  * <h2>The protocol</h2>
  *
@@ -92,8 +94,10 @@
  * <p>All types may be used by any thread. Waits can be interrupted and have a deadline (design rule
  * FN5). A virtual thread parks; of the platform threads that wait for a queue one waits in the
  * kernel and reads what the peer says, so that a token wakes nobody else. For all others one thread
- * reads, the same for all connections, which never waits and runs no code of users under a lock.
- * Nothing here takes a reservation but sending a buffer, which waits for its pending host fences.
+ * reads, the same for all connections, which never waits and runs no code of users under a lock. It
+ * is the one that runs callbacks of the peers' fences. Each connection has up to two threads more,
+ * while there is something to close. Nothing here takes a reservation but sending a buffer, which
+ * waits for its pending host fences.
  */
 @org.jspecify.annotations.NullMarked
 package io.github.dmabuf4j.device.sharing;

@@ -28,6 +28,7 @@ final class SocketMessageTest {
   private final Descriptor there = pair.getLast();
   private final SocketMessage out = new SocketMessage(Arena.ofAuto(), 64);
   private final SocketMessage in = new SocketMessage(Arena.ofAuto(), 64);
+  private final ClosingThread closing = new ClosingThread("a test", SocketMessage.MAX_DESCRIPTORS);
 
   @AfterEach
   void close() {
@@ -104,12 +105,21 @@ final class SocketMessageTest {
       assertThat(out.send(here, 1, event.fd(), event.fd())).isEqualTo(1);
       assertThat(in.receive(there)).isEqualTo(1);
       assertThat(openEvents()).isEqualTo(before + 3);
-      in.closeDescriptors();
+      in.closeDescriptors(closing);
+      awaitClosed();
       assertThat(openEvents()).isEqualTo(before + 1);
-      in.closeDescriptors();
+      in.closeDescriptors(closing);
       assertThat(in.takeDescriptors()).isEmpty();
     }
     assertThat(openEvents()).isEqualTo(before);
+  }
+
+  private void awaitClosed() {
+    long start = System.nanoTime();
+    while (closing.waiting() > 0) {
+      assertThat(System.nanoTime() - start).isLessThan(60_000_000_000L);
+      Thread.yield();
+    }
   }
 
   @Test
@@ -123,8 +133,9 @@ final class SocketMessageTest {
         assertThat(out.send(here, 1, most)).isEqualTo(1);
         assertThat(in.receive(there)).isEqualTo(1);
         long before = threads.getCurrentThreadAllocatedBytes();
-        in.closeDescriptors();
+        in.closeDescriptors(closing);
         least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+        awaitClosed();
       }
     }
     assertThat(least).isZero();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.SocketMessage;
+import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.device.linux.UnixSocket;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
@@ -11,6 +12,7 @@ import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 
 /** A peer that says what it likes, and the connection that has to listen. */
 final class RawPeer implements AutoCloseable {
@@ -80,7 +82,7 @@ final class RawPeer implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       SocketMessage in = new SocketMessage(arena, Frame.MAX_BYTES);
       int result = in.receive(socket);
-      Frame.closeAll(in.takeDescriptors());
+      IntStream.of(in.takeDescriptors()).forEach(Syscalls::close);
       return result <= 0
           ? result
           : in.bytes().asByteBuffer().order(ByteOrder.LITTLE_ENDIAN).getShort(6);
