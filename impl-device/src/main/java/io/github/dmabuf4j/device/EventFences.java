@@ -54,7 +54,8 @@ import org.jspecify.annotations.Nullable;
  * once, and whatever is thrown meanwhile. After {@code closed} was set nothing stays in it.
  *
  * <p><b>Threads.</b> Any, with or without reservations held; nothing here waits. Imported fences
- * signal on the thread of {@link Poller}.
+ * signal on the thread of {@link Poller}, also those that are read late; those that {@link #close}
+ * fails, on its thread.
  */
 public final class EventFences implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(EventFences.class.getName());
@@ -71,7 +72,7 @@ public final class EventFences implements AutoCloseable {
   private final Duration silence;
   private final EventCalls calls;
   private final ClosingThread closing;
-  private final Poller poller = Poller.ofThisProcess();
+  private final Poller poller;
   private final Set<Imported> pending = ConcurrentHashMap.newKeySet();
   private volatile boolean closed;
 
@@ -92,10 +93,11 @@ public final class EventFences implements AutoCloseable {
    * @throws IllegalArgumentException if the time isn't positive
    */
   public EventFences(String peer, Duration silence) {
-    this(peer, silence, EventCalls.OF_THE_KERNEL);
+    this(peer, silence, EventCalls.OF_THE_KERNEL, Poller.ofThisProcess());
   }
 
-  EventFences(String peer, Duration silence, EventCalls calls) {
+  /** The same with calls and a poller that may fail. */
+  EventFences(String peer, Duration silence, EventCalls calls, Poller poller) {
     if (silence.isNegative() || silence.isZero()) {
       throw new IllegalArgumentException("wanted a positive time of silence, got " + silence);
     }
@@ -104,6 +106,7 @@ public final class EventFences implements AutoCloseable {
     this.ofPeer = "a fence of " + peer;
     this.silence = silence;
     this.calls = calls;
+    this.poller = poller;
     this.closing = new ClosingThread(peer, 0);
   }
 
@@ -277,22 +280,46 @@ public final class EventFences implements AutoCloseable {
       try {
         value = calls.value(event).orElse(0); // once: it may be another one next time
       } catch (RuntimeException | Error e) {
-        if (!pending.contains(this) || (Failures.isShortage(e) && isTriedLater(events, e))) {
+        if (!pending.contains(this) || (Failures.isShortage(e) && isTriedLater(e))) {
           return; // given up meanwhile, or read later
         }
         Failures.log(LOG, "reading the value of", event, e);
       }
+      finish(value);
+    }
+
+    /** Whatever is thrown, the fence ends. */
+    private void finish(long value) {
       if (pending.remove(this)) {
-        try (context) { // whatever is thrown, the fence ends
+        try (context) {
           event.close();
           end(value);
         }
       }
     }
 
-    private boolean isTriedLater(int events, Throwable reason) {
+    /**
+     * On the timer: has the poller look again, for callbacks of users run on its thread. Where that
+     * can't be, and no later either, the fence fails here.
+     */
+    private void watchAgain() {
       try {
-        DeviceTimer.later(() -> ready(events), ofPeer);
+        registration = poller.register(event, Poller.IN, this);
+      } catch (RuntimeException | Error e) {
+        if (pending.contains(this) && !(Failures.isShortage(e) && isTriedLater(e))) {
+          Failures.log(LOG, "waiting again for", event, e);
+          finish(0);
+        }
+        return;
+      }
+      if (!pending.contains(this)) { // given up meanwhile
+        cancel();
+      }
+    }
+
+    private boolean isTriedLater(Throwable reason) {
+      try {
+        DeviceTimer.later(this::watchAgain, ofPeer);
       } catch (RuntimeException | Error e) { // no Java heap, no thread
         return false;
       }
@@ -327,11 +354,15 @@ public final class EventFences implements AutoCloseable {
       if (pending.remove(this)) {
         try (context;
             event) {
-          Poller.Registration present = registration;
-          if (present != null) {
-            present.cancel();
-          }
+          cancel();
         }
+      }
+    }
+
+    private void cancel() {
+      Poller.Registration present = registration;
+      if (present != null) {
+        boolean _ = present.cancel();
       }
     }
   }

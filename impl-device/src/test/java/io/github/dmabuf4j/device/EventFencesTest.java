@@ -27,7 +27,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
@@ -45,6 +47,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(120)
 class EventFencesTest {
   private static final Duration LONG = Duration.ofSeconds(60);
+  private static final Poller POLLER = Poller.ofThisProcess();
 
   private final int before = open();
   private final EventFences peer = new EventFences("peer 17");
@@ -353,7 +356,8 @@ class EventFencesTest {
   @Test
   void peer_thatCannotBeToldForWantOfJavaHeap_isToldLater() throws Exception {
     EventFences calling =
-        new EventFences("peer 18", LONG, faulty(1, new OutOfMemoryError("thrown on purpose")));
+        new EventFences(
+            "peer 18", LONG, faulty(1, new OutOfMemoryError("thrown on purpose")), POLLER);
     Fence fence = stage.newFence();
     try (calling;
         Descriptor exported = (Descriptor) calling.exportFence(fence)) {
@@ -369,6 +373,20 @@ class EventFencesTest {
   }
 
   @Test
+  void value_thatIsReadLate_isToldOnThePollersThread() throws Exception {
+    CompletableFuture<String> told = new CompletableFuture<>();
+    EventCalls calls = faulty(2, new OutOfMemoryError("thrown on purpose"));
+    try (Descriptor theirs = counter();
+        EventFences calling = new EventFences("peer 18", LONG, calls, POLLER)) {
+      Fence imported = calling.importFence(theirs.duplicate("EventFencesTest").detach());
+      imported.addCallback(signaled -> told.complete(Thread.currentThread().getName()));
+      EventCounter.add(theirs, 1);
+      assertThat(told.get(60, TimeUnit.SECONDS)).isEqualTo("dmabuf4j-poller");
+      assertThat(imported.error()).isEmpty();
+    }
+  }
+
+  @Test
   void value_thatCannotBeRead_failsTheFence() throws Exception {
     assertThat(importedBy(faulty(1, new StackOverflowError("thrown on purpose"))).error())
         .isPresent();
@@ -376,7 +394,7 @@ class EventFencesTest {
 
   private Fence importedBy(EventCalls calls) throws Exception {
     try (Descriptor theirs = counter();
-        EventFences calling = new EventFences("peer 18", LONG, calls)) {
+        EventFences calling = new EventFences("peer 18", LONG, calls, POLLER)) {
       Fence imported = calling.importFence(theirs.duplicate("EventFencesTest").detach());
       EventCounter.add(theirs, 1);
       assertThat(imported.await(LONG)).isTrue();
