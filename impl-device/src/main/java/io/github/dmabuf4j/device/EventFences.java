@@ -368,13 +368,26 @@ public final class EventFences implements AutoCloseable {
   }
 
   /**
-   * The peer has gone: fails its pending fences, and closes their descriptors. Fences of this
-   * process that it was given are not concerned. Closing again does nothing.
+   * The peer has gone: fails its pending fences, and closes their descriptors; each, whatever is
+   * thrown for another, which is thrown in the end. Fences of this process that it was given are
+   * not concerned. Closing again does nothing.
    */
   @Override
   public void close() {
     closed = true;
-    pending.forEach(Imported::giveUp);
+    Throwable failure = null;
+    for (Imported each : pending) {
+      try {
+        each.giveUp();
+      } catch (RuntimeException | Error e) {
+        failure = failure == null ? e : failure;
+      }
+    }
+    if (failure instanceof Error error) {
+      throw error;
+    } else if (failure != null) {
+      throw (RuntimeException) failure;
+    }
   }
 
   @Override

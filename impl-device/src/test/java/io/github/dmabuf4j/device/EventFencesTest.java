@@ -17,6 +17,7 @@ import io.github.dmabuf4j.device.linux.DescriptorBudget;
 import io.github.dmabuf4j.device.linux.EventCounter;
 import io.github.dmabuf4j.device.linux.EventTimer;
 import io.github.dmabuf4j.device.linux.EventValue;
+import io.github.dmabuf4j.device.linux.FreshPoller;
 import io.github.dmabuf4j.device.linux.Poller;
 import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
@@ -413,6 +414,22 @@ class EventFencesTest {
           .isThrownBy(() -> peer.importFence(theirs.duplicate("EventFencesTest").detach()))
           .withMessageContaining("peer 17");
     }
+  }
+
+  @Test
+  void closing_endsEachFence_whateverIsThrownForOneOfThem() {
+    List<Descriptor> theirs = List.of(counter(), counter(), counter());
+    try (Poller keeping = FreshPoller.thatKeepsAll()) {
+      EventFences leaving = new EventFences("leaving", LONG, EventCalls.OF_THE_KERNEL, keeping);
+      List<Fence> imported =
+          theirs.stream()
+              .map(one -> leaving.importFence(one.duplicate("EventFencesTest").detach()))
+              .toList();
+      assertThatExceptionOfType(StackOverflowError.class).isThrownBy(leaving::close);
+      assertThat(imported).allMatch(Fence::isSignaled);
+      leaving.close();
+    }
+    theirs.forEach(Descriptor::close);
   }
 
   @Test
