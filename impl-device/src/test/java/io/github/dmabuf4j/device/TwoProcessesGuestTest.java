@@ -24,6 +24,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -86,10 +87,11 @@ final class TwoProcessesGuestTest {
       assertThat(DeviceBuffers.isDmaBuf(buffer)).isTrue();
       assertThat(isReady(buffer)).isFalse();
       CompletableFuture<Long> read = new CompletableFuture<>();
-      Thread.startVirtualThread(() -> completeWithRead(read, buffer));
+      Thread reader = Thread.startVirtualThread(() -> completeWithRead(read, buffer));
       try (Hold hold = buffer.hold()) {
         assertThat(hold.segment().get(ValueLayout.JAVA_BYTE, 0)).isZero();
       }
+      awaitParked(reader);
       assertThat(read).isNotDone();
       DevicePeer.tell(connection, "write and end the work");
       assertThat(read.get(60, TimeUnit.SECONDS)).isEqualTo(-1);
@@ -98,6 +100,19 @@ final class TwoProcessesGuestTest {
       assertThat(isReady(buffer)).isTrue();
     }
     DevicePeer.tell(connection, "done");
+  }
+
+  /** Until it waits for the fence. */
+  private static void awaitParked(Thread reader) {
+    while (Stream.of(reader.getStackTrace()).noneMatch(TwoProcessesGuestTest::isWaitForAFence)) {
+      assertThat(reader.isAlive()).as("it waits").isTrue();
+      Thread.yield();
+    }
+  }
+
+  private static boolean isWaitForAFence(StackTraceElement frame) {
+    return frame.getClassName().startsWith(Fence.class.getName())
+        && frame.getMethodName().startsWith("await");
   }
 
   private static void completeWithRead(CompletableFuture<Long> read, DmaBuf buffer) {

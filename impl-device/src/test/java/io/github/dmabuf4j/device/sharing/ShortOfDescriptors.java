@@ -19,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 
@@ -31,6 +32,9 @@ import java.util.stream.Stream;
  * part, and up to how many are left. With many it is the kernel that refuses, with none the budget.
  */
 final class ShortOfDescriptors {
+  /** Others have to be told, and look, whatever there is. */
+  private static final Set<String> NEED_NONE = Set.of("signal", "look at events");
+
   private final DescriptorOperations all = new DescriptorOperations();
   private final Map<String, Operation> operations = all.operations;
   private final List<String> faults = new ArrayList<>();
@@ -100,6 +104,15 @@ final class ShortOfDescriptors {
     }
     if (!all.heap.drain(DescriptorOperations.PATIENCE)) {
       faults.add("the heap has buffers: " + all.heap.info());
+    }
+    if (refused == 0) {
+      faults.add("nothing was refused: there were descriptors all the time");
+    }
+    Set<String> withNone = new TreeSet<>(needed.keySet());
+    withNone.removeIf(name -> needed.getOrDefault(name, 1) > 0);
+    if (!withNone.equals(NEED_NONE)) {
+      faults.add(
+          "wanted %s to succeed without a descriptor, did %s".formatted(NEED_NONE, withNone));
     }
     faults.stream().distinct().forEach(fault -> System.out.println("FAULT " + fault));
     System.out.println("succeeded from so many left on: " + needed);
