@@ -10,6 +10,7 @@ import io.github.dmabuf4j.device.linux.bindings.ucred;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.function.IntFunction;
 
 /**
  * Sockets between processes of this machine: {@code AF_UNIX}, {@code SOCK_SEQPACKET}. They keep the
@@ -63,19 +64,47 @@ public final class UnixSocket {
    * @throws DmaBufException if no descriptor is left (EMFILE, ENFILE)
    */
   public static List<Descriptor> pair(String holder) {
+    return pair(
+        holder, fd -> DescriptorBudget.OF_THIS_PROCESS.adopt(Descriptor.Kind.SOCKET, holder, fd));
+  }
+
+  /**
+   * Makes two sockets that are connected.
+   *
+   * @param adopt makes a descriptor of a number, or closes it and throws
+   */
+  static List<Descriptor> pair(String holder, IntFunction<Descriptor> adopt) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment both = arena.allocate(JAVA_INT, 2);
       SyscallFailure.check(
           "socketpair",
           holder,
           Restarted.call(() -> SocketCalls.socketpair(linux_h.AF_UNIX(), TYPE, both)));
-      return List.of(
-          adopt(holder, both.getAtIndex(JAVA_INT, 0)), adopt(holder, both.getAtIndex(JAVA_INT, 1)));
+      return adopt(both.getAtIndex(JAVA_INT, 0), both.getAtIndex(JAVA_INT, 1), adopt);
     }
   }
 
-  private static Descriptor adopt(String holder, int fd) {
-    return DescriptorBudget.OF_THIS_PROCESS.adopt(Descriptor.Kind.SOCKET, holder, fd);
+  /** Both, or none stays open. */
+  private static List<Descriptor> adopt(int first, int second, IntFunction<Descriptor> adopt) {
+    Descriptor one = null;
+    Descriptor other = null;
+    boolean done = false;
+    try {
+      one = adopt.apply(first);
+      other = adopt.apply(second);
+      List<Descriptor> both = List.of(one, other);
+      done = true;
+      return both;
+    } finally {
+      if (one == null) {
+        int _ = Syscalls.close(second);
+      } else if (!done) {
+        one.close();
+        if (other != null) {
+          other.close();
+        }
+      }
+    }
   }
 
   /**

@@ -1,16 +1,23 @@
 package io.github.dmabuf4j.device.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.github.dmabuf4j.device.OpenDescriptors;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Sockets with addresses. */
 @EnabledOnOs(OS.LINUX)
@@ -38,6 +45,30 @@ final class UnixSocketTest {
         assertThat(UnixSocket.credentials(listener)).isEqualTo(UnixSocket.credentials(client));
       }
     }
+  }
+
+  /** The numbers that were to be adopted; the one that fails is closed by whoever fails. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void dv3_pairOfWhichOneFindsNoOwner_isClosed(int failing) throws IOException {
+    List<Integer> numbers = new ArrayList<>();
+    long before = OpenDescriptors.to("socket:");
+    assertThatExceptionOfType(OutOfMemoryError.class)
+        .isThrownBy(
+            () ->
+                UnixSocket.pair(
+                    "test",
+                    fd -> {
+                      numbers.add(fd);
+                      if (numbers.size() == failing) {
+                        assertThat(Syscalls.close(fd)).isZero();
+                        throw new OutOfMemoryError("thrown on purpose");
+                      }
+                      return DescriptorBudget.OF_THIS_PROCESS.adopt(
+                          Descriptor.Kind.SOCKET, "test", fd);
+                    }));
+    assertThat(numbers).hasSize(failing);
+    assertThat(OpenDescriptors.to("socket:")).isEqualTo(before);
   }
 
   @Test
