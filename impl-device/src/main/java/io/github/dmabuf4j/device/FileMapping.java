@@ -12,6 +12,7 @@ import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,20 +24,25 @@ import org.jspecify.annotations.Nullable;
  * somebody's own arena is dead before that somebody lets go, by the core's promise. One with the
  * life of the mapping itself has {@code life}, which is closed before the addresses are given back:
  * so a use after that is an exception, and where native code still uses such a segment, the mapping
- * stays and is tried again later.
+ * stays and is tried again later: it is on the list {@code LEFT} meanwhile, for which no Java heap
+ * is needed, and which the timer goes through in a second, or whoever unmaps next.
  *
- * <p><b>Threads.</b> Any. {@code life} is guarded by this object.
+ * <p><b>Threads.</b> Any. {@code life} is guarded by this object, {@code next} is whose list it is.
  *
  * <p>Source: mmap(2), munmap(2); design rules VM1 and VM4.
  */
 final class FileMapping implements MappedBytes {
   private static final System.Logger LOG = System.getLogger(FileMapping.class.getName());
 
+  /** The newest of those that are to be unmapped later. */
+  private static final AtomicReference<@Nullable FileMapping> LEFT = new AtomicReference<>();
+
   private final long address;
   private final long byteSize;
   private final boolean isWritable;
   private final AtomicInteger references = new AtomicInteger(1);
   private @Nullable Arena life;
+  private @Nullable FileMapping next;
 
   private FileMapping(long address, long byteSize, boolean isWritable) {
     this.address = address;
@@ -129,13 +135,60 @@ final class FileMapping implements MappedBytes {
   }
 
   private void unmap() {
+    unmapLeft();
+    if (!tryUnmap()) { // native code uses a segment of it
+      leave();
+      beginWaiting();
+    }
+  }
+
+  /** Puts it on the list. */
+  private void leave() {
+    FileMapping seen = LEFT.get();
+    next = seen;
+    while (!LEFT.compareAndSet(seen, this)) {
+      seen = LEFT.get();
+      next = seen;
+    }
+  }
+
+  private static void beginWaiting() {
+    try {
+      DeviceTimer.later(FileMapping::tryAgain, "mappings");
+    } catch (RuntimeException | Error e) { // no Java heap, no thread: whoever is next does it
+      Failures.log(LOG, "planning to unmap", "what native code uses", e);
+    }
+  }
+
+  private static void tryAgain() {
+    unmapLeft();
+    if (LEFT.get() != null) {
+      beginWaiting();
+    }
+  }
+
+  /** Unmaps those that were left, as far as nobody uses them any more. */
+  private static void unmapLeft() {
+    FileMapping one = LEFT.getAndSet(null);
+    while (one != null) {
+      FileMapping following = one.next;
+      one.next = null;
+      if (!one.tryUnmap()) {
+        one.leave();
+      }
+      one = following;
+    }
+  }
+
+  /** False if native code uses it. */
+  private boolean tryUnmap() {
     if (!tryEndLife()) {
-      DeviceTimer.later(this::unmap, "a mapping"); // native code uses a segment of it
-      return;
+      return false;
     }
     if (Syscalls.munmap(address, byteSize) < 0) {
       LOG.log(Level.WARNING, "munmap of {0} B failed: the address space is lost", byteSize);
     }
+    return true;
   }
 
   private synchronized boolean tryEndLife() {
@@ -145,7 +198,7 @@ final class FileMapping implements MappedBytes {
         life = null;
       }
       return true;
-    } catch (IllegalStateException e) {
+    } catch (IllegalStateException | OutOfMemoryError e) {
       return false;
     }
   }
