@@ -410,7 +410,19 @@ final class FileSupply {
       return buffers;
     } finally {
       if (!done) {
-        buffers.forEach(DmaBuf::close);
+        closeAll(buffers);
+      }
+    }
+  }
+
+  /** Each, whatever is thrown for another: nobody else has them. Needs no Java heap. */
+  private static void closeAll(List<DmaBuf> buffers) {
+    for (int i = 0; i < buffers.size(); i++) {
+      DmaBuf buffer = buffers.get(i);
+      try {
+        buffer.close();
+      } catch (RuntimeException | Error e) {
+        Failures.log(LOG, "closing", buffer, e);
       }
     }
   }

@@ -11,7 +11,9 @@ import io.github.dmabuf4j.HeapStatistics;
 import io.github.dmabuf4j.HeapUri;
 import io.github.dmabuf4j.Shrinkable;
 import io.github.dmabuf4j.device.linux.SyscallFailure;
+import io.github.dmabuf4j.spi.Exporter;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -206,6 +208,42 @@ final class FilePoolFaultTest {
           .isThrownBy(file::release)
           .withMessageContaining("taken off already");
       assertThat(heap.statistics()).isEqualTo(before);
+    }
+  }
+
+  /** An exporter whose release throws, once it is done. */
+  private static Exporter throwingAtRelease(Exporter real) {
+    return (Exporter)
+        Proxy.newProxyInstance(
+            Exporter.class.getClassLoader(),
+            new Class<?>[] {Exporter.class},
+            (_, method, arguments) -> {
+              Object result = method.invoke(real, arguments);
+              if (method.getName().equals("release")) {
+                throw new IllegalStateException("thrown on purpose");
+              }
+              return result;
+            });
+  }
+
+  @Test
+  void al8_bulkThatFailsAtItsLastBuffer_closesAllOthers_whateverIsThrownForOne() {
+    try (DeviceHeap heap = open("limit=64KiB")) {
+      heap.pool.around = FilePoolFaultTest::throwingAtRelease;
+      AllocationRequest request = AllocationRequest.of(PAGE).uninitialized().build();
+      List<DmaBuf> first = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        first.add(heap.allocateUninterruptibly(request));
+      }
+      DeviceBuffer used = heap.pool.live().getFirst(); // idle files are taken newest first
+      for (DmaBuf one : first) {
+        attempt(one::close); // idle from now on
+      }
+      DmaBuf inUse = used.export(request); // so it can't be exported again
+      assertThatExceptionOfType(IllegalStateException.class)
+          .isThrownBy(() -> heap.allocateBulk(request, 3));
+      assertThat(heap.pool.live()).isEmpty();
+      attempt(inUse::close);
     }
   }
 
