@@ -28,10 +28,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 public final class LockFile implements AutoCloseable {
   private static final int OWNER_ONLY = 0600;
 
-  // Of errno.h, for which there are no generated names.
-  private static final int EISDIR = 21;
-  private static final int ELOOP = 40;
-
   private final Path path;
   private final Descriptor file;
   private final AtomicBoolean isClosed = new AtomicBoolean();
@@ -83,17 +79,18 @@ public final class LockFile implements AutoCloseable {
   private static int openOrCreate(Path path) {
     int flags = linux_h.O_RDWR() | linux_h.O_CLOEXEC() | linux_h.O_NONBLOCK() | OpenFlags.NO_FOLLOW;
     int result = Syscalls.openOrCreate(path.toString(), flags, OWNER_ONLY);
-    return switch (-result) {
-      case ELOOP -> throw refused(path, "a symbolic link, which may lead anywhere");
-      case EISDIR -> throw refused(path, "a folder");
-      default -> result;
-    };
+    if (result == -Errno.ELOOP.number()) {
+      throw refused(Errno.ELOOP, path, "a symbolic link, which may lead anywhere");
+    } else if (result == -Errno.EISDIR.number()) {
+      throw refused(Errno.EISDIR, path, "a folder");
+    }
+    return result;
   }
 
-  private static DmaBufException refused(Path path, String found) {
+  private static DmaBufException refused(Errno errno, Path path, String found) {
     return new DmaBufException(
         "open",
-        null,
+        errno,
         "wanted a file of its own for the lock %s, found %s: delete that, or take another path"
             .formatted(path, found),
         null);

@@ -137,10 +137,7 @@ public final class BufferConnection implements AutoCloseable {
     throw switch (Errno.of(-result).orElse(Errno.EIO)) {
       case ENOENT, ECONNREFUSED -> failure.exception("start the process that listens there first");
       case EACCES -> failure.exception("run as the user who listens there");
-      default ->
-          result == -linux_h.EPROTOTYPE()
-              ? failure.exception("somebody listens there for something else")
-              : failure.exception();
+      default -> failure.exception();
     };
   }
 

@@ -117,12 +117,6 @@ final class FrameChannel implements AutoCloseable {
     if (isEnd(result)) {
       throw gone();
     }
-    if (result == -linux_h.ETOOMANYREFS()) {
-      throw new SyscallFailure("sendmsg", peer.toString(), -result)
-          .exception(
-              "too many descriptors are on their way: have the peer read what it was sent, or raise"
-                  + " ulimit -n");
-    }
     SyscallFailure.check("sendmsg", peer.toString(), result);
   }
 

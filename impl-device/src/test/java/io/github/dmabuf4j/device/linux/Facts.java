@@ -1,5 +1,6 @@
 package io.github.dmabuf4j.device.linux;
 
+import io.github.dmabuf4j.Errno;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import java.io.IOException;
 import java.lang.foreign.GroupLayout;
@@ -45,6 +46,9 @@ final class Facts {
     }
     facts.addType("struct epoll_event", EpollEvent.layout(architecture));
     facts.add("O_NOFOLLOW", OpenFlags.noFollow(architecture));
+    for (Errno errno : Errno.values()) {
+      facts.add(errno.name(), errno.number());
+    }
     for (Method constant : constants()) {
       facts.addConstant(constant.getName(), constant.invoke(null));
     }
