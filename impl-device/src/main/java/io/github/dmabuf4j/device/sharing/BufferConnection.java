@@ -332,7 +332,7 @@ public final class BufferConnection implements AutoCloseable {
   public BufferProducer offerQueue(
       String name, List<DmaBuf> buffers, Access access, Duration timeout)
       throws InterruptedException {
-    BufferQueue local = QueueEnd.localQueue(name, buffers, channel.peer());
+    BufferQueue local = RemoteProducer.localQueue(name, buffers, channel.peer());
     return begin(
         local, () -> RemoteProducer.offer(channel, fences, local, buffers, access, timeout));
   }

@@ -2,7 +2,6 @@ package io.github.dmabuf4j.device.sharing;
 
 import io.github.dmabuf4j.BufferQueue;
 import io.github.dmabuf4j.BufferSlot;
-import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.Lockdep;
 import io.github.dmabuf4j.NothingQueuedException;
@@ -12,7 +11,6 @@ import io.github.dmabuf4j.device.linux.Poller;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
 import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -97,21 +95,6 @@ abstract class QueueEnd {
     this.local = local;
     this.turns = new long[local.size()];
     this.direct = new DirectWait("queue " + local.name());
-  }
-
-  /** A queue of buffers that the peer is going to use. */
-  static BufferQueue localQueue(String name, List<DmaBuf> buffers, PeerCredentials peer) {
-    int length = name.getBytes(StandardCharsets.UTF_8).length;
-    if (length > QueueOffer.MAX_NAME_BYTES) {
-      throw new IllegalArgumentException(
-          "wanted a name of at most %d bytes, got %d".formatted(QueueOffer.MAX_NAME_BYTES, length));
-    }
-    if (buffers.size() > QueueOffer.MAX_SLOTS) {
-      throw new IllegalArgumentException(
-          "wanted at most %d buffers for the queue %s, got %d"
-              .formatted(QueueOffer.MAX_SLOTS, name, buffers.size()));
-    }
-    return BufferQueue.named(name).consumer("in " + peer).over(buffers);
   }
 
   // ---- reading ----

@@ -7,6 +7,7 @@ import io.github.dmabuf4j.BufferSlot;
 import io.github.dmabuf4j.DmaBuf;
 import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.OwnedFd;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,6 +29,21 @@ final class RemoteProducer extends QueueEnd implements BufferProducer {
   private RemoteProducer(FrameChannel channel, PeerFences fences, BufferQueue local) {
     super(channel, fences, local);
     theirs = new BufferSlot[local.size()];
+  }
+
+  /** A queue of buffers that the peer is going to use. */
+  static BufferQueue localQueue(String name, List<DmaBuf> buffers, PeerCredentials peer) {
+    int length = name.getBytes(StandardCharsets.UTF_8).length;
+    if (length > QueueOffer.MAX_NAME_BYTES) {
+      throw new IllegalArgumentException(
+          "wanted a name of at most %d bytes, got %d".formatted(QueueOffer.MAX_NAME_BYTES, length));
+    }
+    if (buffers.size() > QueueOffer.MAX_SLOTS) {
+      throw new IllegalArgumentException(
+          "wanted at most %d buffers for the queue %s, got %d"
+              .formatted(QueueOffer.MAX_SLOTS, name, buffers.size()));
+    }
+    return BufferQueue.named(name).consumer("in " + peer).over(buffers);
   }
 
   /**
