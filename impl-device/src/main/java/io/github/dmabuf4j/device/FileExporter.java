@@ -10,6 +10,8 @@ import io.github.dmabuf4j.ScatterList;
 import io.github.dmabuf4j.device.linux.ClosingThread;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
+import io.github.dmabuf4j.device.linux.FileKey;
+import io.github.dmabuf4j.device.linux.FileStatus;
 import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import io.github.dmabuf4j.spi.Exporter;
@@ -47,7 +49,7 @@ abstract class FileExporter implements Exporter, SharedFile, MappingCache {
 
   private final boolean isWritable;
   private final IdleMappings mappings;
-  private volatile FileIdentity.@Nullable Key key;
+  private volatile @Nullable FileKey key;
   private @Nullable FileMapping mapping;
   private @Nullable FileMapping importerMapping;
   private int importerUses;
@@ -84,17 +86,17 @@ abstract class FileExporter implements Exporter, SharedFile, MappingCache {
   }
 
   /** Which file it is. Looked up once, by whoever shares it; an import is known by it. */
-  final FileIdentity.Key key() {
-    FileIdentity.Key known = key;
+  final FileKey key() {
+    FileKey known = key;
     if (known == null) {
-      known = FileIdentity.key(file);
+      known = FileStatus.of(file).key();
       key = known;
     }
     return known;
   }
 
   /** It came by this. */
-  final void knownBy(FileIdentity.Key itsKey) {
+  final void knownBy(FileKey itsKey) {
     key = itsKey;
   }
 
@@ -124,7 +126,7 @@ abstract class FileExporter implements Exporter, SharedFile, MappingCache {
   }
 
   private void forget() {
-    FileIdentity.Key known = key;
+    FileKey known = key;
     try {
       if (known != null) {
         Imports.forget(known, this);

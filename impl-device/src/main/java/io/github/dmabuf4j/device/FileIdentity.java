@@ -2,7 +2,7 @@ package io.github.dmabuf4j.device;
 
 import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.Errno;
-import io.github.dmabuf4j.device.linux.Descriptor;
+import io.github.dmabuf4j.device.linux.FileKey;
 import io.github.dmabuf4j.device.linux.FileName;
 import io.github.dmabuf4j.device.linux.FileStatus;
 import io.github.dmabuf4j.device.linux.SyscallFailure;
@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param isWritable whether it may be mapped for writing: by how it was opened, and by its seals
  * @param name what its maker called it; may be empty
  */
-record FileIdentity(Key key, Kind kind, long bytes, boolean isWritable, String name) {
+record FileIdentity(FileKey key, Kind kind, long bytes, boolean isWritable, String name) {
   /** What kinds of files can be buffers. */
   enum Kind {
     /** A dma-buf: its size never changes, and accesses are announced. */
@@ -42,14 +42,6 @@ record FileIdentity(Key key, Kind kind, long bytes, boolean isWritable, String n
       this.words = words;
     }
   }
-
-  /**
-   * Which file.
-   *
-   * @param device the file system's number
-   * @param inode the file's number there
-   */
-  record Key(long device, long inode) {}
 
   private static final int ACCESS_MODE = 3; // O_ACCMODE
   private static final String DMA_BUF_PREFIX = "/dmabuf:";
@@ -80,17 +72,8 @@ record FileIdentity(Key key, Kind kind, long bytes, boolean isWritable, String n
         throw refused(Errno.EINVAL, fd, kind.words + " of 0 B: a buffer has at least 1");
       }
       boolean isWritable = isWritable(fd, kind == Kind.DMA_BUF ? 0 : seals(fd));
-      return new FileIdentity(key(FileStatus.of(status)), kind, bytes, isWritable, name(fd, kind));
+      return new FileIdentity(FileStatus.of(status).key(), kind, bytes, isWritable, name(fd, kind));
     }
-  }
-
-  /** Which file a descriptor of our own leads to. */
-  static Key key(Descriptor file) {
-    return key(FileStatus.of(file));
-  }
-
-  private static Key key(FileStatus status) {
-    return new Key(status.device(), status.inode());
   }
 
   /**

@@ -7,6 +7,7 @@ import io.github.dmabuf4j.FrameLayout;
 import io.github.dmabuf4j.device.linux.ClosingThread;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
+import io.github.dmabuf4j.device.linux.FileKey;
 import io.github.dmabuf4j.device.linux.SyscallFailure;
 import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
@@ -31,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Imports {
   private static final ReentrantLock LOCK = new ReentrantLock();
-  private static final Map<FileIdentity.Key, FileExporter> KNOWN = new HashMap<>();
+  private static final Map<FileKey, FileExporter> KNOWN = new HashMap<>();
 
   private Imports() {}
 
@@ -100,7 +101,7 @@ final class Imports {
       @Nullable FileExporter earlier,
       @Nullable String name,
       @Nullable FrameLayout layout) {
-    FileIdentity.Key key = fresh.identity().key();
+    FileKey key = fresh.identity().key();
     DmaBuf handle = null;
     try {
       KNOWN.put(key, fresh);
@@ -114,8 +115,7 @@ final class Imports {
   }
 
   /** As if the fresh one had not come. Needs no Java heap. */
-  private static void restore(
-      FileIdentity.Key key, FileExporter fresh, @Nullable FileExporter earlier) {
+  private static void restore(FileKey key, FileExporter fresh, @Nullable FileExporter earlier) {
     if (earlier == null) {
       KNOWN.remove(key, fresh);
     } else {
@@ -134,7 +134,7 @@ final class Imports {
   }
 
   /** A file of our own is about to be given to others. */
-  static void remember(FileExporter exporter, FileIdentity.Key key) {
+  static void remember(FileExporter exporter, FileKey key) {
     LOCK.lock();
     try {
       KNOWN.putIfAbsent(key, exporter); // an import is there already
@@ -144,7 +144,7 @@ final class Imports {
   }
 
   /** A file is about to be closed. */
-  static void forget(FileIdentity.Key key, FileExporter exporter) {
+  static void forget(FileKey key, FileExporter exporter) {
     LOCK.lock();
     try {
       KNOWN.remove(key, exporter);

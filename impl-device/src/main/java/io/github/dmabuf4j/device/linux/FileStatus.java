@@ -11,17 +11,15 @@ import java.util.Optional;
 /**
  * What the kernel says of a file: which one it is, of what type, whose, and who may use it.
  *
- * <p>Immutable. Two files may have the same number one after the other; never while the first one
- * is open.
+ * <p>Immutable.
  *
  * <p>Source: statx(2).
  *
- * @param device the number of its file system
- * @param inode its own number there
+ * @param key which one
  * @param mode its type and permissions, as {@code st_mode}
  * @param owner its user
  */
-public record FileStatus(long device, long inode, int mode, int owner) {
+public record FileStatus(FileKey key, int mode, int owner) {
   private static final int PERMISSIONS = 0777;
 
   /**
@@ -73,8 +71,7 @@ public record FileStatus(long device, long inode, int mode, int owner) {
         (long) statx.stx_dev_major(found) << Integer.SIZE
             | Integer.toUnsignedLong(statx.stx_dev_minor(found));
     return new FileStatus(
-        device,
-        statx.stx_ino(found),
+        new FileKey(device, statx.stx_ino(found)),
         Short.toUnsignedInt(statx.stx_mode(found)),
         statx.stx_uid(found));
   }
@@ -86,7 +83,7 @@ public record FileStatus(long device, long inode, int mode, int owner) {
    * @return true if they are
    */
   public boolean isSameFile(FileStatus other) {
-    return device == other.device && inode == other.inode;
+    return key.equals(other.key);
   }
 
   /**
