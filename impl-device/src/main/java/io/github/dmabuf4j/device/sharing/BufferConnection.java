@@ -196,7 +196,9 @@ public final class BufferConnection implements AutoCloseable {
    * FN6).
    *
    * <p><b>A peer that may only read</b> gets a descriptor that the kernel doesn't map for writing.
-   * A process of the same user could still open the memory file anew, through {@code /proc}.
+   * A process of the same user could still open the memory file anew, through {@code /proc}. So
+   * that others can't, a file that another program made for everybody becomes its owner's alone
+   * (0600) here, and stays so.
    *
    * @param buffer from a heap with descriptors; stays the caller's, and open
    * @param access what the peer may do: READ or READ_WRITE
