@@ -2,7 +2,6 @@ package io.github.dmabuf4j.examples;
 
 import io.github.dmabuf4j.examples.demo.CameraDemo;
 import io.github.dmabuf4j.examples.demo.CameraOptions;
-import io.github.dmabuf4j.examples.demo.Clip;
 import io.github.dmabuf4j.examples.demo.Demo;
 import io.github.dmabuf4j.examples.demo.DemoOptions;
 import io.github.dmabuf4j.examples.demo.PressureDemo;
@@ -21,9 +20,9 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Decodes, filters and encodes a video without copying it between the stages. */
@@ -54,18 +53,7 @@ final class DemoCommand implements Callable<Integer> {
   /** What ends the line of the pipeline that copies. */
   private static final String COPYING = " pipeline=copying";
 
-  @Parameters(
-      arity = "0..1",
-      paramLabel = "VIDEO",
-      description = "Any video that FFmpeg reads (default: a clip that comes with the program).")
-  private @Nullable Path video;
-
-  @Option(
-      names = "--budget",
-      paramLabel = "SIZE",
-      defaultValue = "64MiB",
-      description = "The most memory that buffers may take (default: ${DEFAULT-VALUE}).")
-  private String budget = "";
+  @Mixin private VideoInput input = new VideoInput();
 
   @Option(
       names = "--out",
@@ -73,13 +61,6 @@ final class DemoCommand implements Callable<Integer> {
       defaultValue = "dmabuf4j-demo",
       description = "The folder for the results, created if missing (default: ${DEFAULT-VALUE}).")
   private Path out = Path.of("");
-
-  @Option(
-      names = "--frames",
-      paramLabel = "N",
-      defaultValue = "0",
-      description = "End after N frames; 0 means all (default: ${DEFAULT-VALUE}).")
-  private long frames;
 
   @Option(
       names = "--loop",
@@ -132,7 +113,8 @@ final class DemoCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    long budgetBytes = isBudgetOpen() ? 0 : OptionChecks.budget(budget);
+    long budgetBytes = isBudgetOpen() ? 0 : input.budgetBytes();
+    long frames = input.frames();
     checkNumbers();
     checkChoice();
     if (!pressure) {
@@ -140,7 +122,7 @@ final class DemoCommand implements Callable<Integer> {
     }
     try (Ending end = Ending.prepare()) {
       if (end != null) {
-        run(budgetBytes, end);
+        run(budgetBytes, frames, end);
       }
     } catch (CancellationException e) {
       messages.println(
@@ -149,21 +131,20 @@ final class DemoCommand implements Callable<Integer> {
     return CommandLine.ExitCode.OK; // the JVM has another one where it was interrupted
   }
 
-  private void run(long budgetBytes, Ending end) throws Exception {
+  private void run(long budgetBytes, long frames, Ending end) throws Exception {
     if (camera != null) {
-      capture(camera, budgetBytes, end);
-    } else if (video != null) {
-      run(video, OptionChecks.stem(video), budgetBytes, end);
-    } else {
-      try (Clip clip = Clip.unpack()) {
-        run(clip.file(), Clip.NAME, budgetBytes, end);
-      }
+      capture(camera, budgetBytes, frames, end);
+      return;
     }
+    int threads = Math.min(MAX_DECODER_THREADS, Runtime.getRuntime().availableProcessors());
+    input.use(
+        (file, name) -> {
+          run(new DemoOptions(file, out, budgetBytes, frames, loops, threads), name, end);
+          return name;
+        });
   }
 
-  private void run(Path file, String name, long budgetBytes, Ending end) throws Exception {
-    int threads = Math.min(MAX_DECODER_THREADS, Runtime.getRuntime().availableProcessors());
-    DemoOptions options = new DemoOptions(file, out, budgetBytes, frames, loops, threads);
+  private void run(DemoOptions options, String name, Ending end) throws Exception {
     if (pressure) {
       runUnderPressure(options, end);
     } else if (compare) {
@@ -173,7 +154,7 @@ final class DemoCommand implements Callable<Integer> {
     }
   }
 
-  private void capture(Path node, long budgetBytes, Ending end) throws Exception {
+  private void capture(Path node, long budgetBytes, long frames, Ending end) throws Exception {
     Matcher pixels = SIZE.matcher(size);
     if (!pixels.matches()) {
       throw new BadInputException("--size: wanted a size such as 640x480, got " + size);
@@ -268,13 +249,13 @@ final class DemoCommand implements Callable<Integer> {
   }
 
   private void checkChoice() throws BadInputException {
-    if (camera != null && (pressure || compare || loops != 1 || video != null)) {
+    if (camera != null && (pressure || compare || loops != 1 || input.isNamed())) {
       throw new BadInputException(
           "--camera captures once, and has nothing to compare: leave out %s"
               .formatted(
                   pressure
                       ? "--pressure"
-                      : compare ? "--compare" : video != null ? video : "--loop"));
+                      : compare ? "--compare" : input.isNamed() ? "the video" : "--loop"));
     }
     if (pressure && (compare || loops != 1)) {
       throw new BadInputException(
@@ -284,7 +265,6 @@ final class DemoCommand implements Callable<Integer> {
   }
 
   private void checkNumbers() throws BadInputException {
-    OptionChecks.frames(frames);
     if (runs < 1) {
       throw new BadInputException("--runs: wanted a number of at least 1, got " + runs);
     }

@@ -1,6 +1,5 @@
 package io.github.dmabuf4j.examples;
 
-import io.github.dmabuf4j.examples.demo.Clip;
 import io.github.dmabuf4j.examples.gpu.GpuDemo;
 import io.github.dmabuf4j.examples.gpu.GpuOptions;
 import io.github.dmabuf4j.examples.gpu.GpuSummary;
@@ -12,8 +11,8 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** Filters a video on a GPU, where its pictures lie, and compares with the CPU. */
 @Command(
@@ -35,11 +34,7 @@ import picocli.CommandLine.Parameters;
 final class GpuCommand implements Callable<Integer> {
   private static final int MAX_DECODER_THREADS = 16;
 
-  @Parameters(
-      arity = "0..1",
-      paramLabel = "VIDEO",
-      description = "Any video that FFmpeg reads (default: a clip that comes with the program).")
-  private @Nullable Path video;
+  @Mixin private VideoInput input = new VideoInput();
 
   @Option(
       names = "--device",
@@ -57,25 +52,11 @@ final class GpuCommand implements Callable<Integer> {
   private @Nullable MemoryPath path;
 
   @Option(
-      names = "--budget",
-      paramLabel = "SIZE",
-      defaultValue = "64MiB",
-      description = "The most memory that buffers may take (default: ${DEFAULT-VALUE}).")
-  private String budget = "";
-
-  @Option(
       names = "--out",
       paramLabel = "DIR",
       defaultValue = "dmabuf4j-gpu",
       description = "The folder for pictures, created if missing (default: ${DEFAULT-VALUE}).")
   private Path out = Path.of("");
-
-  @Option(
-      names = "--frames",
-      paramLabel = "N",
-      defaultValue = "0",
-      description = "End after N frames; 0 means all (default: ${DEFAULT-VALUE}).")
-  private long frames;
 
   private final PrintStream results = System.out;
   private final PrintStream messages = System.err;
@@ -96,30 +77,22 @@ final class GpuCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    long budgetBytes = OptionChecks.budget(budget);
-    OptionChecks.frames(frames);
+    long budgetBytes = input.budgetBytes();
+    long frames = input.frames();
     OptionChecks.folder(out);
     try (Ending end = Ending.prepare()) {
       if (end == null) {
         return CommandLine.ExitCode.OK; // the JVM has another one
       }
-      GpuSummary summary = run(budgetBytes, end);
+      GpuSummary summary = input.use((file, name) -> run(file, name, budgetBytes, frames, end));
       results.println(summary.line());
       results.flush(); // before a shutdown that waits for this ends
       return summary.maxDifference() == 0 ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE;
     }
   }
 
-  private GpuSummary run(long budgetBytes, Ending end) throws Exception {
-    if (video != null) {
-      return run(video, OptionChecks.stem(video), budgetBytes, end);
-    }
-    try (Clip clip = Clip.unpack()) {
-      return run(clip.file(), Clip.NAME, budgetBytes, end);
-    }
-  }
-
-  private GpuSummary run(Path file, String name, long budgetBytes, Ending end) throws Exception {
+  private GpuSummary run(Path file, String name, long budgetBytes, long frames, Ending end)
+      throws Exception {
     int threads = Math.min(MAX_DECODER_THREADS, Runtime.getRuntime().availableProcessors());
     GpuOptions options =
         new GpuOptions(file, name, out, budgetBytes, frames, device, path, threads);

@@ -1,7 +1,6 @@
 package io.github.dmabuf4j.examples;
 
 import io.github.dmabuf4j.device.sharing.PeerAddress;
-import io.github.dmabuf4j.examples.demo.Clip;
 import io.github.dmabuf4j.examples.demo.ShareClient;
 import io.github.dmabuf4j.examples.demo.ShareOptions;
 import io.github.dmabuf4j.examples.demo.ShareServer;
@@ -18,8 +17,8 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** Decodes a video in one process and looks at its frames in another, in the same memory. */
 @Command(
@@ -43,11 +42,7 @@ final class ShareCommand implements Callable<Integer> {
   private static final int MAX_DECODER_THREADS = 4;
   private static final String SUMMARY = "summary ";
 
-  @Parameters(
-      arity = "0..1",
-      paramLabel = "VIDEO",
-      description = "Any video that FFmpeg reads (default: a clip that comes with the program).")
-  private @Nullable Path video;
+  @Mixin private VideoInput input = new VideoInput();
 
   @Option(
       names = "--listen",
@@ -78,20 +73,6 @@ final class ShareCommand implements Callable<Integer> {
       description = "A heap with descriptors, see doctor (default: ${DEFAULT-VALUE}).")
   private String heap = "";
 
-  @Option(
-      names = "--budget",
-      paramLabel = "SIZE",
-      defaultValue = "64MiB",
-      description = "The most memory that buffers may take (default: ${DEFAULT-VALUE}).")
-  private String budget = "";
-
-  @Option(
-      names = "--frames",
-      paramLabel = "N",
-      defaultValue = "0",
-      description = "End after N frames; 0 means all (default: ${DEFAULT-VALUE}).")
-  private long frames;
-
   private final PrintStream results = System.out;
   private final PrintStream messages = System.err;
 
@@ -105,12 +86,7 @@ final class ShareCommand implements Callable<Integer> {
       if (connect != null) {
         return look(address("--connect", connect), end);
       }
-      if (video != null) {
-        return serve(video, end);
-      }
-      try (Clip clip = Clip.unpack()) {
-        return serve(clip.file(), end);
-      }
+      return input.use((file, _) -> serve(file, end));
     }
   }
 
@@ -125,7 +101,7 @@ final class ShareCommand implements Callable<Integer> {
   private int serve(Path file, Ending end) throws Exception {
     int threads = Math.min(MAX_DECODER_THREADS, Runtime.getRuntime().availableProcessors());
     ShareOptions options =
-        new ShareOptions(file, heap, OptionChecks.budget(budget), frames, threads);
+        new ShareOptions(file, heap, input.budgetBytes(), input.frames(), threads);
     if (listen == null) {
       return serveChild(options, end);
     }
@@ -219,13 +195,13 @@ final class ShareCommand implements Callable<Integer> {
     if (listen != null && connect != null) {
       throw new BadInputException("--listen and --connect are two processes: give one of them");
     }
-    if (connect != null && (video != null || frames != 0 || clients != 0)) {
+    if (connect != null && (input.isNamed() || input.frames() != 0 || clients != 0)) {
       throw new BadInputException("with --connect the server chooses what to show: leave it out");
     }
     if (listen == null && clients != 0) {
       throw new BadInputException("--clients counts those of --listen: give an address");
     }
-    OptionChecks.frames(frames);
+    long _ = input.frames();
     if (clients < 0) {
       throw new BadInputException("--clients: wanted a number, or 0 for no end, got " + clients);
     }
