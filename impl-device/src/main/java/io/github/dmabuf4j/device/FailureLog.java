@@ -30,7 +30,8 @@ import org.jspecify.annotations.Nullable;
  * call takes a lock of the file's, which a process that writes from memory of its own making can
  * hold for as long as it likes. It is read by calls, which take no such lock and don't fault
  * whatever becomes of the file; what they find is at worst a lie about the other side's own work.
- * What isn't a memory file isn't read at all, for reading another kind of file may wait.
+ * What isn't a memory file isn't read at all, for reading another kind of file may wait; nor is one
+ * of huge pages. It is told by its seals, which the kernel answers without asking the file.
  *
  * <p><b>Threads.</b> Any.
  */
@@ -146,8 +147,15 @@ final class FailureLog implements AutoCloseable {
    * @throws IllegalArgumentException if it is no memory file
    */
   static FailureLog of(Descriptor file) {
-    if (file.use(fd -> Syscalls.fcntl(fd, linux_h.F_GET_SEALS(), 0)) < 0) {
-      file.close();
+    boolean isOne = false;
+    try {
+      isOne = file.use(fd -> FileIdentity.isMemoryFile(fd) ? 1 : 0) == 1;
+    } finally {
+      if (!isOne) {
+        file.close();
+      }
+    }
+    if (!isOne) {
       throw new IllegalArgumentException("wanted a memory file, got another kind of file: " + file);
     }
     return new FailureLog(file);

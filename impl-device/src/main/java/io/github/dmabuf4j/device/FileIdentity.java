@@ -98,6 +98,16 @@ record FileIdentity(FileKey key, Kind kind, long bytes, boolean isWritable, Stri
     return Kind.MEMORY_FILE;
   }
 
+  /**
+   * Whether it is a memory file of ordinary pages, sealed or not. Runs no code of the file's own.
+   *
+   * @param fd a descriptor, which stays the caller's
+   * @return false for any other kind of file, and if it isn't open
+   */
+  static boolean isMemoryFile(int fd) {
+    return seals(fd) >= 0 && isOnTmpfs(fd);
+  }
+
   /** What has seals and isn't is of huge pages: a peer can take them away, whatever the seals. */
   private static boolean isOnTmpfs(int fd) {
     try (Arena arena = Arena.ofConfined()) {

@@ -4,6 +4,7 @@ import io.github.dmabuf4j.DmaBufException;
 import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.FenceContext;
 import io.github.dmabuf4j.OwnedFd;
+import io.github.dmabuf4j.device.linux.ClosingThread;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
 import io.github.dmabuf4j.device.linux.RenderNode;
@@ -41,7 +42,10 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Trust.</b> The peer may signal what it likes, early, late, or never, and do to a timeline
  * of its own or of ours what the kernel lets it; it holds up or spoils its own work by that, and
  * nothing else, for no other peer has that timeline (design rule DV5). It can't have a thread of
- * this process sleep, see {@link io.github.dmabuf4j.device.linux.KernelSyncObject}. A peer that
+ * this process sleep, see {@link io.github.dmabuf4j.device.linux.KernelSyncObject}; what came isn't
+ * asked anything before the kernel has said that it is a syncobj, or a memory file; and a {@link
+ * ClosingThread} of this peer closes it, for any kind of file may have come. The files that the
+ * peer is given can't be watched by an {@code epoll}, so their close doesn't sleep. A peer that
  * stays silent makes waiters give up; its fences stay pending, until {@link #close} says that it
  * has gone: so a process that dies never signals success.
  *
@@ -65,6 +69,7 @@ public final class PointFences implements AutoCloseable {
 
   private final String peer;
   private final Duration silence;
+  private final ClosingThread closing;
   private final ReentrantLock lock = new ReentrantLock();
 
   // Guarded by the lock.
@@ -96,6 +101,7 @@ public final class PointFences implements AutoCloseable {
     }
     this.peer = peer;
     this.silence = silence;
+    this.closing = new ClosingThread(peer, 0);
   }
 
   /**
@@ -215,19 +221,61 @@ public final class PointFences implements AutoCloseable {
         int _ = Syscalls.close(points);
       }
     }
-    try (Descriptor ofPoints = adopt(holder, points)) {
-      importTimeline(timeline, ofPoints, ofFailures);
-    } catch (RuntimeException | Error e) {
-      ofFailures.close();
-      throw e;
+    Descriptor ofPoints = null;
+    try {
+      ofPoints = adopt(holder, points);
+    } finally {
+      if (ofPoints == null) {
+        ofFailures.close();
+      }
+    }
+    importTimeline(timeline, ofPoints, ofFailures);
+  }
+
+  private Descriptor adopt(String holder, int fd) {
+    return DescriptorBudget.OF_THIS_PROCESS
+        .adopt(Descriptor.Kind.FENCE, holder, fd)
+        .closedBy(closing);
+  }
+
+  /**
+   * Takes a timeline of the peer in, as {@link #importTimeline(int, int, int)} does.
+   *
+   * @param timeline the number that the peer gave it, from 0 to {@link #MAX_TIMELINES} - 1
+   * @param points the syncobj's, closed by this call, come what may
+   * @param failures the memory file's, closed when it isn't needed any more, come what may
+   * @throws IllegalArgumentException if the number is out of range, or a descriptor isn't what it
+   *     should be
+   * @throws IllegalStateException if this is closed, or a descriptor was detached or closed
+   * @throws DmaBufException if no render node has timelines (EOPNOTSUPP), or there is no memory
+   *     (ENOMEM)
+   */
+  public void importTimeline(int timeline, OwnedFd points, OwnedFd failures) {
+    boolean isTaken = false;
+    try (points) {
+      Descriptor ofFailures = ofPeer(failures);
+      try (Descriptor ofPoints = ofPeer(points)) {
+        take(timeline, ofPoints, ofFailures);
+        isTaken = true;
+      } finally {
+        if (!isTaken) {
+          ofFailures.close();
+        }
+      }
+    } finally {
+      if (!isTaken) {
+        failures.close();
+      }
     }
   }
 
-  private static Descriptor adopt(String holder, int fd) {
-    return DescriptorBudget.OF_THIS_PROCESS.adopt(Descriptor.Kind.FENCE, holder, fd);
+  /** The same, closed by a thread of the peer's. */
+  private Descriptor ofPeer(OwnedFd file) {
+    Descriptor own = EventFences.descriptor(file, "a fence of " + peer);
+    return own.closing().isEmpty() ? own.closedBy(closing) : own;
   }
 
-  private void importTimeline(int timeline, Descriptor points, Descriptor failures) {
+  private void take(int timeline, Descriptor points, Descriptor failures) {
     if (timeline < 0 || timeline >= MAX_TIMELINES) {
       throw new IllegalArgumentException(
           "wanted a timeline from 0 to %d, got %d".formatted(MAX_TIMELINES - 1, timeline));

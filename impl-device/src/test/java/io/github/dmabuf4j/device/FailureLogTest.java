@@ -3,6 +3,7 @@ package io.github.dmabuf4j.device;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.DescriptorBudget;
@@ -83,6 +84,18 @@ final class FailureLogTest {
     Descriptor counter = EventCounter.create(Descriptor.Kind.FENCE, "test");
     assertThatIllegalArgumentException().isThrownBy(() -> FailureLog.of(counter));
     assertThat(counter.isClosed()).isTrue();
+  }
+
+  /** Reading one may wait for others, and there is none of this library's. */
+  @Test
+  void filesOfHugePages_areRefused_andClosed() {
+    int flags = linux_h.MFD_CLOEXEC() | linux_h.MFD_ALLOW_SEALING() | linux_h.MFD_HUGETLB();
+    int fd = Syscalls.memfdCreate("huge", flags);
+    assumeThat(fd).as("a memory file of huge pages").isNotNegative();
+    Descriptor huge =
+        DescriptorBudget.OF_THIS_PROCESS.adopt(Descriptor.Kind.FENCE, "FailureLogTest", fd);
+    assertThatIllegalArgumentException().isThrownBy(() -> FailureLog.of(huge));
+    assertThat(huge.isClosed()).isTrue();
   }
 
   @Test

@@ -216,11 +216,16 @@ final class PeerFences implements AutoCloseable {
 
   private void importTimeline(Frame frame, int number) {
     String holder = "a fence of " + peer;
-    try (Descriptor syncObject = frame.take(0, Descriptor.Kind.FENCE, holder);
-        Descriptor failures = frame.take(1, Descriptor.Kind.FENCE, holder)) {
-      // Closed by whoever imports them, come what may.
-      points.importTimeline(number, syncObject.detach(), failures.detach());
+    Descriptor syncObject = frame.take(0, Descriptor.Kind.FENCE, holder);
+    Descriptor failures = null;
+    try {
+      failures = frame.take(1, Descriptor.Kind.FENCE, holder);
+    } finally {
+      if (failures == null) {
+        syncObject.close();
+      }
     }
+    points.importTimeline(number, syncObject, failures); // which closes them, come what may
   }
 
   /** What to say of a fence that there is no room for; what was thrown, if it is something else. */

@@ -1,7 +1,6 @@
 package io.github.dmabuf4j.device.sharing;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.github.dmabuf4j.BufferConsumer;
 import io.github.dmabuf4j.BufferSlot;
@@ -10,12 +9,16 @@ import io.github.dmabuf4j.FenceAbandonedException;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.KernelSyncObject;
 import io.github.dmabuf4j.device.linux.RenderNode;
+import io.github.dmabuf4j.device.linux.SlowFile;
 import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -25,6 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Peers that send timelines and points which aren't what they should be, where this process takes
@@ -49,6 +53,7 @@ final class HostilePointsGuestTest {
   @BeforeAll
   static void openStrangeFiles() throws IOException {
     new StrangeFiles().close(); // what the JVM opens for them stays open
+    new SlowFile().close();
   }
 
   @BeforeEach
@@ -97,10 +102,26 @@ final class HostilePointsGuestTest {
   private void assertRefused(Runnable lie) throws Exception {
     try (BufferConsumer consumer = consumer()) {
       lie.run();
-      assertThatExceptionOfType(PeerException.class)
-          .isThrownBy(() -> consumer.acquire(SOON))
-          .satisfies(e -> assertThat(e.problem()).isEqualTo(Problem.FENCE));
+      assertThat(thrownBy(() -> consumer.acquire(SOON)))
+          .isInstanceOfSatisfying(
+              PeerException.class, e -> assertThat(e.problem()).isEqualTo(Problem.FENCE));
     }
+  }
+
+  /** On a thread that may hang in the kernel, which nothing interrupts. */
+  private static Throwable thrownBy(Callable<?> call) throws Exception {
+    CompletableFuture<Throwable> thrown = new CompletableFuture<>();
+    Thread.ofPlatform()
+        .daemon()
+        .start(
+            () -> {
+              try {
+                thrown.completeExceptionally(new AssertionError("returned " + call.call()));
+              } catch (Throwable e) {
+                thrown.complete(e);
+              }
+            });
+    return thrown.get(SOON.toSeconds(), TimeUnit.SECONDS);
   }
 
   @ParameterizedTest
@@ -128,6 +149,21 @@ final class HostilePointsGuestTest {
         }
         peer = new RawPeer();
       }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void fn5_fileInsteadOfATimelineOrItsFailures_isRefused_withoutWaitingForItsClose(int which)
+      throws Exception {
+    try (SlowFile slow = new SlowFile()) {
+      int[] files = {timeline.fd(), failures};
+      files[which] = slow.fd();
+      assertRefused(
+          () -> {
+            peer.send(QUEUED, token(NEW, 0, 1), files);
+            slow.forget();
+          });
     }
   }
 

@@ -118,21 +118,48 @@ final class SlowPeerTest {
     return consumer;
   }
 
+  /** On a virtual thread, for which the poller reads. */
+  private static CompletableFuture<Optional<BufferSlot>> acquired(BufferConsumer consumer) {
+    CompletableFuture<Optional<BufferSlot>> acquired = new CompletableFuture<>();
+    Thread.startVirtualThread(
+        () -> {
+          try {
+            acquired.complete(consumer.acquire(SOON));
+          } catch (Throwable e) {
+            acquired.completeExceptionally(e);
+          }
+        });
+    return acquired;
+  }
+
   @Test
   void fn5_poller_thatReadsForAVirtualThread_doesNotWaitForTheCloseOfWhatCame() throws Exception {
     try (BufferConsumer consumer = consumer()) {
-      CompletableFuture<Optional<BufferSlot>> acquired = new CompletableFuture<>();
-      Thread.startVirtualThread( // the poller reads for it
-          () -> {
-            try {
-              acquired.complete(consumer.acquire(SOON));
-            } catch (Throwable e) {
-              acquired.completeExceptionally(e);
-            }
-          });
+      CompletableFuture<Optional<BufferSlot>> acquired = acquired(consumer);
       peer.send(
           FrameKind.QUEUED.code, content -> content.putInt(0).putLong(1).putInt(1), slow.fd());
       slow.forget();
+      assertThatExceptionOfType(ExecutionException.class)
+          .isThrownBy(() -> acquired.get(20, TimeUnit.SECONDS))
+          .withCauseInstanceOf(PeerException.class);
+      assertPollerRuns();
+    }
+  }
+
+  /** Where there is no render node these are refused unseen, and closed like all others. */
+  @Test
+  void fn5_filesInsteadOfATimeline_areRefused_withoutWaitingForTheirClose() throws Exception {
+    try (BufferConsumer consumer = consumer();
+        SlowFile other = new SlowFile()) {
+      CompletableFuture<Optional<BufferSlot>> acquired = acquired(consumer);
+      int form = FenceForm.POINT_OF_NEW_TIMELINE.code;
+      peer.send(
+          FrameKind.QUEUED.code,
+          content -> content.putInt(0).putLong(1).putInt(form).putInt(0).putLong(1),
+          slow.fd(),
+          other.fd());
+      slow.forget();
+      other.forget();
       assertThatExceptionOfType(ExecutionException.class)
           .isThrownBy(() -> acquired.get(20, TimeUnit.SECONDS))
           .withCauseInstanceOf(PeerException.class);
