@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * request of their own. They have the syncobj, never the counter.
  *
  * <p><b>Threads.</b> Any. Waiters are told on the thread of the {@link Poller}, in the order of
- * their points, with no lock held; or on that of whoever closes this.
+ * their points, with no lock held, also of points that it could look at only late; or on that of
+ * whoever closes this.
  */
 final class PointWaits implements Poller.Callback, AutoCloseable {
   private static final System.Logger LOG = System.getLogger(PointWaits.class.getName());
@@ -41,6 +42,7 @@ final class PointWaits implements Poller.Callback, AutoCloseable {
 
   private final KernelSyncObject timeline;
   private final String name;
+  private final Poller poller;
   private final ReentrantLock lock = new ReentrantLock();
 
   // Guarded by the lock.
@@ -60,8 +62,14 @@ final class PointWaits implements Poller.Callback, AutoCloseable {
    * @param name who waits, for reports
    */
   PointWaits(KernelSyncObject timeline, String name) {
+    this(timeline, name, Poller.ofThisProcess());
+  }
+
+  /** The same with a poller that may fail. */
+  PointWaits(KernelSyncObject timeline, String name, Poller poller) {
     this.timeline = timeline;
     this.name = name;
+    this.poller = poller;
   }
 
   /**
@@ -126,24 +134,25 @@ final class PointWaits implements Poller.Callback, AutoCloseable {
       armed = lowest;
       isArmed = true;
     }
+    watch(present);
+  }
+
+  /** Lock held. */
+  private void watch(Descriptor present) {
     if (!isWatched) {
-      registration = Poller.ofThisProcess().register(present, Poller.IN, this);
+      registration = poller.register(present, Poller.IN, this);
       isWatched = true;
     }
   }
 
   @Override
   public void ready(int events) {
-    look(true, events == 0);
-  }
-
-  private void look(boolean wasWatched, boolean isOver) {
     List<Waiter> reached = new ArrayList<>();
     List<Waiter> lost = new ArrayList<>();
     lock.lock();
     try {
-      isWatched &= !wasWatched;
-      if (isOver) {
+      isWatched = false;
+      if (events == 0) {
         takeAll(lost);
       } else if (!closed) {
         takeReached(reached);
@@ -184,11 +193,35 @@ final class PointWaits implements Poller.Callback, AutoCloseable {
 
   private boolean isTriedLater() {
     try {
-      DeviceTimer.later(() -> look(false, false), name);
+      DeviceTimer.later(this::lookAgain, name);
       return true;
     } catch (RuntimeException | Error e) { // no Java heap, no thread
       return false;
     }
+  }
+
+  /**
+   * On the timer: has the poller look again, for callbacks of users run on its thread. Where that
+   * can't be, and no later either, the waiters are told here that nothing will be heard.
+   */
+  private void lookAgain() {
+    List<Waiter> lost = new ArrayList<>();
+    lock.lock();
+    try {
+      Descriptor present = counter;
+      if (present != null && !pending.isEmpty()) {
+        watch(present);
+        boolean _ = EventCounter.add(present, 1);
+      }
+    } catch (RuntimeException | Error e) {
+      if (!Failures.isShortage(e) || !isTriedLater()) {
+        Failures.log(LOG, "waiting again for", name, e);
+        takeAll(lost);
+      }
+    } finally {
+      lock.unlock();
+    }
+    lost.forEach(waiter -> tell(waiter::lost));
   }
 
   private void tell(Runnable call) {

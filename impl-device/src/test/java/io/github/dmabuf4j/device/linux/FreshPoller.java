@@ -2,6 +2,8 @@ package io.github.dmabuf4j.device.linux;
 
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import java.lang.foreign.MemorySegment;
+import java.util.function.BooleanSupplier;
+import java.util.function.IntPredicate;
 
 /** Pollers that have not begun yet: what they wait with is made at the first wait. */
 public final class FreshPoller {
@@ -16,12 +18,23 @@ public final class FreshPoller {
 
   /** One from which nothing can be taken while it is watched. */
   public static Poller thatKeepsAll() {
+    return poller("poller-that-keeps-all", operation -> operation == linux_h.EPOLL_CTL_DEL());
+  }
+
+  /** One that can't be had watch more while somebody says so. */
+  public static Poller thatTakesNoMore(String name, BooleanSupplier isFull) {
+    return poller(name, operation -> operation != linux_h.EPOLL_CTL_DEL() && isFull.getAsBoolean());
+  }
+
+  private static Poller poller(String name, IntPredicate isRefused) {
     EpollCalls calls =
         new EpollCalls() {
           @Override
           public int control(int epoll, int operation, int fd, MemorySegment event) {
-            if (operation == linux_h.EPOLL_CTL_DEL()) {
-              throw new StackOverflowError("thrown on purpose");
+            if (isRefused.test(operation)) {
+              throw operation == linux_h.EPOLL_CTL_DEL()
+                  ? new StackOverflowError("thrown on purpose")
+                  : new OutOfMemoryError("thrown on purpose");
             }
             return OF_THE_KERNEL.control(epoll, operation, fd, event);
           }
@@ -31,6 +44,6 @@ public final class FreshPoller {
             return OF_THE_KERNEL.await(epoll, events, most, millis);
           }
         };
-    return new Poller("poller-that-keeps-all", calls);
+    return new Poller(name, calls);
   }
 }

@@ -1,0 +1,70 @@
+package io.github.dmabuf4j.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.dmabuf4j.device.linux.FreshPoller;
+import io.github.dmabuf4j.device.linux.KernelSyncObject;
+import io.github.dmabuf4j.device.linux.Poller;
+import io.github.dmabuf4j.device.linux.RenderNode;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Waiters for points of the kernel, where the poller fails. */
+@Tag("guest")
+@Timeout(120)
+final class PointWaitsGuestTest {
+  private static final String TIMER = "dmabuf4j-device-timer";
+
+  private final KernelSyncObject points =
+      KernelSyncObject.create(RenderNode.present().orElseThrow(), "points");
+
+  /** Notes the thread that tells it, and whether the point is reached. */
+  private static final class Noted implements PointWaits.Waiter {
+    final CompletableFuture<String> told = new CompletableFuture<>();
+
+    @Override
+    public void reached() {
+      told.complete("reached on " + Thread.currentThread().getName());
+    }
+
+    @Override
+    public void lost() {
+      told.complete("lost on " + Thread.currentThread().getName());
+    }
+
+    String await() throws Exception {
+      return told.get(60, TimeUnit.SECONDS);
+    }
+  }
+
+  @AfterEach
+  void close() {
+    points.close();
+  }
+
+  @Test
+  void point_thatIsLookedAtLate_isToldOnThePollersThread() throws Exception {
+    AtomicBoolean isFull = new AtomicBoolean();
+    Noted first = new Noted();
+    Noted second = new Noted();
+    try (Poller poller =
+            FreshPoller.thatTakesNoMore(
+                "late-poller",
+                () -> isFull.get() && !Thread.currentThread().getName().equals(TIMER));
+        PointWaits waits = new PointWaits(points, "a test", poller)) {
+      waits.add(1, first);
+      waits.add(2, second);
+      isFull.set(true); // until the timer has it look again
+      points.signal(1);
+      assertThat(first.await()).isEqualTo("reached on late-poller");
+      points.signal(2);
+      assertThat(second.await()).isEqualTo("reached on late-poller");
+      isFull.set(false);
+    }
+  }
+}
