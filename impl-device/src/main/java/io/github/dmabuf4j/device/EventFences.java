@@ -375,19 +375,7 @@ public final class EventFences implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    Throwable failure = null;
-    for (Imported each : pending) {
-      try {
-        each.giveUp();
-      } catch (RuntimeException | Error e) {
-        failure = failure == null ? e : failure;
-      }
-    }
-    if (failure instanceof Error error) {
-      throw error;
-    } else if (failure != null) {
-      throw (RuntimeException) failure;
-    }
+    Failures.forEach(pending, Imported::giveUp);
   }
 
   @Override

@@ -6,6 +6,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * What failed, where nobody can be told by an exception.
@@ -40,6 +41,29 @@ final class Failures {
     return error instanceof DmaBufException known
         ? known.errno().orElse(Errno.ECANCELED).number()
         : Errno.ECANCELED.number();
+  }
+
+  /**
+   * Does something with each, whatever is thrown for another; throws the first of that in the end.
+   *
+   * @param all with what
+   * @param action what is done
+   * @param <T> of what kind they are
+   */
+  static <T> void forEach(Iterable<? extends T> all, Consumer<? super T> action) {
+    Throwable failure = null;
+    for (T each : all) {
+      try {
+        action.accept(each);
+      } catch (RuntimeException | Error e) {
+        failure = failure == null ? e : failure;
+      }
+    }
+    if (failure instanceof Error error) {
+      throw error;
+    } else if (failure != null) {
+      throw (RuntimeException) failure;
+    }
   }
 
   /**

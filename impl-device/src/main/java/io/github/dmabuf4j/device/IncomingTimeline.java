@@ -142,8 +142,9 @@ final class IncomingTimeline implements AutoCloseable {
   /** Fails what is pending, and closes all. Closing again does nothing. */
   @Override
   public void close() {
-    waits.close();
-    points.close();
-    failures.close();
+    try (failures;
+        points) {
+      waits.close();
+    }
   }
 }

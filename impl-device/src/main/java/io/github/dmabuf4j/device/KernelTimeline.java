@@ -310,9 +310,10 @@ public final class KernelTimeline implements AutoCloseable {
    */
   @Override
   public void close() {
-    submissions.close();
-    waits.close();
-    points.close();
+    try (points;
+        waits) {
+      submissions.close();
+    }
   }
 
   @Override

@@ -119,8 +119,9 @@ final class OutgoingTimeline implements AutoCloseable {
   /** Forgets what was promised, and closes all. Closing again does nothing. */
   @Override
   public void close() {
-    submissions.close();
-    points.close();
-    failures.close();
+    try (failures;
+        points) {
+      submissions.close();
+    }
   }
 }

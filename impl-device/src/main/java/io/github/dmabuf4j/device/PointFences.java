@@ -331,25 +331,24 @@ public final class PointFences implements AutoCloseable {
 
   /**
    * The peer has gone: fails its pending fences, and closes the timelines, its own and those that
-   * it was given. Closing again does nothing.
+   * it was given; each, whatever is thrown for another, which is thrown in the end. Closing again
+   * does nothing.
    */
   @Override
   public void close() {
-    List<OutgoingTimeline> ours;
-    List<IncomingTimeline> theirs;
+    List<Runnable> all = new ArrayList<>();
     lock.lock();
     try {
       closed = true;
-      ours = List.copyOf(made);
-      theirs = List.copyOf(incoming.values());
+      made.forEach(timeline -> all.add(timeline::close));
+      incoming.values().forEach(timeline -> all.add(timeline::close));
       outgoing.clear();
       made.clear();
       incoming.clear();
     } finally {
       lock.unlock();
     }
-    ours.forEach(OutgoingTimeline::close);
-    theirs.forEach(IncomingTimeline::close);
+    Failures.forEach(all, Runnable::run);
   }
 
   @Override

@@ -232,23 +232,25 @@ final class PointWaits implements Poller.Callback, AutoCloseable {
     }
   }
 
-  /** Tells all that nothing will be heard any more. Closing again does nothing. */
+  /**
+   * Tells all that nothing will be heard any more, whatever is thrown meanwhile. Closing again does
+   * nothing.
+   */
   @Override
   public void close() {
     List<Waiter> lost = new ArrayList<>();
     lock.lock();
-    try {
+    try (Descriptor _ = counter) {
       closed = true;
       takeAll(lost);
-      if (registration != null) {
-        boolean _ = registration.cancel();
-      }
-      if (counter != null) {
-        counter.close();
+      Poller.Registration present = registration;
+      registration = null;
+      if (present != null) {
+        boolean _ = present.cancel();
       }
     } finally {
       lock.unlock();
+      lost.forEach(waiter -> tell(waiter::lost));
     }
-    lost.forEach(waiter -> tell(waiter::lost));
   }
 }

@@ -1,6 +1,7 @@
 package io.github.dmabuf4j.device;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.github.dmabuf4j.device.linux.FreshPoller;
 import io.github.dmabuf4j.device.linux.KernelSyncObject;
@@ -65,6 +66,22 @@ final class PointWaitsGuestTest {
       points.signal(2);
       assertThat(second.await()).isEqualTo("reached on late-poller");
       isFull.set(false);
+    }
+  }
+
+  @Test
+  void closing_tellsEachWaiter_whateverIsThrownMeanwhile() throws Exception {
+    Noted first = new Noted();
+    Noted second = new Noted();
+    try (Poller keeping = FreshPoller.thatKeepsAll()) {
+      PointWaits waits = new PointWaits(points, "a test", keeping);
+      waits.add(1, first);
+      waits.add(2, second);
+      assertThatExceptionOfType(StackOverflowError.class).isThrownBy(waits::close);
+      String lostHere = "lost on " + Thread.currentThread().getName();
+      assertThat(first.await()).isEqualTo(lostHere);
+      assertThat(second.await()).isEqualTo(lostHere);
+      waits.close();
     }
   }
 }
