@@ -137,7 +137,7 @@ final class StallSourceTest {
 
   @ParameterizedTest
   @EnabledOnOs(OS.LINUX)
-  @CsvSource({"13, open: EACCES", "24, open: EMFILE", "30, open: errno 30"})
+  @CsvSource({"13, open: EACCES", "24, open: EMFILE", "30, open: EROFS", "121, open: errno 121"})
   void triggerThatIsRefusedAtOpen_isPolled_andNamesTheError(int error, String said) {
     assumeStalls();
     calls.opened = -error;
