@@ -107,30 +107,34 @@ final class IncomingTimeline implements AutoCloseable {
     @Override
     public void reached() {
       try (context) { // whatever is thrown, the fence ends
-        OptionalInt error = error();
-        if (error.isEmpty()) {
-          context.signal(fence);
-        } else {
-          int number = error.getAsInt();
-          context.fail(
-              fence,
-              new DmaBufException(
-                  "signal",
-                  Errno.of(number).orElse(null),
-                  "%s gave up the work of its fence: error %d".formatted(peer, number),
-                  null));
-        }
+        end();
       }
     }
 
     /** What can't be read is taken for a failure: nobody must look at bytes that may be wrong. */
-    private OptionalInt error() {
+    private void end() {
+      OptionalInt error;
       try {
-        return failures.error(point);
+        error = failures.error(point);
+      } catch (IllegalStateException e) {
+        return; // closed meanwhile: the same as lost
       } catch (RuntimeException e) {
         Failures.log(LOG, "reading what became of", fence, e);
-        return OptionalInt.of(Errno.EIO.number());
+        error = OptionalInt.of(Errno.EIO.number());
       }
+      if (error.isEmpty()) {
+        context.signal(fence);
+      } else {
+        context.fail(fence, failure(error.getAsInt()));
+      }
+    }
+
+    private DmaBufException failure(int number) {
+      return new DmaBufException(
+          "signal",
+          Errno.of(number).orElse(null),
+          "%s gave up the work of its fence: error %d".formatted(peer, number),
+          null);
     }
 
     @Override
@@ -139,7 +143,7 @@ final class IncomingTimeline implements AutoCloseable {
     }
   }
 
-  /** Fails what is pending, and closes all. Closing again does nothing. */
+  /** Fails what is pending and not reached, and closes all. Closing again does nothing. */
   @Override
   public void close() {
     try (failures;

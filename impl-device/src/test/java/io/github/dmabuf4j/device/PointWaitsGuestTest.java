@@ -7,7 +7,10 @@ import io.github.dmabuf4j.device.linux.FreshPoller;
 import io.github.dmabuf4j.device.linux.KernelSyncObject;
 import io.github.dmabuf4j.device.linux.Poller;
 import io.github.dmabuf4j.device.linux.RenderNode;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
@@ -82,6 +85,80 @@ final class PointWaitsGuestTest {
       assertThat(first.await()).isEqualTo(lostHere);
       assertThat(second.await()).isEqualTo(lostHere);
       waits.close();
+    }
+  }
+
+  @Test
+  void closing_tellsOfPointsThatAreReached_beforeThePollerCould() throws Exception {
+    CountDownLatch isBusy = new CountDownLatch(1);
+    CountDownLatch goesOn = new CountDownLatch(1);
+    Noted reached = new Noted();
+    Noted silent = new Noted();
+    try (Poller poller = FreshPoller.thatTakesNoMore("busy-poller", () -> false);
+        PointWaits busy = new PointWaits(points, "busy", poller)) {
+      busy.add(1, new Busy(isBusy, goesOn));
+      points.signal(1);
+      isBusy.await();
+      PointWaits waits = new PointWaits(points, "a test", poller);
+      waits.add(2, reached);
+      waits.add(3, silent);
+      points.signal(2);
+      waits.close();
+      String here = Thread.currentThread().getName();
+      assertThat(reached.await()).isEqualTo("reached on " + here);
+      assertThat(silent.await()).isEqualTo("lost on " + here);
+    } finally {
+      goesOn.countDown();
+    }
+  }
+
+  /** Keeps the poller's thread. */
+  private record Busy(CountDownLatch isBusy, CountDownLatch goesOn) implements PointWaits.Waiter {
+    @Override
+    public void reached() {
+      isBusy.countDown();
+      try {
+        goesOn.await();
+      } catch (InterruptedException e) {
+        throw new AssertionError(e);
+      }
+    }
+
+    @Override
+    public void lost() {}
+  }
+
+  @Test
+  void farPoint_isAskedForOnce_howeverManyComeBeforeIt() throws Exception {
+    Noted far = new Noted();
+    try (PointWaits waits = new PointWaits(points, "a test")) {
+      waits.add(1_000_000, far);
+      for (int i = 1; i <= 50; i++) {
+        Noted near = new Noted();
+        waits.add(i, near);
+        points.signal(i);
+        assertThat(near.await()).startsWith("reached");
+      }
+      assertThat(waits.asked()).isBetween(1L, 2L); // the last ring may be on its way
+      points.signal(1_000_000);
+      assertThat(far.await()).startsWith("reached");
+    }
+  }
+
+  @Test
+  void morePointsThanAreToldAtOnce_areAllTold() throws Exception {
+    List<Noted> all = new ArrayList<>();
+    try (PointWaits waits = new PointWaits(points, "a test")) {
+      for (int i = 0; i < 5 * PointWaits.MOST_AT_ONCE; i++) {
+        Noted one = new Noted();
+        all.add(one);
+        waits.add(1 + i / 2, one);
+      }
+      points.signal(1_000_000);
+      for (Noted one : all) {
+        assertThat(one.await()).startsWith("reached");
+      }
+      assertThat(waits.waiters()).isZero();
     }
   }
 }
