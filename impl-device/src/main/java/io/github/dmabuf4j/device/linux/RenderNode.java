@@ -7,14 +7,17 @@ import io.github.dmabuf4j.device.linux.bindings.drm_syncobj_eventfd;
 import io.github.dmabuf4j.device.linux.bindings.drm_version;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -50,9 +53,10 @@ public final class RenderNode implements AutoCloseable {
    */
   public record Search(@Nullable RenderNode node, String reason, String fix) {}
 
-  private static final class OfThisProcess {
-    static final Search SEARCH = search(FOLDER, System.getProperty(PROPERTY, ""));
-  }
+  /** Guards what came of looking, which isn't there after an Error: then the next one looks. */
+  private static final ReentrantLock LOOKING = new ReentrantLock();
+
+  private static volatile @Nullable Search found;
 
   final Descriptor file;
   private final String path;
@@ -71,9 +75,25 @@ public final class RenderNode implements AutoCloseable {
    * The node that all share: looked for at the first call, and never closed.
    *
    * @return the node, or why there is none; the same at each call
+   * @throws OutOfMemoryError if there is no Java heap to look; a later call looks again
    */
   public static Search ofThisProcess() {
-    return OfThisProcess.SEARCH;
+    Search present = found;
+    return present != null ? present : look();
+  }
+
+  private static Search look() {
+    LOOKING.lock();
+    try {
+      Search present = found;
+      if (present == null) {
+        present = search(FOLDER, System.getProperty(PROPERTY, ""));
+        found = present;
+      }
+      return present;
+    } finally {
+      LOOKING.unlock();
+    }
   }
 
   /**
@@ -85,7 +105,11 @@ public final class RenderNode implements AutoCloseable {
     return Optional.ofNullable(ofThisProcess().node());
   }
 
-  /** Looks for a node. Doesn't fail: what fails is the reason why there is none. */
+  /**
+   * Looks for a node. What can't be opened or read is the reason why there is none.
+   *
+   * @throws OutOfMemoryError if there is no Java heap to look
+   */
   static Search search(Path folder, String wanted) {
     Platform.Obstacle obstacle = Platform.obstacle();
     if (!obstacle.isNone()) {
@@ -94,7 +118,15 @@ public final class RenderNode implements AutoCloseable {
     if (wanted.equals(NONE)) {
       return new Search(null, "-D%s=%s says not to use one".formatted(PROPERTY, NONE), "");
     }
-    List<Path> nodes = wanted.isEmpty() ? nodes(folder) : List.of(Path.of(wanted));
+    List<Path> nodes;
+    try {
+      nodes = wanted.isEmpty() ? nodes(folder) : List.of(Path.of(wanted));
+    } catch (InvalidPathException e) {
+      return new Search(
+          null,
+          "-D%s=%s names no file: %s".formatted(PROPERTY, wanted, e.getReason()),
+          "name a render node with -D%s, one of %s/renderD*".formatted(PROPERTY, FOLDER));
+    }
     if (nodes.isEmpty()) {
       return new Search(
           null,
@@ -110,7 +142,7 @@ public final class RenderNode implements AutoCloseable {
       return all.filter(node -> node.getFileName().toString().startsWith("renderD"))
           .sorted()
           .toList();
-    } catch (IOException e) {
+    } catch (IOException | UncheckedIOException e) {
       return List.of(); // no such folder, or not ours to read
     }
   }

@@ -60,4 +60,9 @@ final class RenderNodeTest {
   void none_isObeyed() {
     assertThat(search("none").reason()).isEqualTo("-Ddmabuf4j.rendernode=none says not to use one");
   }
+
+  @Test
+  void nameOfNoFile_isSaidToBeThat() {
+    assertThat(search("render\0node").reason()).contains("names no file");
+  }
 }
