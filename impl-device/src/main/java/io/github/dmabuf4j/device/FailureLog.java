@@ -87,8 +87,8 @@ final class FailureLog implements AutoCloseable {
   }
 
   private synchronized void provide() {
-    check("ftruncate", file.use(fd -> Syscalls.ftruncate(fd, BYTES)));
-    check("fallocate", file.use(fd -> Syscalls.fallocate(fd, 0, 0, BYTES)));
+    check("ftruncate", Restarted.call(() -> file.use(fd -> Syscalls.ftruncate(fd, BYTES))));
+    check("fallocate", Restarted.call(() -> file.use(fd -> Syscalls.fallocate(fd, 0, 0, BYTES))));
     long[] address = new long[1];
     check(
         "mmap",
@@ -98,7 +98,15 @@ final class FailureLog implements AutoCloseable {
               address[0] = Syscalls.mmap(fd, BYTES, rights, linux_h.MAP_SHARED());
               return address[0] < 0 && address[0] >= -LARGEST_ERROR ? (int) address[0] : 0;
             }));
-    entries = MemorySegment.ofAddress(address[0]).reinterpret(BYTES);
+    boolean isKept = false;
+    try {
+      entries = MemorySegment.ofAddress(address[0]).reinterpret(BYTES);
+      isKept = true;
+    } finally {
+      if (!isKept) { // no Java heap
+        int _ = Syscalls.munmap(address[0], BYTES);
+      }
+    }
     int seals =
         linux_h.F_SEAL_SHRINK()
             | linux_h.F_SEAL_GROW()
