@@ -31,6 +31,9 @@ final class OutgoingTimeline implements AutoCloseable {
   /** Whether the peer has it. */
   private volatile boolean isKnown;
 
+  /** The fence that was followed last: one that is exported again isn't followed again. */
+  private volatile @Nullable Fence followed;
+
   private long point;
   private @Nullable Fence last;
 
@@ -113,7 +116,10 @@ final class OutgoingTimeline implements AutoCloseable {
 
   /** Has a fence signal its point. No lock may be held. */
   void follow(Fence fence) {
-    submissions.follow(fence);
+    if (fence != followed) {
+      submissions.follow(fence);
+      followed = fence;
+    }
   }
 
   /** Forgets what was promised, and closes all. Closing again does nothing. */

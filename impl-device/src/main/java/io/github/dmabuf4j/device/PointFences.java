@@ -40,14 +40,17 @@ import org.jspecify.annotations.Nullable;
  * here.
  *
  * <p><b>Trust.</b> The peer may signal what it likes, early, late, or never, and do to a timeline
- * of its own or of ours what the kernel lets it; it holds up or spoils its own work by that, and
- * nothing else, for no other peer has that timeline (design rule DV5). It can't have a thread of
- * this process sleep, see {@link io.github.dmabuf4j.device.linux.KernelSyncObject}; what came isn't
- * asked anything before the kernel has said that it is a syncobj, or a memory file; and a {@link
- * ClosingThread} of this peer closes it, for any kind of file may have come. The files that the
- * peer is given can't be watched by an {@code epoll}, so their close doesn't sleep. A peer that
- * stays silent makes waiters give up; its fences stay pending, until {@link #close} says that it
- * has gone: so a process that dies never signals success.
+ * of its own or of ours what the kernel lets it; it spoils its own work by that, and no other's,
+ * for no other peer has that timeline (design rule DV5). It can make the kernel take longer for a
+ * request about such a timeline, by points and waiters of its own, and so slow down the threads
+ * that make one, that of the poller among them, which asks a bounded number of questions before it
+ * goes on. It can't have a thread of this process sleep, see {@link
+ * io.github.dmabuf4j.device.linux.KernelSyncObject}; what came isn't asked anything before the
+ * kernel has said that it is a syncobj, or a memory file; and a {@link ClosingThread} of this peer
+ * closes it, for any kind of file may have come. The files that the peer is given can't be watched
+ * by an {@code epoll}, so their close doesn't sleep. A peer that stays silent makes waiters give
+ * up; its fences stay pending, until {@link #close} says that it has gone: so a process that dies
+ * never signals success.
  *
  * <p><b>Invariant.</b> {@code made} has the timelines that were made for fences of this process, by
  * their numbers; {@code outgoing} those of them that go on, by the context of their fences; {@code
@@ -183,9 +186,18 @@ public final class PointFences implements AutoCloseable {
       return present;
     }
     OutgoingTimeline fresh = OutgoingTimeline.create(made.size(), "a fence for " + peer);
-    made.add(fresh);
-    outgoing.put(fence.context(), fresh);
-    return fresh;
+    boolean isKept = false;
+    try {
+      outgoing.put(fence.context(), fresh);
+      made.add(fresh);
+      isKept = true;
+      return fresh;
+    } finally {
+      if (!isKept) { // no Java heap
+        outgoing.remove(fence.context(), fresh);
+        fresh.close();
+      }
+    }
   }
 
   private boolean isFirstOf(long context) {
@@ -286,10 +298,23 @@ public final class PointFences implements AutoCloseable {
       if (incoming.containsKey(timeline)) {
         failures.close();
       } else {
-        incoming.put(timeline, IncomingTimeline.of(peer, silence, points, failures));
+        keep(timeline, IncomingTimeline.of(peer, silence, points, failures));
       }
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** Lock held. */
+  private void keep(int timeline, IncomingTimeline taken) {
+    boolean isKept = false;
+    try {
+      incoming.put(timeline, taken);
+      isKept = true;
+    } finally {
+      if (!isKept) { // no Java heap
+        taken.close();
+      }
     }
   }
 

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Failures.</b> A point can't say that its work failed: whoever must be told is told before
  * it is signaled. Where the kernel can't be told, for want of memory or Java heap, that is tried
- * again each second.
+ * again, up to 60 times, a second apart, and with the next fence that signals.
  *
  * <p><b>Threads.</b> Any, with or without reservations held: fences settle this on the threads that
  * signal them. Nothing here waits, and no code of users runs under the lock.
@@ -100,7 +100,19 @@ final class PointSubmissions implements AutoCloseable {
   /** Has a fence submit its point, now or when it signals. */
   void follow(Fence fence) {
     boolean _ = fence.addCallback(settle);
+    if (isClosed()) {
+      boolean _ = fence.removeCallback(settle); // what closed this didn't find it
+    }
     settle(TRIES); // it may be over, or the kernel's
+  }
+
+  private boolean isClosed() {
+    lock.lock();
+    try {
+      return closed;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** How many points are promised and not submitted. */
