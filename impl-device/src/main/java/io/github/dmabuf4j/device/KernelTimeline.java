@@ -36,7 +36,7 @@ import java.time.Duration;
  * gave up work has the point reached. {@link PointFences} tell the other process of errors, too.
  *
  * <p><b>Descriptors.</b> One in each process that has the timeline open as a file; here none, but a
- * counter while points are waited for, however many.
+ * counter from the first wait for a point to {@link #close}, however many are waited for.
  *
  * <p><b>Threads.</b> Any, with or without reservations held; nothing here waits. Fences of points
  * signal on the thread of the poller.
@@ -304,7 +304,7 @@ public final class KernelTimeline implements AutoCloseable {
   }
 
   /**
-   * Ends the use of the timeline here. Pending fences of its points fail with {@link
+   * Ends the use of the timeline here. Fences of its points that aren't reached fail with {@link
    * io.github.dmabuf4j.FenceAbandonedException}; points whose fences haven't signaled are never
    * submitted. The timeline goes on for others who have it. Closing again does nothing.
    */

@@ -42,8 +42,8 @@
  *   same</td></tr>
  * <tr><td>an event</td><td>any</td><td>a descriptor each there, two here while it is pending</td><td>told</td><td>it never
  *   signals</td></tr>
- * <tr><td>a point</td><td>any, in the order of their points</td><td>a descriptor for all, one more there while some are
- *   waited for</td><td>not told, but by {@code PointFences}</td><td>those of the kernel are reached all the same, others
+ * <tr><td>a point</td><td>any, in the order of their points</td><td>a descriptor for all, one more there from the first
+ *   wait to the close</td><td>not told, but by {@code PointFences}</td><td>those of the kernel are reached all the same, others
  *   never</td></tr>
  * </table>
  *
