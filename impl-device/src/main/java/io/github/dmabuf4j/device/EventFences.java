@@ -43,7 +43,7 @@ import org.jspecify.annotations.Nullable;
  * takes, or of Java heap, that is tried again each second. It may hold its own work up with a lie,
  * and nothing else. A peer that stays silent makes waiters give up after {@link
  * FenceContext#DEFAULT_SILENCE}; the fence stays pending, until {@link #close} says that the peer
- * has gone: so a process that dies never signals success. A peer can't have a thread of this
+ * has gone, and finds that it has said nothing: so a process that dies never signals success. A peer can't have a thread of this
  * process sleep by what it reads or sets: signaling a fence tells the peer in a call that doesn't,
  * see {@link EventTimer}; and what came is not asked for a value before it is known to have one,
  * see {@link EventValue}. Nor by a close, which takes the mutex of an {@code epoll} that watches
@@ -55,7 +55,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Threads.</b> Any, with or without reservations held; nothing here waits. Imported fences
  * signal on the thread of {@link Poller}, also those that are read late; those that {@link #close}
- * fails, on its thread.
+ * ends, on its thread.
  */
 public final class EventFences implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger(EventFences.class.getName());
@@ -350,12 +350,32 @@ public final class EventFences implements AutoCloseable {
               null));
     }
 
+    /** The end: what the peer has said by now counts; what it hasn't, fails. */
     void giveUp() {
       if (pending.remove(this)) {
         try (context;
             event) {
-          cancel();
+          try {
+            cancel();
+          } finally {
+            endBy(valueAtTheEnd());
+          }
         }
+      }
+    }
+
+    private long valueAtTheEnd() {
+      try {
+        return calls.value(event).orElse(0); // once, as in ready()
+      } catch (RuntimeException | Error e) {
+        Failures.log(LOG, "reading the last value of", event, e);
+        return 0;
+      }
+    }
+
+    private void endBy(long value) {
+      if (value != 0) {
+        end(value);
       }
     }
 
@@ -368,9 +388,10 @@ public final class EventFences implements AutoCloseable {
   }
 
   /**
-   * The peer has gone: fails its pending fences, and closes their descriptors; each, whatever is
-   * thrown for another, which is thrown in the end. Fences of this process that it was given are
-   * not concerned. Closing again does nothing.
+   * The peer has gone: each pending fence ends with the value that its event has by now, and fails
+   * if it has none; its descriptor is closed. Each, whatever is thrown for another, which is thrown
+   * in the end. Fences of this process that it was given are not concerned. Closing again does
+   * nothing.
    */
   @Override
   public void close() {

@@ -35,6 +35,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -413,6 +414,43 @@ class EventFencesTest {
       assertThatIllegalStateException()
           .isThrownBy(() -> peer.importFence(theirs.duplicate("EventFencesTest").detach()))
           .withMessageContaining("peer 17");
+    }
+  }
+
+  @Test
+  void fn6_eventThatWasSignaled_andNotYetHeard_endsItsFenceByItsValueAtClose() throws Exception {
+    CountDownLatch isHeld = new CountDownLatch(1);
+    CountDownLatch isOver = new CountDownLatch(1);
+    try (Poller busy = FreshPoller.thatTakesNoMore("busy-poller", () -> false);
+        Descriptor held = counter();
+        Descriptor good = counter();
+        Descriptor bad = counter();
+        Descriptor silent = counter()) {
+      var _ =
+          busy.register(
+              held,
+              Poller.IN,
+              _ -> {
+                isHeld.countDown();
+                awaitUntil(() -> isOver.getCount() == 0);
+              });
+      EventCounter.add(held, 1);
+      isHeld.await();
+      EventFences leaving = new EventFences("leaving", LONG, EventCalls.OF_THE_KERNEL, busy);
+      List<Fence> imported =
+          Stream.of(good, bad, silent)
+              .map(one -> leaving.importFence(one.duplicate("EventFencesTest").detach()))
+              .toList();
+      EventCounter.add(good, 1);
+      EventCounter.add(bad, 1 + Errno.EIO.number());
+      leaving.close();
+      isOver.countDown();
+      assertThat(imported).allMatch(Fence::isSignaled);
+      assertThat(imported.get(0).error()).isEmpty();
+      assertThat(imported.get(1).error().orElseThrow()).hasMessageContaining("gave up the work");
+      assertThat(imported.get(2).error().orElseThrow()).isInstanceOf(FenceAbandonedException.class);
+    } finally {
+      isOver.countDown();
     }
   }
 
