@@ -410,8 +410,9 @@ public final class BufferConnection implements AutoCloseable {
    */
   @Override
   public void close() {
-    channel.close();
-    fences.close();
+    try (fences) {
+      channel.close();
+    }
   }
 
   @Override

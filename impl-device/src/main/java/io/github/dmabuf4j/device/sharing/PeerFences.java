@@ -257,10 +257,15 @@ final class PeerFences implements AutoCloseable {
     }
   }
 
-  /** Fails the peer's fences that are pending, but for the kernel's. Closing again does nothing. */
+  /**
+   * Ends the peer's fences that are pending, but for the kernel's, all of them, whatever is thrown
+   * for one. Closing again does nothing.
+   */
   @Override
   public void close() {
-    events.close();
-    points.close();
+    try (points;
+        events) {
+      // Closed in any case.
+    }
   }
 }

@@ -467,13 +467,18 @@ abstract class QueueEnd {
 
   /** Ends all: once or several times. Lock not held. */
   final void finish() {
-    local.close(); // first: whoever finds the connection closed is told why
-    channel.close();
-    direct.close();
-    cancel(registration);
-    cancel(armed);
-    fences.close();
-    giveTheirsBack();
+    try (fences) { // each step, whatever is thrown by one before it
+      try (direct;
+          channel;
+          local) { // this first: whoever finds the connection closed is told why
+        // Closed.
+      } finally {
+        cancel(registration);
+        cancel(armed);
+      }
+    } finally {
+      giveTheirsBack();
+    }
   }
 
   private void giveTheirsBack() {

@@ -116,8 +116,9 @@ final class RemoteConsumer extends QueueEnd implements BufferConsumer {
       lock.unlock();
     }
     if (isOver) {
-      channel.close();
-      fences.close();
+      try (fences) {
+        channel.close();
+      }
     } else {
       super.noteProblem(problem);
     }
