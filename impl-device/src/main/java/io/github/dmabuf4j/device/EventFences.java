@@ -43,11 +43,13 @@ import org.jspecify.annotations.Nullable;
  * takes, or of Java heap, that is tried again each second. It may hold its own work up with a lie,
  * and nothing else. A peer that stays silent makes waiters give up after {@link
  * FenceContext#DEFAULT_SILENCE}; the fence stays pending, until {@link #close} says that the peer
- * has gone, and finds that it has said nothing: so a process that dies never signals success. A peer can't have a thread of this
- * process sleep by what it reads or sets: signaling a fence tells the peer in a call that doesn't,
- * see {@link EventTimer}; and what came is not asked for a value before it is known to have one,
- * see {@link EventValue}. Nor by a close, which takes the mutex of an {@code epoll} that watches
- * the event: a {@link ClosingThread} of this peer does that.
+ * has gone, and finds that it has said nothing: so a process that dies never signals success. A
+ * peer can't have a thread of this process sleep by what it reads or sets: signaling a fence tells
+ * the peer in a call that doesn't, see {@link EventTimer}; and what came is not asked for a value
+ * before it is known to have one, see {@link EventValue}. Nor by a close, which takes the mutex of
+ * an {@code epoll} that watches the event: a {@link ClosingThread} of this peer does that. Where a
+ * connection has one, it is the connection's, which sends and takes nothing more once a close
+ * doesn't come to an end.
  *
  * <p><b>Invariant.</b> {@code pending} has each imported fence whose descriptor is open. Whoever
  * takes one out, the poller or {@link #close}, closes its descriptor and ends it, so that happens
@@ -93,11 +95,38 @@ public final class EventFences implements AutoCloseable {
    * @throws IllegalArgumentException if the time isn't positive
    */
   public EventFences(String peer, Duration silence) {
-    this(peer, silence, EventCalls.OF_THE_KERNEL, Poller.ofThisProcess());
+    this(
+        peer,
+        silence,
+        new ClosingThread(peer, 0),
+        EventCalls.OF_THE_KERNEL,
+        Poller.ofThisProcess());
+  }
+
+  /**
+   * Fences of and for a peer, for this module.
+   *
+   * @param peer its name, for reports
+   * @param closing who closes what the peer has, too: who asks it hears of a close that the peer
+   *     holds up
+   */
+  @SuppressWarnings("exports") // of no use to others
+  public EventFences(String peer, ClosingThread closing) {
+    this(
+        peer,
+        FenceContext.DEFAULT_SILENCE,
+        closing,
+        EventCalls.OF_THE_KERNEL,
+        Poller.ofThisProcess());
   }
 
   /** The same with calls and a poller that may fail. */
   EventFences(String peer, Duration silence, EventCalls calls, Poller poller) {
+    this(peer, silence, new ClosingThread(peer, 0), calls, poller);
+  }
+
+  private EventFences(
+      String peer, Duration silence, ClosingThread closing, EventCalls calls, Poller poller) {
     if (silence.isNegative() || silence.isZero()) {
       throw new IllegalArgumentException("wanted a positive time of silence, got " + silence);
     }
@@ -107,7 +136,7 @@ public final class EventFences implements AutoCloseable {
     this.silence = silence;
     this.calls = calls;
     this.poller = poller;
-    this.closing = new ClosingThread(peer, 0);
+    this.closing = closing;
   }
 
   // ---- out ----

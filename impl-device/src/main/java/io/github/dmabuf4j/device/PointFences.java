@@ -99,12 +99,28 @@ public final class PointFences implements AutoCloseable {
    * @throws IllegalArgumentException if the time isn't positive
    */
   public PointFences(String peer, Duration silence) {
+    this(peer, silence, new ClosingThread(peer, 0));
+  }
+
+  /**
+   * Fences of and for a peer, for this module.
+   *
+   * @param peer its name, for reports
+   * @param closing who closes what the peer has, too: who asks it hears of a close that the peer
+   *     holds up
+   */
+  @SuppressWarnings("exports") // of no use to others
+  public PointFences(String peer, ClosingThread closing) {
+    this(peer, FenceContext.DEFAULT_SILENCE, closing);
+  }
+
+  private PointFences(String peer, Duration silence, ClosingThread closing) {
     if (silence.isNegative() || silence.isZero()) {
       throw new IllegalArgumentException("wanted a positive time of silence, got " + silence);
     }
     this.peer = peer;
     this.silence = silence;
-    this.closing = new ClosingThread(peer, 0);
+    this.closing = closing;
   }
 
   /**

@@ -22,7 +22,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Invariant.</b> A file that was handed over is on the list, or its number in {@code spare},
  * until the thread takes it off and closes it, once. {@code waiting} is how many aren't closed yet.
  * While {@code waiting} isn't 0, {@code thread} is there, unless none could be started: then
- * whoever calls next tries again.
+ * whoever calls next tries again, and until somebody does the files stay open. While {@code
+ * waiting} is above {@link #MOST_BEHIND}, {@code behindSince} is when it came to be.
  *
  * <p><b>Failures.</b> Handing a file over needs no Java heap and doesn't fail.
  *
@@ -38,6 +39,10 @@ public final class ClosingThread {
   /** How many may wait behind a close that doesn't come to an end. */
   static final int MOST_BEHIND = 64;
 
+  /** With more than that there is less patience. */
+  static final int CROWD = 256;
+
+  private static final int CROWD_HASTE = 50;
   private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
   private static final long LINGER_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
   private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -62,8 +67,7 @@ public final class ClosingThread {
   private int waiting;
   private @Nullable Thread thread;
   private boolean isAsleep;
-  private boolean isClosing;
-  private long closingSince;
+  private long behindSince; // since when more wait than may
 
   /**
    * Nothing to close yet, and no thread.
@@ -95,7 +99,7 @@ public final class ClosingThread {
         last.next = file;
       }
       last = file;
-      waiting++;
+      count();
       wake();
     } finally {
       lock.unlock();
@@ -116,7 +120,7 @@ public final class ClosingThread {
       }
       spare[spareCount] = fd;
       spareCount++;
-      waiting++;
+      count();
       wake();
       return true;
     } finally {
@@ -125,33 +129,35 @@ public final class ClosingThread {
   }
 
   /**
-   * Whether all the room for numbers is there: who takes no more descriptors than that from
-   * somebody before asking again can always have them closed.
+   * Whether there is room for numbers: who takes no more descriptors than that from somebody before
+   * asking again can always have them closed.
    *
-   * @return false while some wait
+   * @param numbers how many
+   * @return false if too many wait
    */
-  public boolean hasAllRoom() {
+  public boolean hasRoom(int numbers) {
     lock.lock();
     try {
       if (waiting > 0) {
         wake(); // there may have been no thread
       }
-      return spareCount == 0;
+      return spare.length - spareCount >= numbers;
     } finally {
       lock.unlock();
     }
   }
 
   /**
-   * Whether one close has taken for seconds while many wait behind it: somebody doesn't want them
-   * closed.
+   * Whether many have waited for seconds, or very many for a moment, without getting fewer than
+   * many: somebody doesn't want them closed, or only one now and then.
    *
    * @return true if nothing more should be taken from him
    */
   public boolean isStuck() {
     lock.lock();
     try {
-      return isClosing && waiting > MOST_BEHIND && System.nanoTime() - closingSince > patienceNanos;
+      long patience = waiting > CROWD ? patienceNanos / CROWD_HASTE : patienceNanos;
+      return waiting > MOST_BEHIND && System.nanoTime() - behindSince > patience;
     } finally {
       lock.unlock();
     }
@@ -164,6 +170,14 @@ public final class ClosingThread {
       return waiting;
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** One more waits. Lock held. */
+  private void count() {
+    waiting++;
+    if (waiting == MOST_BEHIND + 1) {
+      behindSince = System.nanoTime();
     }
   }
 
@@ -220,15 +234,12 @@ public final class ClosingThread {
         spareCount--;
         number = spare[spareCount];
       }
-      isClosing = true;
-      closingSince = System.nanoTime();
     } finally {
       lock.unlock();
     }
     close(file, number);
     lock.lock();
     try {
-      isClosing = false;
       waiting--;
     } finally {
       lock.unlock();

@@ -27,8 +27,9 @@ import org.jspecify.annotations.Nullable;
  * numbers from 1 to {@code received}; it and {@code in} change under {@code receiving}. No lock is
  * held while waiting for the peer, so that each side can always be heard while the other one sends.
  *
- * <p><b>What the peer sends</b> is closed by a {@link ClosingThread} of this connection: no thread
- * that reads here waits for a close.
+ * <p><b>What the peer sends</b>, or was sent, is closed by a {@link ClosingThread} of this
+ * connection: no thread that reads here waits for a close. Once a close is stuck, nothing more is
+ * sent or taken.
  *
  * <p><b>Threads.</b> Any. Frames that several threads send at once go in any order.
  */
@@ -59,7 +60,8 @@ final class FrameChannel implements AutoCloseable {
       in = new SocketMessage(memory, Frame.MAX_BYTES);
       outBytes = out.bytes().asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
       peer = PeerCredentials.of(UnixSocket.credentials(socket));
-      closing = new ClosingThread(peer.toString(), SocketMessage.MAX_DESCRIPTORS);
+      // Twice: what one frame brought may still wait to be closed when the next one comes.
+      closing = new ClosingThread(peer.toString(), 2 * SocketMessage.MAX_DESCRIPTORS);
       isGood = true;
     } finally {
       if (!isGood) {
@@ -98,6 +100,7 @@ final class FrameChannel implements AutoCloseable {
     sending.lock();
     try {
       checkOpen();
+      checkClosing();
       content.accept(outBytes.clear().position(Frame.HEADER_BYTES));
       int length = outBytes.position();
       Frame.writeHeader(outBytes, kind, length - Frame.HEADER_BYTES, descriptors.length, sent + 1);
@@ -170,19 +173,30 @@ final class FrameChannel implements AutoCloseable {
     try {
       checkOpen();
       checkClosing();
+      checkRoom();
       return receiveOne();
     } finally {
       receiving.unlock();
     }
   }
 
-  /** A peer whose files can't be closed sends no more of them. */
+  /** A peer whose files can't be closed sends no more of them, and gets no more. */
   private void checkClosing() {
-    if (closing.isStuck() || !closing.hasAllRoom()) {
+    if (closing.isStuck()) {
       throw new PeerException(
           Problem.LIMIT,
-          "%s sent a file whose close doesn't come to an end, and many after it: find out what it waits for"
+          "a close of a file that %s has, too, doesn't come to an end, and many wait behind it: find out what holds it up"
               .formatted(peer));
+    }
+  }
+
+  /** What a frame may bring can always be closed, also without Java heap. */
+  private void checkRoom() {
+    if (!closing.hasRoom(SocketMessage.MAX_DESCRIPTORS)) {
+      throw new PeerException(
+          Problem.LIMIT,
+          "wanted room to close %d files of %s, but too many that came while there was no Java heap are still open: give the JVM more, or find out what holds up their close"
+              .formatted(SocketMessage.MAX_DESCRIPTORS, peer));
     }
   }
 

@@ -107,8 +107,8 @@ final class PeerFences implements AutoCloseable {
   PeerFences(PeerCredentials peer, ClosingThread closing) {
     this.peer = peer;
     this.closing = closing;
-    this.events = new EventFences(peer.toString());
-    this.points = new PointFences(peer.toString());
+    this.events = new EventFences(peer.toString(), closing);
+    this.points = new PointFences(peer.toString(), closing);
   }
 
   // ---- what both take ----

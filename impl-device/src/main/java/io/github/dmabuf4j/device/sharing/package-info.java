@@ -5,8 +5,9 @@
  * {@linkplain io.github.dmabuf4j.device.sharing.BufferConnection#connect connects}. Over the
  * connection go buffers, which are then in both processes and were not copied, fences, and small
  * messages. Or it becomes a queue: its buffers are sent once, and from then on a frame is handed on
- * by a token of 40 bytes, however large it is. Each hand is what it is within one process, {@link
- * io.github.dmabuf4j.BufferProducer} and {@link io.github.dmabuf4j.BufferConsumer}.
+ * by a token of 40 bytes, or 52 if its fence is a point, however large it is. Each hand is what it
+ * is within one process, {@link io.github.dmabuf4j.BufferProducer} and {@link
+ * io.github.dmabuf4j.BufferConsumer}.
  *
  * {@snippet file="io/github/dmabuf4j/device/snippets/Sharing.java" region="producer"}
  *
@@ -16,12 +17,12 @@
  *
  * <p>It isn't trusted (design rules DV5 to DV7). What it says is copied once and checked; memory is
  * taken only if nobody can take it away again, so that the JVM can't be made to fault; descriptors
- * that come unasked are closed, on a thread that closes what this peer sends and nothing else, for
- * a close may sleep for as long as the peer likes; whether a file is what it should be is found out
- * without running code of the file's own. It can still write to memory that it was given to write,
- * at any time: who must not be surprised sends it read-only, or copies before looking. A peer that
- * is gone or lies ends its own connection, with a {@link
- * io.github.dmabuf4j.device.sharing.PeerException}, and no other.
+ * that come unasked are closed, on a thread that closes what this peer sent or was given and
+ * nothing else, for a close may sleep for as long as the peer likes, and the connection of a peer
+ * that holds closes up ends; whether a file is what it should be is found out without running code
+ * of the file's own. It can still write to memory that it was given to write, at any time: who must
+ * not be surprised sends it read-only, or copies before looking. A peer that is gone or lies ends
+ * its own connection, with a {@link io.github.dmabuf4j.device.sharing.PeerException}, and no other.
  *
  * <h2>The protocol</h2>
  *
@@ -95,9 +96,9 @@
  * FN5). A virtual thread parks; of the platform threads that wait for a queue one waits in the
  * kernel and reads what the peer says, so that a token wakes nobody else. For all others one thread
  * reads, the same for all connections, which never waits and runs no code of users under a lock. It
- * is the one that runs callbacks of the peers' fences. Each connection has up to two threads more,
- * while there is something to close. Nothing here takes a reservation but sending a buffer, which
- * waits for its pending host fences.
+ * is the one that runs callbacks of the peers' fences. Each connection has one thread more while
+ * there is something to close. Nothing here takes a reservation but sending a buffer, which waits
+ * for its pending host fences.
  */
 @org.jspecify.annotations.NullMarked
 package io.github.dmabuf4j.device.sharing;

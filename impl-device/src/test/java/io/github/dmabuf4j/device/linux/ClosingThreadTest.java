@@ -105,22 +105,44 @@ final class ClosingThreadTest {
   }
 
   @Test
+  void dv5_crowdBehindACloseThatSleeps_isStuckSooner() throws Exception {
+    long never = Long.MAX_VALUE / 2;
+    ClosingThread few = new ClosingThread("a test", 1, never);
+    ClosingThread many = new ClosingThread("a test", 1, 50); // a nanosecond for a crowd
+    try (SlowFile slow = new SlowFile();
+        SlowFile other = new SlowFile()) {
+      assertThat(few.tryClose(slow.detach())).isTrue();
+      assertThat(many.tryClose(other.detach())).isTrue();
+      for (int i = 0; i <= ClosingThread.CROWD; i++) {
+        event().closedBy(few).close();
+        event().closedBy(many).close();
+      }
+      await(many::isStuck);
+      assertThat(few.isStuck()).isFalse();
+      slow.close();
+      other.close();
+      await(() -> few.waiting() + many.waiting() == 0);
+      assertThat(many.isStuck()).isFalse();
+    }
+  }
+
+  @Test
   void numbers_areTakenWhileThereIsRoom_andClosed() throws Exception {
     try (SlowFile slow = new SlowFile()) {
       assertThat(closing.tryClose(slow.detach())).isTrue();
       List<Integer> taken = new ArrayList<>();
       int last = number();
-      await(() -> closing.hasAllRoom()); // the thread sleeps in the close by now
+      await(() -> closing.hasRoom(4)); // the thread sleeps in the close by now
       while (closing.tryClose(last)) {
         taken.add(last);
         last = number();
       }
       assertThat(taken).hasSize(4).allMatch(ClosingThreadTest::isOpen);
-      assertThat(closing.hasAllRoom()).isFalse();
+      assertThat(closing.hasRoom(1)).isFalse();
       assertThat(Syscalls.close(last)).isZero();
       slow.close();
       await(() -> closing.waiting() == 0);
-      assertThat(closing.hasAllRoom()).isTrue();
+      assertThat(closing.hasRoom(4)).isTrue();
     }
   }
 }

@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.github.dmabuf4j.BufferConsumer;
 import io.github.dmabuf4j.BufferSlot;
+import io.github.dmabuf4j.Fence;
 import io.github.dmabuf4j.device.linux.ClosingThread;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.linux.EventCounter;
 import io.github.dmabuf4j.device.linux.Poller;
 import io.github.dmabuf4j.device.linux.SlowFile;
+import io.github.dmabuf4j.device.linux.SocketMessage;
 import io.github.dmabuf4j.device.linux.Syscalls;
 import io.github.dmabuf4j.device.linux.bindings.linux_h;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
@@ -195,13 +197,30 @@ final class SlowPeerTest {
   void dv5_peerWithoutRoomForMoreOfItsFiles_isNotListenedToAnyMore() throws Exception {
     ClosingThread closing = peer.channel.closing();
     assertThat(closing.tryClose(slow.detach())).isTrue();
-    while (!closing.hasAllRoom()) {
+    while (!closing.hasRoom(2 * SocketMessage.MAX_DESCRIPTORS)) {
       Thread.yield(); // until the thread sleeps in that close
     }
-    int behind = Syscalls.eventfd(0, linux_h.EFD_CLOEXEC());
-    assertThat(closing.tryClose(behind)).isTrue();
+    handOver(closing, SocketMessage.MAX_DESCRIPTORS); // as one frame without Java heap brings
+    assertThat(peer.channel.tryReceive()).isNull();
+    handOver(closing, 1);
     peer.send(FrameKind.MESSAGE.code, content -> {});
     assertThat(refusal(peer).problem()).isEqualTo(Problem.LIMIT);
     assertThat(peer.connection.isClosed()).isTrue();
+  }
+
+  private static void handOver(ClosingThread closing, int count) {
+    for (int i = 0; i < count; i++) {
+      assertThat(closing.tryClose(Syscalls.eventfd(0, linux_h.EFD_CLOEXEC()))).isTrue();
+    }
+  }
+
+  @Test
+  void dv5_eventsThatThePeerWasGiven_areClosedByTheThreadThatIsAskedBeforeMoreIsSent()
+      throws Exception {
+    try (PeerFences fences = new PeerFences(peer.channel.peer(), peer.channel.closing());
+        PeerFences.Outgoing sent = fences.exportAlways(Fence.stub())) {
+      assertThat(sent.descriptor()).isInstanceOf(Descriptor.class);
+      assertThat(((Descriptor) sent.descriptor()).closing()).contains(peer.channel.closing());
+    }
   }
 }
