@@ -1,5 +1,7 @@
 package io.github.dmabuf4j.device.linux;
 
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -22,8 +24,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Invariant.</b> A file that was handed over is on the list, or its number in {@code spare},
  * until the thread takes it off and closes it, once. {@code waiting} is how many aren't closed yet.
  * While {@code waiting} isn't 0, {@code thread} is there, unless none could be started: then
- * whoever calls next tries again, and until somebody does the files stay open. While {@code
- * waiting} is above {@link #MOST_BEHIND}, {@code behindSince} is when it came to be.
+ * whoever calls next tries again, and a timer of the JDK does each second. While {@code waiting} is
+ * above {@link #MOST_BEHIND}, {@code behindSince} is when it came to be.
  *
  * <p><b>Failures.</b> Handing a file over needs no Java heap and doesn't fail.
  *
@@ -57,6 +59,7 @@ public final class ClosingThread {
 
   private final String owner;
   private final long patienceNanos;
+  private final ThreadFactory threads;
   private final ReentrantLock lock = new ReentrantLock();
 
   // Guarded by the lock.
@@ -82,7 +85,21 @@ public final class ClosingThread {
 
   /** The same with another time after which a close counts as stuck. */
   ClosingThread(String owner, int spare, long patienceNanos) {
+    this(
+        owner,
+        spare,
+        patienceNanos,
+        Thread.ofPlatform()
+            .name("dmabuf4j-closing files of " + owner)
+            .daemon()
+            .inheritInheritableThreadLocals(false)
+            .factory());
+  }
+
+  /** The same with threads that may not be there. */
+  ClosingThread(String owner, int spare, long patienceNanos, ThreadFactory threads) {
     this.owner = owner;
+    this.threads = threads;
     this.spare = new int[spare];
     this.patienceNanos = patienceNanos;
   }
@@ -192,16 +209,31 @@ public final class ClosingThread {
 
   private void start() {
     try {
-      Thread fresh =
-          Thread.ofPlatform()
-              .name("dmabuf4j-closing files of " + owner)
-              .daemon()
-              .inheritInheritableThreadLocals(false)
-              .unstarted(this::run);
+      Thread fresh = threads.newThread(this::run);
       fresh.start();
       thread = fresh; // which waits for the lock
     } catch (RuntimeException | Error e) { // no Java heap, no thread
       Poller.log("starting a thread to close files of", owner, e);
+      startLater();
+    }
+  }
+
+  private void startLater() {
+    try {
+      CompletableFuture.delayedExecutor(1, TimeUnit.SECONDS, Runnable::run).execute(this::again);
+    } catch (RuntimeException | Error e) {
+      // Whoever calls next tries again.
+    }
+  }
+
+  private void again() {
+    lock.lock();
+    try {
+      if (waiting > 0) {
+        wake();
+      }
+    } finally {
+      lock.unlock();
     }
   }
 

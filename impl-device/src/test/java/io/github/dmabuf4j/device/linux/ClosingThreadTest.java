@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -124,6 +125,25 @@ final class ClosingThreadTest {
       await(() -> few.waiting() + many.waiting() == 0);
       assertThat(many.isStuck()).isFalse();
     }
+  }
+
+  @Test
+  void threadThatCannotBeStarted_isStartedLater_thoughNobodyAsksAgain() throws Exception {
+    AtomicInteger starts = new AtomicInteger();
+    ClosingThread poor =
+        new ClosingThread(
+            "a test",
+            0,
+            Long.MAX_VALUE / 2,
+            task -> {
+              if (starts.getAndIncrement() == 0) {
+                throw new OutOfMemoryError("thrown on purpose");
+              }
+              return Thread.ofPlatform().daemon().unstarted(task);
+            });
+    event().closedBy(poor).close();
+    await(() -> poor.waiting() == 0);
+    assertThat(starts).hasValue(2);
   }
 
   @Test
