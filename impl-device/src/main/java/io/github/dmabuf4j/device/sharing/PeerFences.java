@@ -11,11 +11,13 @@ import io.github.dmabuf4j.device.PointFences;
 import io.github.dmabuf4j.device.linux.ClosingThread;
 import io.github.dmabuf4j.device.linux.Descriptor;
 import io.github.dmabuf4j.device.sharing.PeerException.Problem;
+import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,12 +33,15 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Threads.</b> Any. Nothing here waits.
  */
 final class PeerFences implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(PeerFences.class.getName());
+
   /** The ability to take points of timelines. */
   static final int POINTS = 1;
 
   private static final Set<Errno> NO_ROOM =
       EnumSet.of(Errno.EMFILE, Errno.ENFILE, Errno.ENOSPC, Errno.ENOMEM);
 
+  private static final Set<Errno> NO_DESCRIPTORS = EnumSet.of(Errno.EMFILE, Errno.ENFILE);
   private static final int[] NO_DESCRIPTOR = {};
 
   /**
@@ -96,6 +101,7 @@ final class PeerFences implements AutoCloseable {
   private final ClosingThread closing;
   private final EventFences events;
   private final PointFences points;
+  private final AtomicBoolean saidNoPoints = new AtomicBoolean();
   private volatile boolean peerTakesPoints;
 
   /**
@@ -147,12 +153,27 @@ final class PeerFences implements AutoCloseable {
       return Outgoing.NONE;
     }
     if (peerTakesPoints) {
-      Optional<PointFences.Sent> point = points.export(fence);
+      Optional<PointFences.Sent> point = exportAsPoint(fence);
       if (point.isPresent()) {
         return Outgoing.of(point.get());
       }
     }
     return exportAlways(fence);
+  }
+
+  /** Empty if it goes another way: also where the kernel can't make a timeline. */
+  private Optional<PointFences.Sent> exportAsPoint(Fence fence) {
+    try {
+      return points.export(fence);
+    } catch (DmaBufException e) {
+      if (e.errno().filter(NO_DESCRIPTORS::contains).isPresent()) {
+        throw e; // nor is there one for an event
+      }
+      if (saidNoPoints.compareAndSet(false, true)) {
+        LOG.log(Level.WARNING, "fences for " + peer + " go as events, not as points", e);
+      }
+      return Optional.empty();
+    }
   }
 
   /**
